@@ -1,0 +1,193 @@
+/**
+ * The one schema of Sluice's configuration. Every object is strict, every field says its unit and default;
+ * config/schema.json and docs/policy.md are checked against it. Fails closed: what is not described here is an error.
+ */
+import { z } from 'zod';
+
+const label = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a label is lower-case letters, digits and dashes');
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name is letters, digits, dots, dashes and underscores');
+const milliseconds = z.int().min(1);
+const bytes = z.int().min(1);
+/** `env:NAME` or `file:/path`; resolved by load, never stored as text. */
+const secretReference = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+)$/, 'a secret is a reference: env:NAME or file:/path');
+const score = z.number().min(0).max(1);
+
+export const Listen = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+  port: z.int().min(0).max(65535).default(8484).describe('TCP port; 0 takes a free one.'),
+  maxBodyBytes: bytes.default(20 * 1024 * 1024).describe('Largest request body, after decompression; more is 413.'),
+  maxDepth: z.int().min(8).max(512).default(64).describe('Deepest JSON nesting accepted; more is 400.'),
+  drainMs: milliseconds.default(10_000).describe('How long SIGTERM waits for open requests before they are cut with an error.'),
+});
+
+const upstreamBase = {
+  name: name.describe('Name used in rules, headers, metrics and receipts.'),
+  sees: label.describe('Highest label this upstream may see.'),
+  connectTimeoutMs: milliseconds.default(5_000).describe('TCP and TLS connect.'),
+  firstByteTimeoutMs: milliseconds.default(600_000).describe('From request sent to first response byte; local models load slowly.'),
+  idleTimeoutMs: milliseconds.default(300_000).describe('Longest silence inside a response.'),
+};
+
+export const OllamaUpstream = z.strictObject({
+  kind: z.literal('ollama'),
+  ...upstreamBase,
+  url: z.url().describe('Base URL of the Ollama server.'),
+  model: z.string().default('').describe('Model for routed requests; empty takes the first model that is really local.'),
+  contextTokens: z.int().min(512).default(8192).describe('num_ctx sent with every request; always the same, because a change reloads the model.'),
+  overflow: z.enum(['refuse', 'raise-window']).default('refuse').describe('Prompt longer than the window: refuse with an error, or ask Ollama for a larger window up to maxContextTokens.'),
+  maxContextTokens: z.int().min(512).default(32_768).describe('Largest window asked for under raise-window.'),
+  keepAlive: z.string().default('5m').describe('How long Ollama keeps the model loaded.'),
+});
+
+export const OpenAIUpstream = z.strictObject({
+  kind: z.literal('openai'),
+  ...upstreamBase,
+  url: z.url().describe('Base URL, with /v1.'),
+  apiKey: secretReference.optional().describe('Reference to the API key.'),
+  model: z.string().min(1).describe('Model for routed requests.'),
+  models: z.array(z.string()).default([]).describe('Further model names clients may ask for by name.'),
+});
+
+/** Built-in scripted models for the demo. Only demo mode makes them; a config file cannot. */
+export const StandInUpstream = z.strictObject({ kind: z.literal('stand-in'), ...upstreamBase, model: z.string() });
+
+export const EntityRule = z.strictObject({
+  label: label.describe('Label a finding of this entity gives the request.'),
+  threshold: score.default(0.5).describe('Lowest score that counts.'),
+  maskable: z.boolean().default(true).describe('Whether masking may make a request with it fit for a cloud upstream.'),
+});
+
+export const Combination = z.strictObject({
+  name,
+  all: z.array(z.string()).min(2).describe('Entities or signal names (`topic:health`) that must all be present.'),
+  within: z.enum(['segment', 'message', 'request']).default('message'),
+  label: label.describe('Label when they are.'),
+});
+
+export const Classify = z.strictObject({
+  deadlineMs: milliseconds.default(2_000).describe('Past it, what was not read makes the verdict unknown.'),
+  maxChars: z.int().min(1024).default(8_000_000).describe('Past it, the rest is not read and the verdict is unknown.'),
+  cacheEntries: z.int().min(0).default(20_000).describe('Segments whose findings are remembered, by keyed hash.'),
+  entities: z.record(z.string(), EntityRule).default({}).describe('Per entity; merged over the defaults in config/defaults.ts.'),
+  otherEntities: EntityRule.prefault({ label: 'confidential' }).describe('Entities not named in `entities`.'),
+  combinations: z.array(Combination).default([]).describe('Replaces the default combinations when not empty.'),
+  disable: z.array(name).default([]).describe('Recognizers switched off.'),
+  allow: z.array(z.string()).default([]).describe('Exact values that are never findings (test numbers, own support address).'),
+  deny: z.array(z.strictObject({ value: z.string().min(3), entity: z.string().default('DENY_LIST') })).default([]).describe('Exact values that always are.'),
+  recognizerFiles: z.array(z.string()).default([]).describe('Presidio YAML or gitleaks TOML files, relative to the config file.'),
+  deepTier: z
+    .strictObject({
+      kind: z.enum(['off', 'ollama']).default('off'),
+      model: z.string().default(''),
+      band: z.tuple([score, score]).default([0.35, 0.65]).describe('Score band that is uncertain enough to ask.'),
+      deadlineMs: milliseconds.default(1_500),
+    })
+    .prefault({}),
+});
+
+export const Complexity = z.strictObject({
+  threshold: score.default(0.5).describe('Score from which a request counts as complex.'),
+  hysteresis: score.default(0.05).describe('A conversation changes band only past threshold by this much.'),
+});
+
+export const Rule = z.strictObject({
+  name,
+  when: z.string().describe('CEL over label, entities, complexity, band, model, tools, principal, protocol, chars, turns.'),
+  upToLabel: label.optional().describe('Highest label this rule may act on; above it the rule is skipped. A rule to a cloud upstream needs one that the upstream may see.'),
+  route: z.enum(['local', 'cloud', 'cloud-masked', 'refuse']),
+  upstream: name.optional().describe('Upstream for cloud routes; the first cloud upstream when absent.'),
+});
+
+export const Policy = z.strictObject({
+  clean: z
+    .strictObject({ simple: z.enum(['local', 'cloud']).default('local'), complex: z.enum(['local', 'cloud']).default('cloud') })
+    .prefault({}),
+  masking: z.enum(['off', 'complex']).default('complex').describe('Whether maskable sensitive and complex requests may go to the cloud masked.'),
+  maskUpTo: label.default('confidential').describe('Highest label masking may make fit for the cloud.'),
+  unknown: z.enum(['local', 'refuse']).default('local'),
+  attack: z.enum(['local', 'refuse']).default('local').describe('Routing instructions inside prompts, or evasion.'),
+  onCloudFailure: z.enum(['error', 'local']).default('local').describe('Cloud upstream failed before its first byte: fall inwards, or answer with an error.'),
+  rules: z.array(Rule).default([]).describe('First that matches decides, inside what labels allow.'),
+  honourModels: z.boolean().default(true).describe('A real model name picks its upstream when the decision allows that upstream.'),
+});
+
+export const Sessions = z.strictObject({
+  maxEntries: z.int().min(1000).default(200_000).describe('Conversation marks held exactly; older ones fold into filters that only over-report.'),
+  unseenHistory: z.enum(['classify', 'local']).default('classify').describe('History this Sluice never saw: trust the classifiers, or keep it local.'),
+  headers: z.array(z.string()).default(['x-session-id', 'session-id', 'x-claude-code-session-id', 'openai-conversation-id']).describe('Headers that also name a conversation; they only raise.'),
+});
+
+const sandboxMode = z.enum(['bubblewrap', 'docker', 'docker+gvisor', 'host', 'deny']);
+export const SandboxTool = z.strictObject({
+  mode: sandboxMode.optional(),
+  scope: z.enum(['call', 'session', 'agent', 'shared']).optional(),
+  workspace: z.enum(['none', 'ro', 'rw', 'cow']).optional(),
+  network: z.enum(['none', 'egress']).optional(),
+  timeoutMs: milliseconds.optional(),
+  memoryBytes: bytes.optional(),
+  processes: z.int().min(1).optional(),
+  outputBytes: bytes.optional(),
+  diskBytes: bytes.optional(),
+  environment: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional(),
+});
+
+export const Sandbox = z.strictObject({
+  mode: sandboxMode.default('bubblewrap').describe('Default backend. `host` runs without isolation and needs allowHost.'),
+  allowHost: z.enum(['no', 'yes-run-tools-without-isolation']).default('no'),
+  scope: z.enum(['call', 'session', 'agent', 'shared']).default('call'),
+  workspace: z.enum(['none', 'ro', 'rw', 'cow']).default('none').describe('How the workspace directory is mounted at /workspace.'),
+  workspaceRoot: z.string().default('').describe('Directory on this machine that holds the workspace; empty means an empty one per scope under the state directory.'),
+  network: z.enum(['none', 'egress']).default('none'),
+  timeoutMs: milliseconds.default(30_000),
+  memoryBytes: bytes.default(512 * 1024 * 1024),
+  processes: z.int().min(1).default(64),
+  outputBytes: bytes.default(64 * 1024).describe('Kept of each stream; head and tail.'),
+  diskBytes: bytes.default(64 * 1024 * 1024).describe('Size of /tmp and home inside.'),
+  uid: z.int().min(1).default(65534).describe('User the sandbox runs under when Sluice is root. Never 0.'),
+  pool: z.int().min(0).max(64).default(2).describe('Pre-warmed single-use sandboxes per profile.'),
+  probeIntervalMs: milliseconds.default(300_000).describe('How often every claim is proved again.'),
+  egress: z
+    .strictObject({
+      allow: z
+        .array(z.strictObject({ host: z.string(), ports: z.array(z.int().min(1).max(65535)).default([443]), methods: z.array(z.string()).default(['GET', 'HEAD']), paths: z.array(z.string()).default(['/']).describe('Path prefixes.') }))
+        .default([]),
+      upToLabel: label.default('public').describe('Egress closes when the conversation is above.'),
+    })
+    .prefault({}),
+  tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over the defaults above.'),
+  agents: z.record(z.string(), z.strictObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional(), tools: z.record(z.string(), SandboxTool).default({}) })).default({}),
+});
+
+export const Tools = z.strictObject({
+  offer: z.array(z.string()).default([]).describe('Bundled tools added to every chat request: exec, read, write, edit, list, search, python, node, or `all`.'),
+  rules: z
+    .array(z.strictObject({ match: z.string().describe('Tool name; `*` stands for any run of characters.'), action: z.enum(['sandbox', 'return', 'deny']), as: z.string().optional().describe('Bundled tool that runs it, when the names differ.') }))
+    .default([])
+    .describe('First match decides. A bundled tool that was offered by the proxy runs in the sandbox; a tool only the client declared is returned.'),
+  maxRounds: z.int().min(1).max(100).default(16).describe('Model turns in one request before the loop stops with what it has.'),
+  maxCalls: z.int().min(1).max(1000).default(64),
+});
+
+export const Config = z.strictObject({
+  $schema: z.string().optional(),
+  version: z.literal(1).default(1),
+  labels: z.array(label).min(2).default(['public', 'internal', 'confidential', 'restricted']).describe('The ladder, lowest first.'),
+  listen: Listen.prefault({}),
+  upstreams: z.array(z.discriminatedUnion('kind', [OllamaUpstream, OpenAIUpstream])).default([]).describe('Models that can be reached; local ones are those of kind ollama.'),
+  classify: Classify.prefault({}),
+  complexity: Complexity.prefault({}),
+  policy: Policy.prefault({}),
+  sessions: Sessions.prefault({}),
+  tools: Tools.prefault({}),
+  sandbox: Sandbox.prefault({}),
+  stateDir: z.string().default('').describe('Where labels, keys and the audit live; empty means ~/.local/state/sluice (demo: a temporary directory).'),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+});
+
+export type Config = z.infer<typeof Config>;
+export type UpstreamConfig = z.infer<typeof OllamaUpstream> | z.infer<typeof OpenAIUpstream> | z.infer<typeof StandInUpstream>;
+export type ClassifyConfig = z.infer<typeof Classify>;
+export type SandboxConfig = z.infer<typeof Sandbox>;
+export type PolicyConfig = z.infer<typeof Policy>;
+export type ToolsConfig = z.infer<typeof Tools>;
+export type EntityRule = z.infer<typeof EntityRule>;

@@ -1,0 +1,30 @@
+/**
+ * What every backend promises. A plan that needs more than was proved is `not-started`, never run with less.
+ */
+import type { BoundedOutput, ClaimReport, Mode } from './executor.ts';
+import type { ExecutionPlan } from './plan.ts';
+
+export type Outcome =
+  | { readonly kind: 'exited'; readonly code: number; readonly stdout: BoundedOutput; readonly stderr: BoundedOutput; readonly attested: Attestation }
+  | {
+      readonly kind: 'killed';
+      readonly by: 'timeout' | 'memory' | 'output-limit' | 'abort' | 'seccomp';
+      readonly stdout: BoundedOutput;
+      readonly stderr: BoundedOutput;
+      readonly attested: Attestation;
+    }
+  | { readonly kind: 'not-started'; readonly cause: 'unavailable' | 'plan-unsupported' | 'attestation-failed' | 'aborted'; readonly detail: string };
+
+/** What the host saw in /proc of the sandboxed process before the command was handed over. */
+export type Attestation = Readonly<Record<string, string | number | boolean>>;
+
+export interface Backend {
+  readonly mode: Mode;
+  /** Whether it can be used at all on this machine; `reason` names the one-line cure. Proves nothing. */
+  available(): Promise<{ readonly usable: true } | { readonly usable: false; readonly reason: string }>;
+  /** Runs the probes inside real sandboxes of this backend. Every claim of the documentation has one. */
+  prove(): Promise<readonly ClaimReport[]>;
+  /** Never rejects. Aborting kills everything that runs and leaves nothing behind. */
+  run(plan: ExecutionPlan, options: { readonly signal: AbortSignal }): Promise<Outcome>;
+  close(): Promise<void>;
+}
