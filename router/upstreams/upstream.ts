@@ -1,0 +1,41 @@
+/**
+ * Upstreams by what they may see. A local upstream takes any chat; a cloud upstream takes only Cleared, which
+ * only clearance.ts makes. Fails closed: a failure is a value, is never retried here, and never picks another upstream.
+ */
+import type { Readable } from 'node:stream';
+import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
+import type { Cleared } from '../clearance.ts';
+
+export interface ModelInfo {
+  readonly id: string;
+  readonly ownedBy: string;
+  readonly createdSeconds: number;
+}
+
+export interface LocalUpstream {
+  readonly kind: 'local';
+  readonly name: string;
+  readonly standIn: boolean;
+  /** `model` empty takes the configured or first local model. The events always end in `end` or `error`. */
+  send(chat: ChatRequest, options: { readonly model: string; readonly signal: AbortSignal }): AsyncIterable<ReplyEvent>;
+  /** Models that are really on this machine (no `:cloud`, no remote stubs). Throws nothing; unreachable is a value. */
+  models(): Promise<{ readonly kind: 'models'; readonly models: readonly ModelInfo[] } | { readonly kind: 'unreachable'; readonly reason: string }>;
+  close(): Promise<void>;
+}
+
+export type CloudReply =
+  | { readonly kind: 'response'; readonly status: 200; readonly headers: Readonly<Record<string, string>>; readonly body: Readable }
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
+
+export interface CloudUpstream {
+  readonly kind: 'cloud';
+  readonly name: string;
+  readonly standIn: boolean;
+  /** Wire the upstream speaks; bodies of this protocol pass through as they are. */
+  readonly wire: 'openai-chat';
+  send(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<CloudReply>;
+  /** Model names clients may ask for. */
+  readonly models: readonly string[];
+  readonly defaultModel: string;
+  close(): Promise<void>;
+}
