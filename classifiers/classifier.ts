@@ -4,7 +4,7 @@
  */
 import type { Finding, NearMiss } from './finding.ts';
 import type { Segment } from './segment.ts';
-import type { Gap, Signal, Verdict } from './verdict.ts';
+import type { Gap, Label, Signal, Verdict } from './verdict.ts';
 
 export interface ClassifyOptions {
   readonly signal: AbortSignal;
@@ -30,7 +30,8 @@ export interface Classifier {
   classify(segments: readonly Segment[], gaps: readonly Gap[], options: ClassifyOptions): Promise<Classification>;
   /**
    * rescan is the door's second look at bytes about to leave: the exact outgoing text, read as one piece and with JSON
-   * escapes undone, knowing nothing of segments. Returns what would be sensitive. A throw means: do not send.
+   * escapes undone, knowing nothing of segments. Returns the findings whose label is above `upTo`, the highest label the
+   * receiver may see. A throw means: do not send.
    */
-  rescan(outgoing: string): readonly Finding[];
+  rescan(outgoing: string, upTo: Label): readonly Finding[];
 }

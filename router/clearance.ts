@@ -5,6 +5,7 @@
  */
 import type { Classification, Classifier } from '../classifiers/classifier.ts';
 import type { EntityType } from '../classifiers/finding.ts';
+import type { Label } from '../classifiers/verdict.ts';
 
 declare const clearedBrand: unique symbol;
 
@@ -26,21 +27,56 @@ export interface OutgoingRequest {
   readonly stream: boolean;
 }
 
+/** What the receiver may see: its highest label and the ladder that orders labels, lowest first. */
+export interface Ceiling {
+  readonly sees: Label;
+  readonly ladder: readonly Label[];
+}
+
 export type Clearance =
   | { readonly kind: 'cleared'; readonly cleared: Cleared }
-  | { readonly kind: 'refused'; readonly cause: 'not-clean' | 'found-on-the-way-out' | 'scan-failed'; readonly entities: readonly EntityType[] };
+  | {
+      readonly kind: 'refused';
+      readonly cause: 'unknown' | 'label-too-high' | 'found-on-the-way-out' | 'scan-failed';
+      readonly entities: readonly EntityType[];
+    };
 
-/** clear proves one outgoing request. `classification` must be of the document `body` was serialised from. */
-export function clear(classification: Classification, outgoing: OutgoingRequest, classifier: Pick<Classifier, 'rescan'>): Clearance {
-  if (classification.verdict.kind !== 'clean') return { kind: 'refused', cause: 'not-clean', entities: [] };
+/** Cleared requests made by this process: a cast in some other file makes the type, not the entry. */
+const minted = new WeakSet<Cleared>();
+
+/** clear proves one outgoing request. `label` is the verdict's joined with the session's; `classification` must be of the document `body` was serialised from. */
+export function clear(
+  classification: Classification,
+  label: Label,
+  outgoing: OutgoingRequest,
+  ceiling: Ceiling,
+  classifier: Pick<Classifier, 'rescan'>,
+): Clearance {
+  const refused = (cause: (Clearance & { kind: 'refused' })['cause'], entities: readonly EntityType[] = []): Clearance => ({
+    kind: 'refused',
+    cause,
+    entities,
+  });
+  if (classification.verdict.kind === 'unknown') return refused('unknown');
+  const top = ceiling.ladder.indexOf(ceiling.sees);
+  for (const each of [label, classification.verdict.label]) {
+    const rank = ceiling.ladder.indexOf(each);
+    // A label that is not on the ladder ranks above everything.
+    if (rank === -1 || rank > top) return refused('label-too-high');
+  }
   let found: readonly { readonly entity: EntityType }[];
   try {
-    found = classifier.rescan(outgoing.body);
+    found = classifier.rescan(outgoing.body, ceiling.sees);
   } catch {
-    return { kind: 'refused', cause: 'scan-failed', entities: [] };
+    return refused('scan-failed');
   }
-  if (found.length > 0) {
-    return { kind: 'refused', cause: 'found-on-the-way-out', entities: [...new Set(found.map((finding) => finding.entity))] };
-  }
-  return { kind: 'cleared', cleared: Object.freeze({ ...outgoing }) as Cleared };
+  if (found.length > 0) return refused('found-on-the-way-out', [...new Set(found.map((finding) => finding.entity))]);
+  const cleared = Object.freeze({ ...outgoing }) as Cleared;
+  minted.add(cleared);
+  return { kind: 'cleared', cleared };
+}
+
+/** isCleared tells whether clear() made this very object. The door asks before a byte moves. */
+export function isCleared(value: Cleared): boolean {
+  return minted.has(value);
 }
