@@ -1,0 +1,162 @@
+/**
+ * Recognizers in Presidio's shape: pattern score, then validator, then whole-word context on both sides and in the
+ * hint. Regexes run only inside the windows the engine opens, on a slice, so no pattern ever searches a whole text.
+ */
+import { findContextWord, contextMatcher } from './context.ts';
+import { toScore } from './finding.ts';
+import type { EntityType, ScoreStep } from './finding.ts';
+import type { Candidate, Reach, Recognizer, RecognizerInput, Trigger, Window } from './recognizer.ts';
+
+/** `unknown`: the value has no check digit, or none that applies. */
+export type Validation = 'valid' | 'invalid' | 'unknown';
+
+export interface Pattern {
+  readonly name: string;
+  /**
+   * Bounded quantifiers only. Flags as written, `g` is added. When it has a named group `value`, that group is the
+   * finding and the rest is evidence.
+   */
+  readonly regex: RegExp;
+  readonly score: number;
+  /** Overrides the declaration's entity. */
+  readonly entity?: EntityType;
+}
+
+export interface Around {
+  /** The whole text, and where the value stands in it. */
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+  readonly hint: string;
+}
+
+export interface PatternDeclaration {
+  readonly name: string;
+  readonly entity: EntityType;
+  readonly patterns: readonly Pattern[];
+  readonly triggers: readonly Trigger[];
+  readonly reach?: Reach;
+  /** Lower-case words or phrases (up to four words, single spaces). `dateOfBirth` and `date_of_birth` in a text read as `date of birth`. */
+  readonly context?: readonly string[];
+  /** How far context is looked for; default 80 before, 40 after. */
+  readonly contextReach?: Reach;
+  /** Lower-case words whose presence says it is something else (`isbn`, `order id`): the score falls by 0.35. */
+  readonly counterContext?: readonly string[];
+  /** Called with the value; `valid` raises to `validScore`, `invalid` drops it as a near miss. */
+  readonly validate?: (value: string, around: Around) => Validation;
+  /** Name of the check in explanations: `luhn`, `mod-97`. */
+  readonly validatedBy?: string;
+  /** Score of a valid value; default 1. Give less when the check digit alone passes one random number in ten. */
+  readonly validScore?: number;
+  /** True drops the candidate as a near miss: test numbers, documentation values, parts of something longer. */
+  readonly invalidate?: (value: string, around: Around) => boolean;
+}
+
+/** Presidio's constants: what a context word adds, and the least a candidate with context has. */
+const CONTEXT_BOOST = 0.35;
+const CONTEXT_FLOOR = 0.4;
+/** Room for look-behind and word boundaries before a window, and for a value that runs out of it. */
+const MARGIN_BEFORE = 16;
+const MARGIN_AFTER = 256;
+
+const DEFAULT_CONTEXT_REACH: Reach = { before: 80, after: 40 };
+
+/** definePattern makes a Recognizer of a declaration. Throws on a declaration that cannot work. */
+export function definePattern(declaration: PatternDeclaration): Recognizer {
+  const { name, entity, triggers } = declaration;
+  if (triggers.length === 0) throw new TypeError(`recognizer ${name} has no trigger`);
+  const compiled = declaration.patterns.map((pattern) => compilePattern(pattern, entity));
+  const context = declaration.context?.length ? contextMatcher(declaration.context) : undefined;
+  const counter = declaration.counterContext?.length ? contextMatcher(declaration.counterContext) : undefined;
+  const contextReach = declaration.contextReach ?? DEFAULT_CONTEXT_REACH;
+
+  const judge = (pattern: CompiledPattern, around: Around): Candidate => {
+    const steps: ScoreStep[] = [{ kind: 'pattern', score: toScore(pattern.score) }];
+    let score = pattern.score;
+    const candidate = (rejected?: Candidate['rejected']): Candidate => {
+      const base = {
+        entity: pattern.entity,
+        start: around.start,
+        end: around.end,
+        score,
+        pattern: pattern.name,
+        steps,
+      };
+      return rejected === undefined ? base : { ...base, rejected };
+    };
+    const value = around.text.slice(around.start, around.end);
+    const validation = declaration.validate?.(value, around) ?? 'unknown';
+    if (validation === 'invalid') return candidate('checksum');
+    if (validation === 'valid') {
+      score = Math.max(score, declaration.validScore ?? 1);
+      steps.push({ kind: 'validated', by: declaration.validatedBy ?? 'validator', score: toScore(score) });
+    }
+    if (declaration.invalidate?.(value, around)) return candidate('invalidated');
+    if (context && score < 1) {
+      const word = findContextWord(context, around, contextReach);
+      if (word !== undefined) {
+        score = Math.min(1, Math.max(CONTEXT_FLOOR, score + CONTEXT_BOOST));
+        steps.push({ kind: 'context', word, score: toScore(score) });
+      }
+    }
+    if (counter) {
+      const word = findContextWord(counter, around, contextReach);
+      if (word !== undefined) {
+        score = Math.max(0, score - CONTEXT_BOOST);
+        steps.push({ kind: 'damped', by: word, score: toScore(score) });
+      }
+    }
+    return candidate();
+  };
+
+  return {
+    name,
+    entities: [...new Set(compiled.map((pattern) => pattern.entity))],
+    triggers,
+    ...(declaration.reach ? { reach: declaration.reach } : {}),
+    find(input, window, report) {
+      for (const pattern of compiled) eachMatch(pattern, input, window, (around) => report(judge(pattern, around)));
+    },
+  };
+}
+
+interface CompiledPattern {
+  readonly name: string;
+  readonly entity: EntityType;
+  readonly score: number;
+  readonly regex: RegExp;
+  readonly hasValueGroup: boolean;
+}
+
+function compilePattern(pattern: Pattern, entity: EntityType): CompiledPattern {
+  const hasValueGroup = pattern.regex.source.includes('(?<value>');
+  const flags = new Set([...pattern.regex.flags, 'g', ...(hasValueGroup ? ['d'] : [])]);
+  flags.delete('y');
+  return {
+    name: pattern.name,
+    entity: pattern.entity ?? entity,
+    score: pattern.score,
+    regex: new RegExp(pattern.regex.source, [...flags].join('')),
+    hasValueGroup,
+  };
+}
+
+function eachMatch(
+  { regex, hasValueGroup }: CompiledPattern,
+  { text, hint }: RecognizerInput,
+  window: Window,
+  visit: (around: Around) => void,
+): void {
+  const base = Math.max(0, window.start - MARGIN_BEFORE);
+  const slice =
+    base === 0 && window.end + MARGIN_AFTER >= text.length ? text : text.slice(base, window.end + MARGIN_AFTER);
+  regex.lastIndex = window.start - base;
+  for (let match = regex.exec(slice); match !== null; match = regex.exec(slice)) {
+    if (match[0].length === 0) regex.lastIndex++;
+    if (base + match.index >= window.end) return;
+    const range = hasValueGroup ? match.indices?.groups?.['value'] : undefined;
+    const start = base + (range ? range[0] : match.index);
+    const end = base + (range ? range[1] : match.index + match[0].length);
+    if (end > start) visit({ text, start, end, hint });
+  }
+}
