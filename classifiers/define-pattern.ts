@@ -20,6 +20,11 @@ export interface Pattern {
   readonly score: number;
   /** Overrides the declaration's entity. */
   readonly entity?: EntityType;
+  /**
+   * Picks the values inside what the regex matched, when only code can (a card number inside a longer row of digits).
+   * Offsets are in the whole text; empty means the match holds none.
+   */
+  readonly narrow?: (text: string, start: number, end: number) => readonly Window[];
 }
 
 export interface Around {
@@ -126,6 +131,7 @@ interface CompiledPattern {
   readonly score: number;
   readonly regex: RegExp;
   readonly hasValueGroup: boolean;
+  readonly narrow: Pattern['narrow'];
 }
 
 function compilePattern(pattern: Pattern, entity: EntityType): CompiledPattern {
@@ -138,11 +144,12 @@ function compilePattern(pattern: Pattern, entity: EntityType): CompiledPattern {
     score: pattern.score,
     regex: new RegExp(pattern.regex.source, [...flags].join('')),
     hasValueGroup,
+    narrow: pattern.narrow,
   };
 }
 
 function eachMatch(
-  { regex, hasValueGroup }: CompiledPattern,
+  { regex, hasValueGroup, narrow }: CompiledPattern,
   { text, hint }: RecognizerInput,
   window: Window,
   visit: (around: Around) => void,
@@ -157,6 +164,7 @@ function eachMatch(
     const range = hasValueGroup ? match.indices?.groups?.['value'] : undefined;
     const start = base + (range ? range[0] : match.index);
     const end = base + (range ? range[1] : match.index + match[0].length);
-    if (end > start) visit({ text, start, end, hint });
+    if (narrow) for (const part of narrow(text, start, end)) visit({ text, ...part, hint });
+    else if (end > start) visit({ text, start, end, hint });
   }
 }
