@@ -4,16 +4,25 @@
  */
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
-/** Null prototype: `__proto__` is a key like any other. */
+/** Inherits nothing by any name: `__proto__` and `constructor` are keys like any other. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
+}
+
+/** An object or array of the body, linked to what holds it; leaves share it, so a pointer costs nothing until asked for. */
+export interface Container {
+  /** `null` for the root. */
+  readonly parent: Container | null;
+  /** Name or index in the parent; empty for the root. */
+  readonly key: string | number;
 }
 
 /** One string value, object key or number of the body. `start`/`end` bound it in the source, quotes included. */
 export interface Leaf {
   readonly kind: 'string' | 'key' | 'number';
-  /** JSON Pointer tokens, unescaped, from the root; for a key those of its value. */
-  readonly path: readonly string[];
+  readonly container: Container;
+  /** Name or index in the container; for a key leaf the name itself, so that it shares the pointer of its value. */
+  readonly key: string | number;
   /** Decoded string, or the number's digits as sent. */
   readonly text: string;
   readonly start: number;
@@ -27,7 +36,7 @@ export interface JsonDocument {
   readonly leaves: readonly Leaf[];
   /** Members of the root object: `keyStart` to `valueEnd` is the whole member without its comma. */
   readonly members: ReadonlyMap<string, Member>;
-  /** The named ranges of arrays that are grown by the tool loop: pointer to the index of the closing bracket. Holds every array of the root's own members. */
+  /** Arrays that are members of the root, by name: what the tool loop grows. `close` is the index of the closing bracket. */
   readonly arrays: ReadonlyMap<string, { readonly close: number; readonly length: number }>;
 }
 
@@ -39,13 +48,21 @@ export interface Member {
 
 export interface JsonLimits {
   readonly maxDepth: number;
-  /** Leaves, a cap on the work a body of tiny values can cause. */
+  /** Values and keys together, a cap on the work a body of tiny values can cause. */
   readonly maxLeaves: number;
 }
 
 /** Where and what, never the text. `pointer` is where the parser stood. */
 export interface JsonProblem {
-  readonly code: 'invalid_json' | 'invalid_utf8' | 'duplicate_key' | 'too_deep' | 'too_many_values' | 'lone_surrogate' | 'not_an_object' | 'number_out_of_range';
+  readonly code:
+    | 'invalid_json'
+    | 'invalid_utf8'
+    | 'duplicate_key'
+    | 'too_deep'
+    | 'too_many_values'
+    | 'lone_surrogate'
+    | 'not_an_object'
+    | 'number_out_of_range';
   readonly pointer: string;
   readonly offset: number;
 }
@@ -53,3 +70,21 @@ export interface JsonProblem {
 export type ParsedJson =
   | { readonly kind: 'document'; readonly document: JsonDocument }
   | { readonly kind: 'problem'; readonly problem: JsonProblem };
+
+/** escapeToken makes one RFC 6901 token. */
+export function escapeToken(token: string | number): string {
+  if (typeof token === 'number') return String(token);
+  return token.includes('~') || token.includes('/') ? token.replaceAll('~', '~0').replaceAll('/', '~1') : token;
+}
+
+/** containerPointer is the JSON Pointer of an object or array; empty for the root. */
+export function containerPointer(container: Container): string {
+  let pointer = '';
+  for (let at: Container = container; at.parent !== null; at = at.parent) pointer = `/${escapeToken(at.key)}${pointer}`;
+  return pointer;
+}
+
+/** pointerOf is the JSON Pointer of a leaf; a key has that of its value. */
+export function pointerOf(leaf: Pick<Leaf, 'container' | 'key'>): string {
+  return `${containerPointer(leaf.container)}/${escapeToken(leaf.key)}`;
+}
