@@ -1,0 +1,209 @@
+/**
+ * A secret's name, something that binds, and its value: configuration lines, code in any language, JSON, XML, YAML,
+ * command lines, key/value lists and prose. Walks outward from the trigger instead of matching one large pattern, so
+ * its cost is a constant per trigger. Fails towards silence on expressions: a secret fetched from elsewhere is not here.
+ */
+import { toScore } from '../../finding.ts';
+import { keywords } from '../../recognizer.ts';
+import type { Candidate, Recognizer, RecognizerInput, Window } from '../../recognizer.ts';
+import { classifyName, SECRET_LITERAL, SECRET_LITERALS } from './secret-words.ts';
+import type { NameClass } from './secret-words.ts';
+import { judgeValue } from './secret-value.ts';
+import type { ValueForm } from './secret-value.ts';
+
+const MAX_NAME = 96;
+const MAX_VALUE = 600;
+/** Characters a name may hold; `-` and `.` join words in headers, properties and flags. */
+const NAME_CHARACTER = /[\p{L}\p{N}_$.-]/u;
+
+/**
+ * What may stand between a name and its value, tried in order; sticky. `form` is what an unquoted value means there.
+ * All quantifiers are bounded, all begin with a different character or word.
+ */
+const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; readonly quoted?: true }[] = [
+  // {"name": "DB_PASSWORD", "value": "x"} · - name: DB_PASSWORD\n  value: x · <add key="Password" value="x"/>
+  { regex: /\\?["']?\s{0,4},?\s{0,40}\\?["']?value\\?["']?\s{0,3}[:=]\s{0,3}/iy, form: 'literal' },
+  // name: type = value
+  { regex: /["']?\s{0,3}:\s{0,3}&?(?:'static )?[A-Za-z_][\w.<>[\]?]{0,40}\s{0,3}=\s{0,3}/y, form: 'bare' },
+  // = := => == === != ?= += ||= -> in code and configuration, with the closing quote or bracket of the name before
+  { regex: /\\?["'`]?[\])]{0,2}\s{0,20}(?:={1,3}>?|:=|!={1,2}|\?=|\|\|=|\+=|->|<-|:{1,2}=?)\s{0,8}/y, form: 'bare' },
+  // XML element, shell redirection excluded by the tag before the name
+  { regex: />\s{0,8}/y, form: 'literal' },
+  // ("password", "x") · define('DB_PASSWORD', 'x') · setPassword("x") · | password | x |
+  { regex: /\\?["'`]\s{0,3},\s{0,3}(?=\\?["'`])/y, form: 'literal', quoted: true },
+  { regex: /\(\s{0,3}(?=["'`])/y, form: 'literal', quoted: true },
+  { regex: /\s{0,3}\|\s{0,3}/y, form: 'prose' },
+  // prose
+  { regex: /\s{1,2}(?:is|was|ist|lautet|est|es|é|to|=)\s{0,2}:?\s{1,2}/iy, form: 'prose' },
+  { regex: /\s{0,2}(?:is|是|为|為|は)\s{0,2}[::]?\s{0,2}/iy, form: 'prose' },
+  { regex: /:\s{0,3}/y, form: 'prose' },
+  // --password x · netrc, swift and Tcl style: name, blanks, value
+  { regex: /[ \t]{1,8}/y, form: 'prose' },
+];
+
+const PREFIXES = /(?:[bruflLsS]{1,2}|@|\$|new String\(|String::from\(|\()?(?=\\?["'`])/y;
+const BARE_STOP = /[\s,;'"`<>()[\]{}|]/;
+const CONFIGURATION_BARE_STOP = /[\s'"`<>|]/;
+
+export const secretAssignment: Recognizer = {
+  name: 'secret-assignment',
+  entities: ['PASSWORD', 'API_KEY'],
+  triggers: [keywords(...SECRET_LITERALS)],
+  reach: { before: 2, after: 2 },
+  find(input, window, report) {
+    if (input.hint !== '') fromHint(input, report);
+    fromText(input, window, report);
+  },
+};
+
+/** A JSON leaf or a cell: the hint is the name, the text the value. */
+function fromHint({ text, hint }: RecognizerInput, report: (candidate: Candidate) => void): void {
+  const nameClass = classifyName(hint.slice(-MAX_NAME));
+  if (nameClass === 'none' || text.length > MAX_VALUE) return;
+  const start = text.length - text.trimStart().length;
+  const value = text.trim();
+  if (value === '' || value.includes('\n')) return;
+  emit(value, start, hint, nameClass, 'literal', report);
+}
+
+function fromText({ text }: RecognizerInput, window: Window, report: (candidate: Candidate) => void): void {
+  const literal = new RegExp(SECRET_LITERAL.source, SECRET_LITERAL.flags);
+  literal.lastIndex = window.start;
+  let done = -1;
+  for (let hit = literal.exec(text); hit !== null && hit.index < window.end; hit = literal.exec(text)) {
+    const [start, end] = nameAround(text, hit.index, hit.index + hit[0].length);
+    if (end <= done) continue;
+    done = end;
+    literal.lastIndex = Math.max(literal.lastIndex, end);
+    assignmentAt(text, start, end, report);
+  }
+}
+
+function nameAround(text: string, from: number, to: number): [number, number] {
+  let start = from;
+  let end = to;
+  while (start > 0 && from - start < MAX_NAME / 2 && NAME_CHARACTER.test(text[start - 1] ?? '')) start--;
+  while (end < text.length && end - to < MAX_NAME / 2 && NAME_CHARACTER.test(text[end] ?? '')) end++;
+  while (end > to && (text[end - 1] === '.' || text[end - 1] === '-')) end--;
+  return [start, end];
+}
+
+function assignmentAt(text: string, start: number, end: number, report: (candidate: Candidate) => void): void {
+  const [from, to] = withNeighbours(text, start, end);
+  const name = text.slice(from, to);
+  const nameClass = classifyName(name);
+  if (nameClass === 'none') return;
+  for (const binder of BINDERS) {
+    binder.regex.lastIndex = to;
+    const bound = binder.regex.exec(text);
+    if (bound === null) continue;
+    if (!bindsHere(binder.regex, text, from, bound[0])) continue;
+    const found = valueAt(text, to + bound[0].length, formOf(binder.form, text, from, bound[0], name));
+    if (found && (binder.quoted === undefined || found.form === 'literal')) {
+      emit(found.value, found.start, name, nameClass, found.form, report);
+    }
+    return;
+  }
+}
+
+/** `api key:` and `access key =`: names of two or three words, and what precedes `key` decides. */
+const WORD_BEFORE = /[A-Za-z]{2,20}[ -]$/;
+const WORD_AFTER = /^[ -](?:key|token|secret|password|code|phrase)(?![A-Za-z])/i;
+
+function withNeighbours(text: string, start: number, end: number): [number, number] {
+  const before = WORD_BEFORE.exec(text.slice(Math.max(0, start - 22), start));
+  const after = WORD_AFTER.exec(text.slice(end, end + 12));
+  return [before ? start - before[0].length : start, after ? end + after[0].length : end];
+}
+
+/** Blanks bind only after a flag or at the start of a line; `>` only after a tag. */
+function bindsHere(regex: RegExp, text: string, from: number, bound: string): boolean {
+  if (bound.startsWith('>'))
+    return (
+      text[from - 1] === '<' ||
+      /<[\w:-]{0,40}$/.test(text.slice(Math.max(0, from - 42), from)) ||
+      /<[^<>]{0,80}$/.test(text.slice(Math.max(0, from - 82), from))
+    );
+  if (/^[ \t]{1,8}$/.test(bound)) {
+    const line = text.slice(Math.max(0, from - 80), from);
+    return (
+      /(?:^|[\s'"])-{1,2}[\w-]{0,20}$/.test(line) ||
+      text[from] === '-' ||
+      /(?:^|\n)[ \t]{0,20}$/.test(line) ||
+      /\b(?:login|machine|user|set|requirepass|masterauth)\b[^\n]{0,60}$/i.test(line)
+    );
+  }
+  return true;
+}
+
+/** A configuration line's unquoted value is as good as a quoted one: `DB_PASSWORD=x` at the start of a line. */
+function formOf(form: ValueForm, text: string, from: number, bound: string, name: string): ValueForm {
+  if (form !== 'bare') return form;
+  const lineStart = /(?:^|[\n;&?])[ \t]{0,20}(?:export |set |ENV |env |- |-D|\$env:|[\w.]{1,30}:)?$/.test(
+    text.slice(Math.max(0, from - 60), from),
+  );
+  if (/^=$/.test(bound) && (lineStart || name === name.toUpperCase())) return 'literal';
+  return lineStart && /^\s{0,20}[:=]\s{0,8}$/.test(bound) && !bound.includes('\n') ? 'bare' : 'bare';
+}
+
+interface FoundValue {
+  readonly value: string;
+  readonly start: number;
+  readonly form: ValueForm;
+}
+
+function valueAt(text: string, at: number, form: ValueForm): FoundValue | undefined {
+  PREFIXES.lastIndex = at;
+  const prefix = PREFIXES.exec(text);
+  let start = at + (prefix?.[0].length ?? 0);
+  if (text[start] === '\\') start++;
+  const quote = text[start];
+  if (quote === '"' || quote === "'" || quote === '`') return quotedAt(text, start, quote);
+  const stop = form === 'literal' ? CONFIGURATION_BARE_STOP : BARE_STOP;
+  let end = start;
+  const last = Math.min(text.length, start + MAX_VALUE);
+  while (end < last && !stop.test(text[end] ?? '')) end++;
+  // A call or an index right after is an expression; keep enough of it for the judge to see.
+  if (form !== 'literal' && (text[end] === '(' || text[end] === '[') && end > start) return undefined;
+  let value = text.slice(start, end);
+  const trimmed = value.replace(/[.,;:!?)\]}]{1,3}$/, '');
+  if (trimmed.length >= 4) value = trimmed;
+  return value === '' ? undefined : { value, start, form };
+}
+
+function quotedAt(text: string, start: number, quote: string): FoundValue | undefined {
+  const last = Math.min(text.length, start + 1 + MAX_VALUE);
+  for (let index = start + 1; index < last; index++) {
+    const character = text[index];
+    if (character === '\n') return undefined;
+    if (character === '\\' && text[index + 1] !== quote) {
+      index++;
+      continue;
+    }
+    if (character === '\\' || character === quote) {
+      const value = text.slice(start + 1, index);
+      return value === '' ? undefined : { value, start: start + 1, form: 'literal' };
+    }
+  }
+  return undefined;
+}
+
+function emit(
+  value: string,
+  start: number,
+  name: string,
+  nameClass: NameClass,
+  form: ValueForm,
+  report: (candidate: Candidate) => void,
+): void {
+  const judged = judgeValue(value, name, nameClass, form);
+  if (judged === undefined) return;
+  report({
+    entity: nameClass === 'password' ? 'PASSWORD' : 'API_KEY',
+    start,
+    end: start + value.length,
+    score: judged.score,
+    pattern: judged.pattern,
+    steps: [{ kind: 'pattern', score: toScore(judged.score) }],
+  });
+}

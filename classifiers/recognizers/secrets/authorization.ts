@@ -1,0 +1,73 @@
+/** HTTP credentials: Authorization headers, API-key headers and cookies, in requests, logs and commands. */
+import { definePattern } from '../../define-pattern.ts';
+import { keywords } from '../../recognizer.ts';
+import type { Recognizer } from '../../recognizer.ts';
+import { isPlaceholder } from './placeholder.ts';
+import { entropy, randomness } from './randomness.ts';
+
+export const authorizationHeader: Recognizer = definePattern({
+  name: 'authorization-header',
+  entity: 'API_KEY',
+  triggers: [
+    keywords(
+      'bearer',
+      'basic',
+      'token',
+      'apikey',
+      'authorization',
+      'x-api',
+      'x-auth',
+      'digest',
+      'ssws',
+      'genie',
+      'x-vault',
+      'private-token',
+      'api-key',
+    ),
+  ],
+  reach: { before: 4, after: 24 },
+  patterns: [
+    {
+      name: 'bearer',
+      regex: /(?<![A-Za-z0-9])bearer[ :=]{1,3}["']?(?<value>[A-Za-z0-9_.~+/=|:-]{12,3000})/i,
+      score: 0.8,
+    },
+    {
+      name: 'basic',
+      regex: /(?<![A-Za-z0-9])basic {1,2}(?<value>[A-Za-z0-9+/]{8,400}={0,2})(?![A-Za-z0-9+/=.-])/i,
+      score: 0.85,
+      entity: 'PASSWORD',
+    },
+    {
+      name: 'scheme',
+      regex:
+        /authorization\\?["']?\s{0,4}[:=,]\s{0,4}\\?["']?(?:token|apikey|api-key|key|ssws|genie-?key|digest|negotiate|aws)?[ =:]{0,3}\\?["']?(?<value>[A-Za-z0-9_.~+/=|:-]{16,3000})/i,
+      score: 0.75,
+    },
+    {
+      name: 'key-header',
+      regex:
+        /(?<![A-Za-z0-9])x-[a-z-]{0,30}(?:key|token|auth|secret)\\?["']?\s{0,4}[:=,]\s{0,4}\\?["']?(?<value>[A-Za-z0-9_.~+/=|:-]{12,1000})/i,
+      score: 0.75,
+    },
+  ],
+  invalidate: (value, around) => {
+    if (isPlaceholder(value)) return true;
+    const before = around.text.slice(Math.max(0, around.start - 12), around.start);
+    if (/basic {1,2}$/i.test(before)) return !isUserAndPassword(value);
+    return !(entropy(value) > 2.8 && randomness(value) > 3);
+  },
+});
+
+/** RFC 7617: base64 of `user:password`. Its own example, Aladdin, is documentation. */
+function isUserAndPassword(value: string): boolean {
+  try {
+    const pair = atob(value.replace(/=+$/, ''));
+    const split = pair.indexOf(':');
+    if (split < 0 || !/^[\x20-\x7e]{3,300}$/.test(pair) || /^aladdin:open ?sesame$/i.test(pair)) return false;
+    const password = pair.slice(split + 1);
+    return (password !== '' && !isPlaceholder(password)) || (password === '' && randomness(pair.slice(0, split)) > 3);
+  } catch {
+    return false;
+  }
+}

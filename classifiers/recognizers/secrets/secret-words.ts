@@ -1,0 +1,158 @@
+/**
+ * What a name says about its value: `DB_PASSWORD`, `x-api-key`, `clientSecret`, `mot de passe`. And what takes it back:
+ * `password_policy`, `public_key`, `max_tokens`, `secretName`.
+ */
+import { wordsOf } from '../../context.ts';
+
+/**
+ * `password`: chosen by people, any text can be one. `secret`: drawn by machines and named as secret.
+ * `key`: a name that secrets share with much else; only a value that is plainly random counts.
+ */
+export type NameClass = 'password' | 'secret' | 'key' | 'none';
+
+/** Literals the one pass looks for. Inside words too, so `DBPASSWD` and `mdp_admin` are seen. */
+export const SECRET_LITERALS: readonly string[] = [
+  'passw',
+  'passwd',
+  'pwd',
+  'passphrase',
+  'passcode',
+  'pass',
+  'pword',
+  'secret',
+  'token',
+  'key',
+  'credential',
+  'creds',
+  'auth',
+  'private',
+  'signature',
+  'sasl',
+  'dsn',
+  'mdp',
+  'kennwort',
+  'contrase',
+  'senha',
+  'clave',
+  'wachtwoord',
+  'hasło',
+  'haslo',
+  'lösenord',
+  'parola',
+  'пароль',
+  '密码',
+  '密碼',
+  '口令',
+  '密钥',
+  '密鑰',
+  'パスワード',
+  '비밀번호',
+  'session',
+  'cookie',
+  'webhook',
+  'mnemonic',
+  'seed',
+  'salt',
+  'license',
+  'licence',
+  'access',
+  'otp',
+  'pin',
+  'psk',
+];
+
+/** One place in a text where a name may begin to be a secret's. Built once from the literals. */
+export const SECRET_LITERAL = new RegExp(
+  [...SECRET_LITERALS].sort((left, right) => right.length - left.length).join('|'),
+  'gi',
+);
+
+const PASSWORD_WORDS = new Set(
+  (
+    'password passwd pwd pass passphrase passcode passwort kennwort pword pasword passw pw userpass dbpass rootpass mypass ' +
+    'contraseña contrasena contrasenya senha clave wachtwoord hasło haslo lösenord parola mdp пароль psk storepass keypass ' +
+    'requirepass masterauth sshpass'
+  ).split(' '),
+);
+const UNSPACED_PASSWORD = /密码|密碼|口令|パスワード|비밀번호/;
+const UNSPACED_SECRET = /密钥|密鑰|秘钥/;
+
+const SECRET_WORDS = new Set(
+  'secret token apikey credential cred authtoken accesstoken secretkey privatekey accesskey bearer jwt dsn mnemonic otp totp webhook apitoken authkey sasl clientsecret appsecret secretaccesskey signature'.split(
+    ' ',
+  ),
+);
+/** `key` is a secret's when one of these goes with it. */
+const KEY_COMPANIONS = new Set(
+  (
+    'api access secret private signing sign encryption encrypt decrypt account auth authentication master storage shared service ' +
+    'client app application license licence subscription consumer rapid rapidapi aws azure gcp google s3 db database ' +
+    'hmac aes des jwt ssh deploy deployment session cookie admin root user integration webhook write read rest function host ' +
+    'instrumentation ikey maps firebase stripe twilio openai anthropic mailgun sendgrid algolia datadog newrelic ' +
+    'heroku github gitlab npm cloudflare pagerduty server personal security bot live prod production publishable wallet secure pre precious sso smtp'
+  ).split(' '),
+);
+/** Last words that make the name one of a thing about the secret. */
+const ABOUT = new Set(
+  (
+    'id ids name names file files filename path paths dir directory folder url uri urls uris link endpoint host port length size min max ' +
+    'type types kind format policy policies rule rules field fields label labels hint placeholder title text description desc ' +
+    'count limit limits usage budget expire expires expiry expiration expired ttl age date time timestamp created updated ' +
+    'manager provider service handler factory builder helper util store storage repository controller validator generator parser ' +
+    'encoder decoder strength regex pattern validation required enabled disabled allowed exists valid visible column table index schema ' +
+    'version algorithm algo alg method mode scheme header headers prefix suffix input output form page screen view dialog button icon image ' +
+    'class error errors message messages msg exception status state event request response result callback ref reference arn alias owner ' +
+    'issuer audience scope scopes claim claims bucket map list array set count number env variable param parameter argument option setting ' +
+    'rotation reset change forgot recovery question answer attempts attempt iterations rounds digest flag position ' +
+    'usd price cost used total sum estimate window per second minute prompt completion context generation tokenizer embedding'
+  ).split(' '),
+);
+/** Words that make `key` and `token` something else wherever they stand in the name. */
+const NOT_SECRET = new Set(
+  (
+    'public pub primary foreign unique sort partition cache row column translation i18n locale hash range composite natural surrogate ' +
+    'keyword keyboard monkey keynote keys turkey hotkey shortcut hockey whiskey jockey donkey disney kidney ' +
+    'idempotency dedupe dedup react query object lookup registry registrykey keyframe keyname keypress keydown keyup keycode ' +
+    'answer music piano bucket map dictionary json field etag checksum integrity sha256 sha1 md5 fingerprint ' +
+    'max min total num number input output completion prompt cached reasoning csrf xsrf pagination page next continuation cursor ' +
+    'stop pad eos bos unk mask sep cls special vocab lex lexer parser syntax count signing_algorithm figure legend key_points takeaway takeaways findings key_finding'
+  ).split(' '),
+);
+/** Words with `pass` or `auth` in them that are about neither. */
+const WHOLE_WORD_ONLY =
+  /(?:^|[^a-z])(?:bypass|compass|passenger|passage|passive|passion|passing|passed|passes|passport|surpass|overpass|author|authors|authority|tokenizer|tokenize|keyboard|keyword|keywords|monkey|turkey)(?:$|[^a-z])/;
+const PASSWORD_TAIL = /(?:password|passwd|passphrase|passwort|kennwort|pwd|pass|passw|contrase(?:ñ|n)a)[0-9]{0,4}$/;
+const SECRET_TAIL = /(?:secret|token|apikey|credential|credentials|secretkey|accesskey|privatekey|authkey)[0-9]{0,4}$/;
+
+/** classifyName says what values of this name are. Names are at most 96 units; longer ones are cut by the caller. */
+export function classifyName(name: string): NameClass {
+  if (UNSPACED_PASSWORD.test(name)) return 'password';
+  if (UNSPACED_SECRET.test(name)) return 'secret';
+  const words = wordsOf(name);
+  if (words.length === 0) return 'none';
+  const last = words.at(-1) ?? '';
+  const isAbout = ABOUT.has(last);
+  for (const word of words) if (PASSWORD_WORDS.has(word)) return isAbout ? 'none' : 'password';
+  if (last.length <= 40 && PASSWORD_TAIL.test(last) && !WHOLE_WORD_ONLY.test(last)) return 'password';
+  if (isAbout || words.some((word) => NOT_SECRET.has(word)))
+    return last === 'key' || last === 'token' ? 'none' : 'none';
+  for (const word of words) if (SECRET_WORDS.has(word) || SECRET_TAIL.test(word)) return 'secret';
+  if (words.includes('key') && words.some((word) => KEY_COMPANIONS.has(word))) return 'secret';
+  if (WHOLE_WORD_ONLY.test(last)) return 'none';
+  return words.some(
+    (word) =>
+      word === 'key' ||
+      word === 'auth' ||
+      word === 'session' ||
+      word === 'cookie' ||
+      word === 'seed' ||
+      word === 'salt' ||
+      word === 'access' ||
+      word === 'license' ||
+      word === 'licence' ||
+      word === 'private' ||
+      word.endsWith('key'),
+  )
+    ? 'key'
+    : 'none';
+}

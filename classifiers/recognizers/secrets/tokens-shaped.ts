@@ -1,0 +1,265 @@
+/** Tokens without a prefix worth triggering on: a fixed piece in the middle, a web address, or a shape with its word. */
+import { definePattern } from '../../define-pattern.ts';
+import type { PatternDeclaration } from '../../define-pattern.ts';
+import { keywords, run } from '../../recognizer.ts';
+import type { Recognizer } from '../../recognizer.ts';
+import { isExampleToken } from './placeholder.ts';
+import { entropy } from './randomness.ts';
+
+const drawn =
+  (floor: number) =>
+  (value: string): boolean =>
+    entropy(value) < floor || isExampleToken(value);
+
+const DECLARATIONS: readonly PatternDeclaration[] = [
+  {
+    name: 'terraform-token',
+    entity: 'API_KEY',
+    triggers: [keywords('.atlasv1.')],
+    reach: { before: 20, after: 2 },
+    patterns: [
+      { name: 'atlasv1', regex: /(?<![0-9A-Za-z])[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_=-]{50,90}/, score: 0.95 },
+    ],
+    invalidate: drawn(3),
+  },
+  {
+    name: 'telegram-bot-token',
+    entity: 'API_KEY',
+    triggers: [keywords(':AA')],
+    reach: { before: 18, after: 2 },
+    patterns: [
+      { name: 'bot-token', regex: /(?<![0-9])[0-9]{7,12}:AA[0-9A-Za-z_-]{32,34}(?![0-9A-Za-z_-])/, score: 0.9 },
+    ],
+    invalidate: drawn(3),
+  },
+  {
+    name: 'mailchimp-key',
+    entity: 'API_KEY',
+    triggers: [keywords('-us')],
+    reach: { before: 36, after: 4 },
+    patterns: [
+      { name: 'data-centre-suffix', regex: /(?<![0-9A-Za-z])[0-9a-f]{32}-us[0-9]{1,2}(?![0-9A-Za-z])/, score: 0.85 },
+    ],
+    invalidate: drawn(2.8),
+  },
+  {
+    name: 'twilio-key',
+    entity: 'API_KEY',
+    triggers: [run('alphanumeric', 34)],
+    reach: { before: 2, after: 2 },
+    patterns: [
+      { name: 'api-key', regex: /(?<![0-9A-Za-z])SK[0-9a-f]{32}(?![0-9A-Za-z])/, score: 0.85 },
+      { name: 'account-id', regex: /(?<![0-9A-Za-z])AC[0-9a-f]{32}(?![0-9A-Za-z])/, score: 0.5 },
+    ],
+    invalidate: drawn(2.8),
+  },
+  {
+    name: 'nkey-seed',
+    entity: 'PRIVATE_KEY',
+    triggers: [run('alphanumeric', 58)],
+    reach: { before: 2, after: 2 },
+    patterns: [{ name: 'seed', regex: /(?<![0-9A-Za-z])S[UANOCX][A-Z2-7]{56}(?![0-9A-Za-z])/, score: 0.8 }],
+    invalidate: drawn(3.8),
+  },
+  {
+    name: 'discord-bot-token',
+    entity: 'API_KEY',
+    triggers: [run('token', 58)],
+    reach: { before: 2, after: 2 },
+    // The first part is the bot's numeric id in base64, so it begins with M, N or O.
+    patterns: [
+      {
+        name: 'bot-token',
+        regex:
+          /(?<![0-9A-Za-z_.-])[MNO][0-9A-Za-z_-]{22,27}\.[0-9A-Za-z_-]{6,7}\.[0-9A-Za-z_-]{27,40}(?![0-9A-Za-z_.-])/,
+        score: 0.9,
+      },
+    ],
+    invalidate: drawn(3.5),
+  },
+  {
+    name: 'azure-client-secret',
+    entity: 'API_KEY',
+    triggers: [keywords('Q~')],
+    reach: { before: 6, after: 2 },
+    patterns: [
+      {
+        name: 'q-tilde',
+        regex: /(?<![0-9A-Za-z_~.-])[0-9A-Za-z_~.-]{3}[0-9]Q~[0-9A-Za-z_~.-]{31,34}(?![0-9A-Za-z_~-])/,
+        score: 0.92,
+      },
+    ],
+    invalidate: drawn(3),
+  },
+  {
+    name: 'azure-signed-key',
+    entity: 'API_KEY',
+    triggers: [
+      keywords('AzSe', '+ABa', '+AMC', '+AEh', '+AIo', '+ASt', 'AzCa', 'AzFu', 'ACDb', 'APIM', 'JQQJ99', 'AZDO'),
+    ],
+    reach: { before: 84, after: 8 },
+    // Azure's identifiable keys carry a service's mark near the end.
+    patterns: [
+      {
+        name: 'storage-batch-cosmos',
+        regex: /(?<![0-9A-Za-z+/])[0-9A-Za-z+/]{76}(?:\+AMC|\+ASt|\+ABa|ACDb)[0-9A-Za-z+/]{5}[AQgw]==/,
+        score: 0.95,
+      },
+      {
+        name: 'hub',
+        regex: /(?<![0-9A-Za-z+/])[0-9A-Za-z+/]{33}(?:AIoT|\+ASb|\+AEh|ARm7)[0-9A-Za-z+/]{5}[A-P]=/,
+        score: 0.95,
+      },
+      { name: 'search', regex: /(?<![0-9A-Za-z])[0-9A-Za-z]{42}AzSe[ABCD][0-9A-Za-z]{5}(?![0-9A-Za-z])/, score: 0.95 },
+      { name: 'function', regex: /(?<![0-9A-Za-z_-])[0-9A-Za-z_-]{44}AzFu[0-9A-Za-z_-]{5}[AQgw]==/, score: 0.95 },
+      { name: 'container', regex: /(?<![0-9A-Za-z+/])[0-9A-Za-z+/]{42}\+?A(?:CR|zCa)[0-9A-Za-z+/]{5,6}/, score: 0.85 },
+      { name: 'cognitive', regex: /(?<![0-9A-Za-z])[0-9A-Za-z]{52}JQQJ99[0-9A-Za-z]{26}(?![0-9A-Za-z])/, score: 0.95 },
+      { name: 'devops', regex: /(?<![0-9A-Za-z])[0-9A-Za-z]{76}AZDO[0-9A-Za-z]{4}(?![0-9A-Za-z])/, score: 0.95 },
+    ],
+    invalidate: drawn(3.5),
+  },
+  {
+    name: 'signed-url',
+    entity: 'API_KEY',
+    triggers: [
+      keywords(
+        'sig=',
+        'Signature=',
+        'AccountKey=',
+        'SharedAccessKey=',
+        'SharedSecret=',
+        'x-amz-security-token=',
+        'se=',
+      ),
+    ],
+    reach: { before: 2, after: 2 },
+    patterns: [
+      {
+        name: 'azure-shared-access-signature',
+        regex: /(?<![0-9A-Za-z])sig=(?<value>[0-9A-Za-z%+/_-]{40,100}(?:=|%3[Dd]){0,2})/,
+        score: 0.85,
+      },
+      { name: 'aws-presigned', regex: /(?<![0-9A-Za-z])X-Amz-Signature=(?<value>[0-9a-f]{64})/i, score: 0.7 },
+      { name: 'google-signed', regex: /(?<![0-9A-Za-z])X-Goog-Signature=(?<value>[0-9a-f]{64,512})/i, score: 0.7 },
+      {
+        name: 'azure-account-key',
+        regex: /(?<![0-9A-Za-z])(?:AccountKey|SharedAccessKey|SharedSecret)=(?<value>[0-9A-Za-z+/]{20,90}={0,2})/i,
+        score: 0.9,
+        entity: 'CONNECTION_STRING',
+      },
+      { name: 'aws-session-token', regex: /x-amz-security-token=(?<value>[0-9A-Za-z%+/_-]{60,1500})/i, score: 0.8 },
+    ],
+    invalidate: drawn(3.2),
+  },
+  {
+    name: 'webhook-url',
+    entity: 'API_KEY',
+    triggers: [
+      keywords(
+        'hooks.slack.com',
+        'discord.com/api/webhooks',
+        'discordapp.com/api/webhooks',
+        'webhook.office.com',
+        'hooks.zapier.com',
+        'chat.googleapis.com',
+        'hook.eu',
+        'hook.us',
+        'logic.azure.com',
+        '/webhook/',
+        'open.feishu.cn',
+        'qyapi.weixin.qq.com',
+        'oapi.dingtalk.com',
+        'api.telegram.org/bot',
+      ),
+    ],
+    reach: { before: 2, after: 2 },
+    patterns: [
+      {
+        name: 'slack',
+        regex: /hooks\.slack\.com\/(?:services|workflows|triggers)\/(?<value>[0-9A-Za-z+/]{30,100})/i,
+        score: 0.9,
+      },
+      {
+        name: 'discord',
+        regex: /discord(?:app)?\.com\/api\/webhooks\/[0-9]{16,20}\/(?<value>[0-9A-Za-z_-]{56,90})/i,
+        score: 0.9,
+      },
+      {
+        name: 'teams',
+        regex:
+          /webhook\.office\.com\/webhookb?2?\/(?<value>[0-9A-Za-z@-]{60,110}\/IncomingWebhook\/[0-9A-Za-z]{20,40}\/[0-9A-Za-z-]{30,40})/i,
+        score: 0.9,
+      },
+      { name: 'zapier', regex: /hooks\.zapier\.com\/hooks\/catch\/(?<value>[0-9]{4,12}\/[0-9a-z]{5,12})/i, score: 0.8 },
+      {
+        name: 'google-chat',
+        regex:
+          /chat\.googleapis\.com\/v1\/spaces\/[0-9A-Za-z_-]{8,20}\/messages\?(?<value>key=[0-9A-Za-z_-]{20,60}&token=[0-9A-Za-z_%=-]{20,100})/i,
+        score: 0.9,
+      },
+      { name: 'make', regex: /hook\.(?:eu|us)[0-9]{0,2}\.make\.com\/(?<value>[0-9a-z]{20,40})/i, score: 0.8 },
+      { name: 'tines', regex: /tines\.com\/webhook\/(?<value>[0-9a-z]{20,40}\/[0-9a-z]{20,40})/i, score: 0.85 },
+      { name: 'feishu', regex: /open\.feishu\.cn\/open-apis\/bot\/v2\/hook\/(?<value>[0-9a-f-]{36})/i, score: 0.85 },
+      {
+        name: 'wecom',
+        regex: /qyapi\.weixin\.qq\.com\/cgi-bin\/webhook\/send\?key=(?<value>[0-9a-f-]{36})/i,
+        score: 0.85,
+      },
+      {
+        name: 'dingtalk',
+        regex: /oapi\.dingtalk\.com\/robot\/send\?access_token=(?<value>[0-9a-f]{64})/i,
+        score: 0.85,
+      },
+    ],
+    invalidate: drawn(2.5),
+  },
+  {
+    name: 'facebook-app-token',
+    entity: 'API_KEY',
+    triggers: [keywords('facebook', 'fb_')],
+    reach: { before: 80, after: 120 },
+    patterns: [
+      {
+        name: 'app-id-and-secret',
+        regex: /(?<![0-9A-Za-z])[0-9]{13,17}\|[0-9A-Za-z_-]{24,40}(?![0-9A-Za-z_-])/,
+        score: 0.85,
+      },
+    ],
+    invalidate: drawn(3),
+  },
+  {
+    name: 'dropbox-long-token',
+    entity: 'API_KEY',
+    triggers: [keywords('AAAAAAAAAA')],
+    reach: { before: 16, after: 2 },
+    patterns: [
+      {
+        name: 'long-lived',
+        regex: /(?<![0-9A-Za-z])[0-9A-Za-z]{11}A{10}[0-9A-Za-z_=-]{43}(?![0-9A-Za-z_=-])/,
+        score: 0.85,
+      },
+    ],
+    invalidate: (value) => entropy(value.slice(21)) < 3.5,
+  },
+  {
+    name: 'sidekiq-credentials',
+    entity: 'API_KEY',
+    triggers: [keywords('contribsys')],
+    reach: { before: 40, after: 2 },
+    patterns: [
+      {
+        name: 'environment',
+        regex: /CONTRIBSYS__COM["']?\s{0,4}[=:]\s{0,4}["']?(?<value>[0-9a-f]{8}:[0-9a-f]{8})(?![0-9a-f])/i,
+        score: 0.85,
+      },
+      {
+        name: 'url',
+        regex: /(?<value>(?<![0-9a-f])[0-9a-f]{8}:[0-9a-f]{8})@(?:gems|enterprise)\.contribsys\.com/i,
+        score: 0.9,
+      },
+    ],
+  },
+];
+
+export const SHAPED_TOKENS: readonly Recognizer[] = DECLARATIONS.map(definePattern);
+export const SHAPED_TOKEN_DECLARATIONS = DECLARATIONS;
