@@ -1,0 +1,37 @@
+/** Every PII recognizer that ships, in one explicit list. */
+import type { Recognizer } from '../../recognizer.ts';
+import { BRITAIN } from './britain.ts';
+import { CENTRAL_EUROPE } from './central-europe.ts';
+import { EAST_ASIA } from './east-asia.ts';
+import { emailAddress } from './email.ts';
+import { NORTHERN_EASTERN_EUROPE } from './northern-eastern-europe.ts';
+import { SOUTH_ASIA_OCEANIA } from './south-asia-oceania.ts';
+import { WESTERN_EUROPE } from './western-europe.ts';
+import { iban } from './iban.ts';
+import { ipv4Address, ipv6Address, macAddress } from './internet-address.ts';
+import { NORTH_AMERICA } from './north-america.ts';
+import { OTHER_REGIONS } from './other-regions.ts';
+import { paymentCard } from './payment-card.ts';
+import { phoneInternational, phoneNational } from './phone.ts';
+import { usSocialSecurity, usTaxpayer } from './us-social-security.ts';
+
+export const PII_RECOGNIZERS: readonly Recognizer[] = [
+  emailAddress,
+  paymentCard,
+  iban,
+  usSocialSecurity,
+  usTaxpayer,
+  phoneInternational,
+  phoneNational,
+  ipv4Address,
+  ipv6Address,
+  macAddress,
+  ...NORTH_AMERICA,
+  ...BRITAIN,
+  ...CENTRAL_EUROPE,
+  ...WESTERN_EUROPE,
+  ...NORTHERN_EASTERN_EUROPE,
+  ...EAST_ASIA,
+  ...SOUTH_ASIA_OCEANIA,
+  ...OTHER_REGIONS,
+];

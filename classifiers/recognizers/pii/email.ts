@@ -1,0 +1,55 @@
+/**
+ * EMAIL_ADDRESS: plus tags, quoted local parts, internationalised domains. What only looks like one is dropped:
+ * repository logins (`git@github.com:…`), package versions (`left-pad@1.3.0-beta.rc`), image densities (`icon@2x.png`),
+ * user info of URLs (the secrets recognizers own those) and addresses that reach nobody (`noreply@…`, `you@example.com`).
+ */
+import { definePattern } from '../../define-pattern.ts';
+import type { Around } from '../../define-pattern.ts';
+import { keywords } from '../../recognizer.ts';
+import type { Window } from '../../recognizer.ts';
+
+/** `=`, `&`, `/` and `?` are legal in local parts but end them in URLs and forms, where they are far more common. */
+const LOCAL = String.raw`[\p{L}\p{N}_](?:[\p{L}\p{N}.!#$%'*+^{|}~_-]{0,255}[\p{L}\p{N}_+~-])?`;
+const DOMAIN = String.raw`(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}(?:xn--[a-z0-9-]{1,59}|\p{L}{2,24})(?![\p{L}\p{N}_]|-[\p{L}\p{N}])`;
+
+/** A longer run than RFC 5321 allows (64) is still read, so padding the local part hides nothing. */
+const PLAIN = new RegExp(String.raw`(?<![\p{L}\p{N}._%+-])${LOCAL}@${DOMAIN}`, 'u');
+const QUOTED = new RegExp(String.raw`"[^"\\\n@]{1,64}"@${DOMAIN}`, 'u');
+
+const REPOSITORY_LOGIN = /^(?:git|hg|svn|gitea|forgejo)@/i;
+const NOBODY = /^(?:no-?reply|do-?not-?reply|noreply-[a-z]{1,20}|mailer-daemon)@/i;
+const RESERVED_DOMAIN =
+  /@(?:[a-z0-9-]{1,40}\.){0,3}(?:example\.(?:com|org|net|edu)|[a-z0-9-]{1,40}\.(?:example|invalid|test|localhost)|domain\.(?:com|tld)|email\.(?:com|tld)|company\.com|yourdomain\.com|mydomain\.com|yourcompany\.com)$/i;
+const STAND_IN_LOCAL =
+  /^(?:user(?:name)?|you|your[._-]?(?:name|e?mail)?|name|e?mail|test(?:er|ing)?|foo|bar|baz|example|admin|someone|somebody|anyone|info|hello|contact|support|sales|me|abc|xyz|first[._-]?last|firstname[._-]?lastname|recipient|sender|from|to|a|b|x)\d{0,3}@/i;
+const VERSION_DOMAIN = /@(?:v?\d{1,9}\.\d{1,9}[.-]|v\d{1,9}\.)/i;
+const FILE_DOMAIN = /@\d(?:\.\d)?x\.(?:png|jpe?g|gif|webp|svg|avif|bmp)$/i;
+/** `x@w.T` and `a@b.shape`: matrix products in code. */
+const CODE_MEMBER = /@\w{1,24}\.(?:T|shape|dot|data|size|reshape|transpose|numpy|detach|values|grad|weight|mean|sum)$/;
+const URL_USER_INFO = /:\/\/[^\s/@"'<>]{0,200}$/;
+
+function isNoAddress(value: string, { text, start }: Around): boolean {
+  if (REPOSITORY_LOGIN.test(value) || NOBODY.test(value) || VERSION_DOMAIN.test(value)) return true;
+  if (FILE_DOMAIN.test(value) || CODE_MEMBER.test(value)) return true;
+  if (STAND_IN_LOCAL.test(value) && RESERVED_DOMAIN.test(value)) return true;
+  return URL_USER_INFO.test(text.slice(Math.max(0, start - 200), start));
+}
+
+/** `Write to ann@acme.com.Then call`: a sentence that begins without a space is no domain label. */
+function withoutNextSentence(text: string, start: number, end: number): readonly Window[] {
+  const value = text.slice(start, end);
+  const glued = /^(?<address>[^A-Z]{1,300}\.[a-z]{2,24})\.[A-Z][a-z]{1,23}$/.exec(value);
+  return [{ start, end: start + (glued?.groups?.['address']?.length ?? value.length) }];
+}
+
+export const emailAddress = definePattern({
+  name: 'email-address',
+  entity: 'EMAIL_ADDRESS',
+  triggers: [keywords('@')],
+  reach: { before: 260, after: 16 },
+  patterns: [
+    { name: 'address', regex: PLAIN, score: 0.9, narrow: withoutNextSentence },
+    { name: 'quoted-local-part', regex: QUOTED, score: 0.9 },
+  ],
+  invalidate: isNoAddress,
+});

@@ -1,0 +1,84 @@
+/**
+ * nationalNumber makes the recognizer of one country's number from a line of facts. A number with little shape of its own
+ * (bare digits, with or without check digit) is only looked for near its name, so a hundred of them cost nothing where no
+ * such name is; one whose shape or check is rare enough stands alone.
+ */
+import { definePattern } from '../../define-pattern.ts';
+import type { Around, Pattern } from '../../define-pattern.ts';
+import { keywords } from '../../recognizer.ts';
+import type { Recognizer, Trigger } from '../../recognizer.ts';
+import { alphanumericsOnly, digitsOnly } from './check-digits.ts';
+
+export interface NationalNumber {
+  readonly entity: string;
+  /** Kebab-case; several recognizers may report one entity. */
+  readonly name?: string;
+  /** Without anchors and edges; the value must stand free of letters and digits. Case is ignored. */
+  readonly shape: string;
+  /**
+   * `digits`, `alphanumerics`: what the check is given (bare, upper case); `written`: the value as it stands. No check means
+   * the number has none.
+   */
+  readonly check?: (value: string) => boolean;
+  readonly checks?: 'digits' | 'alphanumerics' | 'written';
+  readonly checkedBy?: string;
+  /** Score of the shape, and of the shape with its check holding. At 0.5 it is a finding with no word around it. */
+  readonly score: number;
+  readonly checkedScore?: number;
+  /** Names people give the number, lower case. They are also what the recognizer wakes for, unless `wake` says otherwise. */
+  readonly words: readonly string[];
+  readonly wake?: readonly Trigger[];
+  /** A failed check lowers nothing and drops nothing: the scheme has exceptions. */
+  readonly lenient?: boolean;
+}
+
+const EDGE_BEFORE = String.raw`(?<![\p{L}\p{N}_]|\d[.,/-])`;
+const EDGE_AFTER = String.raw`(?![\p{L}\p{N}_]|[.,/-]\d)`;
+
+export function nationalNumber(facts: NationalNumber): Recognizer {
+  const { entity, check, words } = facts;
+  const compact =
+    facts.checks === 'alphanumerics'
+      ? alphanumericsOnly
+      : facts.checks === 'written'
+        ? (value: string) => value
+        : digitsOnly;
+  const pattern: Pattern = {
+    name: 'shape',
+    regex: new RegExp(`${EDGE_BEFORE}(?:${facts.shape})${EDGE_AFTER}`, 'iu'),
+    score: facts.score,
+  };
+  return definePattern({
+    name: facts.name ?? entity.toLowerCase().replaceAll('_', '-'),
+    entity,
+    patterns: [pattern],
+    triggers: facts.wake ?? [keywords(...wakeWords(words))],
+    reach: facts.wake ? { before: 24, after: 40 } : { before: 64, after: 120 },
+    context: words,
+    contextReach: { before: 60, after: 30 },
+    ...(check
+      ? {
+          validate: (value: string) => (check(compact(value)) ? 'valid' : facts.lenient ? 'unknown' : 'invalid'),
+          validatedBy: facts.checkedBy ?? 'check digit',
+          validScore: facts.checkedScore ?? Math.min(0.45, facts.score + 0.2),
+        }
+      : {}),
+    invalidate: isPlaceholder,
+  });
+}
+
+/** The longest word of each phrase: phrases are also written `tax_id`, `taxId` and over a line break. */
+function wakeWords(words: readonly string[]): readonly string[] {
+  return [
+    ...new Set(
+      words.map((phrase) =>
+        phrase.split(/[ -]/).reduce((longest, word) => (word.length > longest.length ? word : longest), ''),
+      ),
+    ),
+  ];
+}
+
+function isPlaceholder(value: string, _around: Around): boolean {
+  const digits = digitsOnly(value);
+  return digits.length >= 6 && /^(\d)\1+$/.test(digits);
+}

@@ -1,0 +1,89 @@
+/**
+ * US_SSN and US_ITIN. The written form 3-2-4 with dashes of a number the SSA could have issued stands on its own; any
+ * other writing, bare nine digits, and numbers never issued (area 000, 666, 900-999; the advertisement numbers) need a word
+ * about social security, because people also mistype and anonymise.
+ */
+import { definePattern } from '../../define-pattern.ts';
+import type { Around } from '../../define-pattern.ts';
+import { digits } from '../../recognizer.ts';
+import type { Window } from '../../recognizer.ts';
+import { digitsOnly } from './check-digits.ts';
+import { standardNumber } from './standard-number.ts';
+
+const assigned = standardNumber('us/ssn');
+const issued = (number: string): boolean => assigned(number) && !number.endsWith('0000');
+const EDGE_BEFORE = String.raw`(?<![\w+]|\d[.,/-]|[-/$€£#]\d{0,2})`;
+const EDGE_AFTER = String.raw`(?![\w]|[.,/-]\d)`;
+const DASHED = new RegExp(`(?<![\\w+]|\\d[.,/-])\\d{3}-\\d{2}-\\d{4}${EDGE_AFTER}`);
+const SPACED = new RegExp(String.raw`${EDGE_BEFORE}\d{3}(?<gap>[ ._/]|--| - )\d{2}\k<gap>\d{4}${EDGE_AFTER}`);
+const ANY = new RegExp(String.raw`(?<![\w+]|\d[.,/-])\d(?:[ ._/-]{0,3}\d){8}${EDGE_AFTER}`);
+
+const only =
+  (test: (number: string) => boolean) =>
+  (text: string, start: number, end: number): readonly Window[] =>
+    test(digitsOnly(text.slice(start, end))) ? [{ start, end }] : [];
+
+/** Fourth and fifth digit of an ITIN: 50-65, 70-88, 90-92, 94-99 (IRS, since 2022). */
+function isTaxpayerNumber(number: string): boolean {
+  const group = Number(number.slice(3, 5));
+  return (
+    number.startsWith('9') &&
+    ((group >= 50 && group <= 65) || (group >= 70 && group <= 88) || (group >= 90 && group !== 93))
+  );
+}
+
+function isPlaceholder(value: string, { text, start }: Around): boolean {
+  const number = digitsOnly(value);
+  if (/^(\d)\1{8}$/.test(number)) return true;
+  return /(?:isbn|issn|order|invoice|tracking|zip|part)[\s#:no.]{0,8}$/i.test(
+    text.slice(Math.max(0, start - 20), start),
+  );
+}
+
+const CONTEXT = [
+  'ssn',
+  'ssns',
+  'social security',
+  'social security number',
+  'social',
+  'soc sec',
+  'ss',
+  'ssid',
+  'taxpayer',
+  'sozialversicherungsnummer',
+  'numéro de sécurité sociale',
+  'seguro social',
+  'número de seguro social',
+  'segurança social',
+  '社会保障号',
+  '社会安全号码',
+  '社会保障番号',
+];
+
+export const usSocialSecurity = definePattern({
+  name: 'us-social-security',
+  entity: 'US_SSN',
+  triggers: [digits(9)],
+  reach: { before: 8, after: 8 },
+  patterns: [
+    { name: 'dashed', regex: DASHED, score: 0.85, narrow: only(issued) },
+    { name: 'separated', regex: SPACED, score: 0.4, narrow: only(issued) },
+    { name: 'nine-digits', regex: ANY, score: 0.2 },
+  ],
+  invalidate: isPlaceholder,
+  context: CONTEXT,
+});
+
+export const usTaxpayer = definePattern({
+  name: 'us-itin',
+  entity: 'US_ITIN',
+  triggers: [digits(9)],
+  reach: { before: 8, after: 8 },
+  patterns: [
+    { name: 'dashed', regex: DASHED, score: 0.5, narrow: only(isTaxpayerNumber) },
+    { name: 'separated', regex: SPACED, score: 0.3, narrow: only(isTaxpayerNumber) },
+    { name: 'nine-digits', regex: ANY, score: 0.15, narrow: only(isTaxpayerNumber) },
+  ],
+  invalidate: isPlaceholder,
+  context: ['itin', 'taxpayer', 'individual taxpayer', 'tax id', 'tax identification', 'tin'],
+});
