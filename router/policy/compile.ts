@@ -1,0 +1,26 @@
+/** Config to CompiledPolicy. Run only on what provePolicy found no problem in; a condition that does not compile throws here. */
+import type { Config } from '../../config/schema.ts';
+import type { UpstreamConfig } from '../../config/schema.ts';
+import { compileCondition } from './conditions.ts';
+import type { CompiledPolicy } from './decide.ts';
+import { isLocal } from './prove.ts';
+
+export function compilePolicy(config: Config, upstreams: readonly UpstreamConfig[]): CompiledPolicy {
+  return {
+    ladder: config.labels,
+    policy: config.policy,
+    entities: config.classify.entities,
+    otherEntities: config.classify.otherEntities,
+    upstreams: upstreams.map((upstream) => ({
+      name: upstream.name,
+      kind: isLocal(upstream) ? 'local' : 'cloud',
+      sees: upstream.sees,
+      models: upstream.kind === 'openai' ? [upstream.model, ...upstream.models] : upstream.kind === 'stand-in' && !isLocal(upstream) ? [upstream.model] : [],
+    })),
+    rules: config.policy.rules.map((rule) => {
+      const condition = compileCondition(rule.when);
+      if (condition.kind === 'invalid') throw new Error(`rule "${rule.name}" does not compile`);
+      return { name: rule.name, test: condition.test, upToLabel: rule.upToLabel ?? config.labels.at(-1) ?? '', route: rule.route, upstream: rule.upstream };
+    }),
+  };
+}

@@ -1,0 +1,197 @@
+/**
+ * The decision table as a pure function: the same input gives the same route, and more evidence never moves a request from local to cloud.
+ * Fails inwards: whatever is not provably allowed outwards is local, and what no local model may see is refused.
+ */
+import type { Finding } from '../../classifiers/finding.ts';
+import type { Label, Signal, Verdict } from '../../classifiers/verdict.ts';
+import type { EntityRule, PolicyConfig } from '../../config/schema.ts';
+import type { Decision, Reason, RefusalCode, Route } from '../decision.ts';
+import type { Condition, ConditionInput } from './conditions.ts';
+
+export interface UpstreamView {
+  readonly name: string;
+  readonly kind: 'local' | 'cloud';
+  readonly sees: Label;
+  /** Models a client may name. Empty for local upstreams: their catalogue is asked at run time and given in `localModels`. */
+  readonly models: readonly string[];
+}
+
+/** A policy ready to decide: conditions compiled, upstreams known. */
+export interface CompiledPolicy {
+  readonly ladder: readonly Label[];
+  readonly policy: PolicyConfig;
+  readonly rules: readonly CompiledRule[];
+  readonly upstreams: readonly UpstreamView[];
+  readonly entities: Readonly<Record<string, EntityRule>>;
+  readonly otherEntities: EntityRule;
+}
+
+export interface CompiledRule {
+  readonly name: string;
+  readonly test: Condition;
+  readonly upToLabel: Label;
+  readonly route: 'local' | 'cloud' | 'cloud-masked' | 'refuse';
+  readonly upstream: string | undefined;
+}
+
+export interface DecisionInput {
+  readonly verdict: Verdict;
+  readonly signals: readonly Signal[];
+  /** What the conversation is remembered for. */
+  readonly session: { readonly label: Label; readonly maskable: boolean };
+  readonly complexity: number;
+  readonly band: 'simple' | 'complex';
+  /** As the client named it. */
+  readonly model: string;
+  /** Models the local upstreams really have. */
+  readonly localModels: readonly { readonly upstream: string; readonly model: string }[];
+  readonly tools: readonly string[];
+  readonly principal: string;
+  readonly protocol: string;
+  readonly chars: number;
+  readonly turns: number;
+}
+
+/** Names that ask Sluice to choose. */
+const ROUTED_MODELS = new Set(['', 'auto', 'sluice', 'sluice/auto']);
+
+export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision {
+  const { ladder, policy, upstreams } = compiled;
+  const rank = (label: Label): number => {
+    const index = ladder.indexOf(label);
+    return index === -1 ? ladder.length : index;
+  };
+  const label = rank(input.session.label) > rank(input.verdict.label) ? input.session.label : input.verdict.label;
+  const reasons: Reason[] = [];
+  const above = entitiesAboveBottom(input.verdict.findings, compiled);
+  // A combination raises a label none of its members has alone: then all of them are the evidence.
+  const entities = above.length > 0 || input.verdict.kind !== 'sensitive' ? above : [...new Set(input.verdict.findings.map((finding) => finding.entity))];
+  const attack = input.signals.filter((signal) => signal.kind === 'control-text' || signal.kind === 'evasion').map((signal) => `${signal.kind}:${signal.name}`);
+
+  // Evidence first: it is what the reasons must name whatever is decided.
+  if (input.verdict.kind === 'unknown') reasons.push({ code: 'classification-incomplete', gaps: input.verdict.gaps });
+  if (entities.length > 0) reasons.push({ code: 'sensitive-content', entities });
+  if (rank(input.session.label) > rank(input.verdict.label)) reasons.push({ code: 'session-label', label: input.session.label });
+  if (attack.length > 0) reasons.push({ code: 'policy-attack', signals: attack });
+
+  const shut = input.verdict.kind === 'unknown' || attack.length > 0;
+  const cloudFor = (name: string | undefined): UpstreamView | undefined => upstreams.find((each) => each.kind === 'cloud' && (name === undefined || each.name === name));
+  const open = (upstream: UpstreamView | undefined): UpstreamView | undefined => (upstream !== undefined && !shut && rank(label) <= rank(upstream.sees) ? upstream : undefined);
+  const unmaskable = input.verdict.kind === 'sensitive' ? entities.filter((entity) => !(compiled.entities[entity] ?? compiled.otherEntities).maskable) : [];
+  // What is remembered but no longer in the text cannot be masked out of it; a session raised only by maskable findings that are still here can.
+  const maskFits =
+    policy.masking !== 'off' &&
+    !shut &&
+    input.verdict.kind === 'sensitive' &&
+    unmaskable.length === 0 &&
+    rank(label) <= rank(policy.maskUpTo) &&
+    (rank(input.session.label) === 0 || (input.session.maskable && rank(input.session.label) <= rank(input.verdict.label)));
+
+  const done = (route: Route, extra: readonly Reason[] = []): Decision => {
+    const all = [...reasons, ...extra];
+    const [first = { code: 'simple', score: input.complexity } as const, ...rest] = all;
+    return { route, reasons: [first, ...rest], label, counterfactual: route.kind === 'cloud' || route.kind === 'cloud-masked' ? '' : counterfactual(input, compiled, label, entities) };
+  };
+  const refuse = (code: RefusalCode, extra: readonly Reason[] = []): Decision => done({ kind: 'refuse', code }, extra);
+  const local = (extra: readonly Reason[] = [], name?: string, model = ''): Decision => {
+    const allowed = upstreams.filter((each) => each.kind === 'local' && rank(label) <= rank(each.sees));
+    const upstream = name === undefined ? allowed[0] : (allowed.find((each) => each.name === name) ?? allowed[0]);
+    if (upstream !== undefined) return done({ kind: 'local', upstream: upstream.name, model }, extra);
+    // Without any local model a clean request may still be answered: nothing in it needs to stay.
+    const direct = open(cloudFor(undefined));
+    if (!upstreams.some((each) => each.kind === 'local') && direct !== undefined) return done({ kind: 'cloud', upstream: direct.name, model: '' }, [...extra, { code: 'no-local-upstream' }]);
+    return refuse('no_local_model', extra);
+  };
+
+  if (input.verdict.kind === 'unknown' && policy.unknown === 'refuse') return refuse('refused_unknown_content');
+  if (attack.length > 0 && policy.attack === 'refuse') return refuse('refused_policy_attack');
+
+  const conditionInput: ConditionInput = {
+    label,
+    verdict: input.verdict.kind,
+    entities,
+    signals: input.signals.map((signal) => `${signal.kind}:${signal.name}`),
+    complexity: input.complexity,
+    band: input.band,
+    model: input.model,
+    tools: input.tools,
+    principal: input.principal,
+    protocol: input.protocol,
+    chars: input.chars,
+    turns: input.turns,
+  };
+  for (const rule of compiled.rules) {
+    if (rank(label) > rank(rule.upToLabel)) continue;
+    const result = rule.test(conditionInput);
+    if (result === 'no') continue;
+    const by: Reason = { code: 'rule', rule: rule.name };
+    // A condition that could not be evaluated might have meant "refuse" or "local": it must not be what lets a request out.
+    if (result === 'failed') return local([{ code: 'rule-overruled', rule: rule.name }]);
+    switch (rule.route) {
+      case 'refuse':
+        return refuse('refused_by_rule', [by]);
+      case 'local':
+        return local([by], rule.upstream);
+      case 'cloud': {
+        const upstream = open(cloudFor(rule.upstream));
+        if (upstream !== undefined) return done({ kind: 'cloud', upstream: upstream.name, model: modelFor(input, upstream) }, [by]);
+        return local([{ code: 'rule-overruled', rule: rule.name }]);
+      }
+      case 'cloud-masked': {
+        const upstream = cloudFor(rule.upstream);
+        const clear = open(upstream);
+        if (clear !== undefined) return done({ kind: 'cloud', upstream: clear.name, model: modelFor(input, clear) }, [by]);
+        if (upstream !== undefined && maskFits) return done({ kind: 'cloud-masked', upstream: upstream.name, model: modelFor(input, upstream) }, [by]);
+        return local([{ code: 'rule-overruled', rule: rule.name }]);
+      }
+    }
+  }
+
+  const named = policy.honourModels && !ROUTED_MODELS.has(input.model);
+  if (named) {
+    const atLocal = input.localModels.find((each) => each.model === input.model);
+    if (atLocal !== undefined) return local([{ code: 'model-honoured' }], atLocal.upstream, input.model);
+    const atCloud = open(upstreams.find((each) => each.kind === 'cloud' && each.models.includes(input.model)));
+    if (atCloud !== undefined) return done({ kind: 'cloud', upstream: atCloud.name, model: input.model }, [{ code: 'model-honoured' }]);
+  }
+  const overridden: readonly Reason[] = ROUTED_MODELS.has(input.model) ? [] : [{ code: 'model-overridden' }];
+  const weight: Reason = input.band === 'complex' ? { code: 'complex-reasoning', score: input.complexity } : { code: 'simple', score: input.complexity };
+  const cloud = cloudFor(undefined);
+
+  if (shut) return local(overridden);
+  const cleanFor = upstreams.find((each) => each.kind === 'cloud' && open(each) !== undefined);
+  if (cleanFor !== undefined) {
+    const wanted = input.band === 'complex' ? policy.clean.complex : policy.clean.simple;
+    return wanted === 'cloud' ? done({ kind: 'cloud', upstream: cleanFor.name, model: '' }, [weight, ...overridden]) : local([weight, ...overridden]);
+  }
+  if (cloud === undefined) return local([{ code: 'no-cloud-upstream' }, weight, ...overridden]);
+  if (input.band === 'complex' && maskFits) return done({ kind: 'cloud-masked', upstream: cloud.name, model: '' }, [weight, ...overridden]);
+  if (unmaskable.length > 0) return local([{ code: 'not-maskable', entities: unmaskable }, ...overridden]);
+  if (policy.masking === 'off' && input.verdict.kind === 'sensitive') return local([{ code: 'masking-off' }, ...overridden]);
+  return local([weight, ...overridden]);
+}
+
+function modelFor(input: DecisionInput, upstream: UpstreamView): string {
+  return upstream.models.includes(input.model) ? input.model : '';
+}
+
+function entitiesAboveBottom(findings: readonly Finding[], compiled: CompiledPolicy): readonly string[] {
+  const bottom = compiled.ladder[0];
+  return [...new Set(findings.filter((finding) => (compiled.entities[finding.entity] ?? compiled.otherEntities).label !== bottom).map((finding) => finding.entity))];
+}
+
+/** One line for receipts and explain: the smallest change of evidence that would have opened the cloud. */
+function counterfactual(input: DecisionInput, compiled: CompiledPolicy, label: Label, entities: readonly string[]): string {
+  if (!compiled.upstreams.some((each) => each.kind === 'cloud')) return '';
+  const bottom = compiled.ladder[0] ?? '';
+  const parts: string[] = [];
+  if (input.verdict.kind === 'unknown') parts.push(`unreadable parts at ${[...new Set(input.verdict.gaps.map((gap) => gap.pointer || '/'))].slice(0, 3).join(', ')}`);
+  for (const entity of entities.slice(0, 3)) {
+    const at = input.verdict.findings.find((finding) => finding.entity === entity)?.span.segment ?? '';
+    parts.push(`${entity} at ${at}`);
+  }
+  if (parts.length === 0 && label !== bottom) parts.push(`the conversation's label ${label}`);
+  if (input.signals.some((signal) => signal.kind === 'control-text' || signal.kind === 'evasion')) parts.push('text that tries to steer the policy');
+  if (input.band === 'simple' && compiled.policy.clean.simple === 'local') parts.push('its low complexity');
+  return parts.length === 0 ? '' : `would have been cloud but for ${parts.join(' and ')}`;
+}

@@ -1,0 +1,193 @@
+/**
+ * The latch: a conversation that held sensitive data is recognised on every later turn by what it is made of, with no session header. Marked are
+ * - chains: keyed digests over the messages from the first up to one at or after the sensitive turn;
+ * - lines of the model's answers in such a conversation (48 characters and more), so that a summary put into a new conversation is known;
+ * - ids of its tool calls, and header values that name the conversation.
+ * Marks only rise. Forgetting is safe: the oldest fold into Bloom sets that over-report. Fails closed: a store that
+ * cannot be written makes `remember` throw StoreFault.
+ */
+import { createHmac, hash } from 'node:crypto';
+import type { ChatMessage } from '../chat.ts';
+import { BloomSet } from './bloom.ts';
+import type { Mark, MarkStore } from './store.ts';
+
+export interface Remembered {
+  readonly label: string;
+  readonly maskable: boolean;
+  /** Band of this conversation's last turn; undefined for one not seen before. */
+  readonly band: 'simple' | 'complex' | undefined;
+}
+
+export interface SessionMemory {
+  recall(trace: ConversationTrace): Remembered;
+  /** Raises every mark of the trace from message `from` on, and the reply when there is one. Throws StoreFault when it cannot be kept. */
+  remember(trace: ConversationTrace, label: string, options: { readonly from: number; readonly maskable: boolean }): void;
+  rememberReply(trace: ConversationTrace, reply: { readonly text: string; readonly callIds: readonly string[] }, label: string, maskable: boolean): void;
+  rememberBand(trace: ConversationTrace, band: 'simple' | 'complex'): void;
+  readonly size: number;
+  close(): void;
+}
+
+/** What a request's conversation is known by. */
+export interface ConversationTrace {
+  readonly principal: string;
+  /** One digest per message that is not system text: the chain up to it. */
+  readonly chains: readonly string[];
+  /** Index in the request's messages of each chain. */
+  readonly positions: readonly number[];
+  readonly lines: readonly string[];
+  readonly ids: readonly string[];
+  /** Name of the conversation for stable placeholders: the first chain, or the header's. */
+  readonly root: string;
+}
+
+/** Shorter lines are common to unrelated conversations ("Here is the result:"), and would latch them all. */
+const LINE_CHARS = 48;
+/** Lines marked per answer and looked up per message; the rest of a longer text is known by its chain. */
+const MAX_LINES = 2_000;
+const BANDS = 50_000;
+
+export function createSessionMemory(options: { readonly key: Buffer; readonly ladder: readonly string[]; readonly maxEntries: number; readonly store: MarkStore }): SessionMemory {
+  const { ladder, maxEntries, store } = options;
+  const rank = (label: string): number => {
+    const index = ladder.indexOf(label);
+    // A label the ladder lost in a reload ranks highest: it once meant something.
+    return index === -1 ? ladder.length - 1 : index;
+  };
+  const bottom = ladder[0] ?? '';
+  const marks = new Map<string, { label: string; maskable: boolean }>();
+  const folded = new Map<string, BloomSet>();
+  const bands = new Map<string, 'simple' | 'complex'>();
+
+  const fold = (digest: string, label: string): void => {
+    let set = folded.get(label);
+    if (set === undefined) folded.set(label, (set = new BloomSet()));
+    set.add(Buffer.from(digest, 'hex'));
+  };
+  const put = (mark: Mark): void => {
+    marks.delete(mark.digest);
+    marks.set(mark.digest, { label: mark.label, maskable: mark.maskable });
+    if (marks.size <= maxEntries) return;
+    const oldest = marks.entries().next().value;
+    if (oldest === undefined) return;
+    marks.delete(oldest[0]);
+    fold(oldest[0], oldest[1].label);
+  };
+  for (const mark of store.load()) put(mark);
+
+  const known = (digest: string): { readonly label: string; readonly maskable: boolean } | undefined => {
+    const exact = marks.get(digest);
+    let label = exact?.label;
+    if (folded.size > 0) {
+      const bytes = Buffer.from(digest, 'hex');
+      for (const [each, set] of folded) if ((label === undefined || rank(each) > rank(label)) && set.has(bytes)) label = each;
+    }
+    if (label === undefined) return undefined;
+    return { label, maskable: exact !== undefined && exact.label === label && exact.maskable };
+  };
+
+  const raise = (digests: readonly string[], label: string, maskable: boolean): void => {
+    const fresh: Mark[] = [];
+    for (const digest of new Set(digests)) {
+      const before = marks.get(digest);
+      if (before !== undefined && rank(before.label) >= rank(label) && (before.maskable === maskable || !before.maskable)) continue;
+      const higher = before !== undefined && rank(before.label) > rank(label) ? before.label : label;
+      fresh.push({ digest, label: higher, maskable: maskable && before?.maskable !== false });
+    }
+    if (fresh.length === 0) return;
+    store.save(fresh);
+    fresh.forEach(put);
+  };
+
+  return {
+    recall(trace) {
+      let label = bottom;
+      let maskable = true;
+      const band = findBand(trace);
+      if (marks.size > 0 || folded.size > 0) {
+        for (const digests of [trace.chains, trace.lines, trace.ids]) {
+          for (const digest of digests) {
+            const mark = known(digest);
+            if (mark === undefined || rank(mark.label) === 0) continue;
+            if (rank(mark.label) > rank(label)) label = mark.label;
+            maskable &&= mark.maskable;
+          }
+        }
+      }
+      return { label, maskable, band };
+    },
+    remember(trace, label, { from, maskable }) {
+      if (rank(label) === 0) return;
+      const chains = trace.chains.filter((_, index) => (trace.positions[index] ?? 0) >= from);
+      // Something sensitive outside the messages (a system prompt, tools) marks the whole conversation.
+      raise([...(chains.length > 0 ? chains : trace.chains.slice(-1)), ...trace.ids], label, maskable);
+    },
+    rememberReply(trace, reply, label, maskable) {
+      if (rank(label) === 0) return;
+      const digestOf = digester(options.key, trace.principal);
+      const lines = longLines(reply.text).map((line) => digestOf('line', line));
+      const ids = reply.callIds.map((id) => digestOf('id', plainId(id)));
+      const last = trace.chains.at(-1) ?? '';
+      raise([digestOf('chain', `${last}\nassistant\n${reply.text.trim()}`), ...lines, ...ids], label, maskable);
+    },
+    rememberBand(trace, band) {
+      const last = trace.chains.at(-1);
+      if (last === undefined) return;
+      bands.delete(last);
+      bands.set(last, band);
+      if (bands.size > BANDS) bands.delete(bands.keys().next().value ?? '');
+    },
+    get size() {
+      return marks.size;
+    },
+    close: () => store.close(),
+  };
+
+  function findBand(trace: ConversationTrace): 'simple' | 'complex' | undefined {
+    for (let index = trace.chains.length - 1; index >= 0; index -= 1) {
+      const band = bands.get(trace.chains[index] ?? '');
+      if (band !== undefined) return band;
+    }
+    return undefined;
+  }
+}
+
+/** traceConversation digests what a request's conversation is known by. `ids` are header values that name it. */
+export function traceConversation(key: Buffer, principal: string, messages: readonly ChatMessage[], ids: readonly string[]): ConversationTrace {
+  const digestOf = digester(key, principal);
+  const chains: string[] = [];
+  const positions: number[] = [];
+  const lines: string[] = [];
+  const idDigests = ids.filter((id) => id !== '').map((id) => digestOf('id', id));
+  let previous = '';
+  messages.forEach((message, index) => {
+    if (message.role === 'system') return;
+    const text = message.content.map((part) => (part.kind === 'text' ? part.text : part.kind === 'image' ? part.url : part.type)).join('\n').trim();
+    previous = digestOf('chain', `${previous}\n${message.role}\n${text}`);
+    chains.push(previous);
+    positions.push(index);
+    for (const line of longLines(text)) lines.push(digestOf('line', line));
+    for (const call of message.toolCalls) if (call.id !== '') idDigests.push(digestOf('id', plainId(call.id)));
+    if (message.toolCallId !== '') idDigests.push(digestOf('id', plainId(message.toolCallId)));
+  });
+  return { principal, chains, positions, lines, ids: idDigests, root: ids.find((id) => id !== '') === undefined ? (chains[0] ?? '') : (idDigests[0] ?? '') };
+}
+
+/** Clients rewrite ids: OpenClaw drops the underscore of `call_…`. */
+function plainId(id: string): string {
+  return id.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
+}
+
+function longLines(text: string): readonly string[] {
+  if (text.length < LINE_CHARS) return [];
+  return text
+    .split('\n', MAX_LINES)
+    .map((line) => line.trim())
+    .filter((line) => line.length >= LINE_CHARS);
+}
+
+/** Keyed by a per-principal secret prefix, so that one principal's marks say nothing about another's. */
+function digester(key: Buffer, principal: string): (kind: string, text: string) => string {
+  const secret = createHmac('sha256', key).update(principal).digest('hex');
+  return (kind, text) => hash('sha256', `${secret}\n${kind}\n${text}\n${secret}`);
+}
