@@ -12,7 +12,13 @@ export interface ShapeProblem {
 }
 
 export type ReadChat =
-  | { readonly kind: 'chat'; readonly model: string; readonly chat: ChatRequest; readonly segments: readonly Segment[]; readonly gaps: readonly Gap[] }
+  | {
+      readonly kind: 'chat';
+      readonly model: string;
+      readonly chat: ChatRequest;
+      readonly segments: readonly Segment[];
+      readonly gaps: readonly Gap[];
+    }
   | { readonly kind: 'problem'; readonly problem: ShapeProblem };
 
 /** A tool call of the model and what it gave; `content` goes to the model. */
@@ -30,7 +36,10 @@ export interface Protocol {
   /** The source with the model's turn and the results appended, for the next turn of the tool loop. */
   withToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string;
   /** The source as sent to a cloud upstream of the same wire: `model` set, `stream` set, fields that name the client dropped. */
-  forUpstream(document: JsonDocument, change: { readonly model: string; readonly stream: boolean; readonly includeUsage: boolean }): string;
+  forUpstream(
+    document: JsonDocument,
+    change: { readonly model: string; readonly stream: boolean; readonly includeUsage: boolean },
+  ): string;
 }
 
 /** Where a writer puts bytes: a Node response or a test. `write` resolves when the client can take more (backpressure). */

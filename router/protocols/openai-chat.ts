@@ -1,0 +1,201 @@
+/**
+ * OpenAI's chat completions as Sluice reads, grows and forwards them. Everything that leaves is the client's own source with named members spliced; nothing is
+ * serialised again. Fails closed: a shape nobody knows is a problem, a part nobody can read is a gap.
+ */
+import type { Segment } from '../../classifiers/segment.ts';
+import type { Gap } from '../../classifiers/verdict.ts';
+import type { ChatMessage, ToolDeclaration } from '../chat.ts';
+import { containerPointer } from '../json/document.ts';
+import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
+import { editRoot, toJsonText } from '../json/splice.ts';
+import { readDataUrl } from './data-url.ts';
+import { readShape } from './openai-chat-shape.ts';
+import type { Protocol, ReadChat, ToolResult } from './protocol.ts';
+import { collectSegments, type Placement } from './segments.ts';
+
+/**
+ * Members that name the person, the machine or the conversation to the provider, or ask it to keep what it saw. None changes the answer.
+ * `user`, `safety_identifier`: who asks. `metadata`, `client_metadata`: free text of the client, workspace paths in codex.
+ * `prompt_cache_key`, `session_id`, `conversation_id`, `trace_id`: link requests of one conversation. `prompt_cache_retention`: keeps
+ * the prompt with the provider for a day. `litellm_*`, `langfuse_*`: what other gateways' clients attach.
+ */
+const CLIENT_MEMBERS = [
+  'user',
+  'user_id',
+  'safety_identifier',
+  'metadata',
+  'client_metadata',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'session_id',
+  'conversation_id',
+  'trace_id',
+];
+const CLIENT_MEMBER_PREFIXES = ['litellm_', 'langfuse_'];
+
+const TALK = new Set(['content', 'refusal', 'reasoning_content', 'reasoning']);
+const PART_TALK = new Set(['text', 'refusal']);
+const META: Placement = { role: 'meta', talk: 'none', unread: 'none' };
+
+export const openaiChat: Protocol = {
+  name: 'openai-chat',
+
+  read(document): ReadChat {
+    const shape = readShape(document.root);
+    if (shape.kind === 'problem') return shape;
+    const parts = readParts(document);
+    const { segments, gaps } = collectSegments(document, placements(shape.chat.messages, parts.unread));
+    return {
+      kind: 'chat',
+      model: shape.model,
+      chat: shape.chat,
+      segments: [...segments, ...parts.files],
+      gaps: [...parts.gaps, ...gaps],
+    };
+  },
+
+  withTools(document, tools) {
+    if (tools.length === 0) return document.source;
+    const items = tools.map(declaration);
+    return document.arrays.has('tools')
+      ? editRoot(document, { append: { tools: items } })
+      : editRoot(document, { set: { tools: `[${items.join(',')}]` } });
+  },
+
+  withToolRound(document, assistantText, results) {
+    const choice = document.root['tool_choice'];
+    // A forced call has been made; left in place it would force the next turn to call again, forever.
+    const forced = choice === 'required' || (typeof choice === 'object' && choice !== null);
+    return editRoot(document, {
+      append: { messages: toolRound(assistantText, results) },
+      ...(forced ? { set: { tool_choice: '"auto"' } } : {}),
+    });
+  },
+
+  forUpstream(document, change) {
+    const set: Record<string, string> = { model: JSON.stringify(change.model), stream: String(change.stream) };
+    const drop = [...document.members.keys()].filter(
+      (name) => CLIENT_MEMBERS.includes(name) || CLIENT_MEMBER_PREFIXES.some((prefix) => name.startsWith(prefix)),
+    );
+    // Kept replies are copies outside that no latch can call back. Not set where the client was silent: many compatible servers refuse the field.
+    if (document.members.has('store')) set['store'] = 'false';
+    const options = document.root['stream_options'];
+    if (!change.stream) drop.push('stream_options');
+    else if (change.includeUsage || document.members.has('stream_options')) {
+      set['stream_options'] = JSON.stringify({
+        ...(isObject(options) ? options : {}),
+        include_usage: change.includeUsage,
+      });
+    }
+    return editRoot(document, { set, drop });
+  },
+};
+
+function declaration(tool: ToolDeclaration): string {
+  return toJsonText({
+    type: 'function',
+    function: { name: tool.name, description: tool.description, parameters: tool.parameters },
+  });
+}
+
+function toolRound(assistantText: string, results: readonly ToolResult[]): string[] {
+  if (results.length === 0) return [];
+  // Call and result must name each other even where the model gave no id.
+  const idOf = (result: ToolResult, index: number): string => result.call.id || `call_${index}`;
+  const calls = results.map((result, index) => ({
+    id: idOf(result, index),
+    type: 'function',
+    function: { name: result.call.name, arguments: result.call.arguments || '{}' },
+  }));
+  return [
+    toJsonText({ role: 'assistant', content: assistantText === '' ? null : assistantText, tool_calls: calls }),
+    ...results.map((result, index) =>
+      toJsonText({ role: 'tool', tool_call_id: idOf(result, index), content: result.content }),
+    ),
+  ];
+}
+
+const isObject = (value: JsonValue | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Which leaf belongs to whom, by the names on the way from the root. */
+function placements(
+  messages: readonly ChatMessage[],
+  unread: ReadonlyMap<string, ReadonlySet<string>>,
+): (container: Container) => Placement {
+  return (container) => {
+    const path: (string | number)[] = [];
+    for (let at = container; at.parent !== null; at = at.parent) path.unshift(at.key);
+    if (path[0] !== 'messages') return META;
+    const role: Segment['role'] = messages[Number(path[1])]?.role ?? 'meta';
+    const inContent = path[2] === 'content';
+    const talk: Placement['talk'] =
+      path.length === 2
+        ? TALK
+        : path.length === 3 && inContent
+          ? 'all'
+          : path.length === 4 && inContent
+            ? PART_TALK
+            : 'none';
+    return { role, talk, unread: unread.size === 0 ? 'none' : (unread.get(containerPointer(container)) ?? 'none') };
+  };
+}
+
+interface Parts {
+  readonly gaps: Gap[];
+  readonly files: Segment[];
+  /** Container pointer to the keys in it that hold base64 nobody reads as text. */
+  readonly unread: Map<string, ReadonlySet<string>>;
+}
+
+/** Where a part of each type carries its bytes. */
+const CARRIERS: Readonly<Record<string, { readonly holder: string; readonly key: string }>> = {
+  image_url: { holder: 'image_url', key: 'url' },
+  input_audio: { holder: 'input_audio', key: 'data' },
+  file: { holder: 'file', key: 'file_data' },
+};
+
+function readParts(document: JsonDocument): Parts {
+  const parts: Parts = { gaps: [], files: [], unread: new Map() };
+  const messages = document.root['messages'] as readonly JsonObject[];
+  messages.forEach((message, index) => {
+    // Sound the provider keeps under an id: it says what nobody here can hear.
+    if (isObject(message['audio'])) parts.gaps.push(gap(`/messages/${index}/audio`));
+    const content = message['content'];
+    if (!Array.isArray(content)) return;
+    (content as readonly JsonValue[]).forEach((part, position) => {
+      if (isObject(part)) readPart(part, `/messages/${index}/content/${position}`, message, parts);
+    });
+  });
+  return parts;
+}
+
+function readPart(part: JsonObject, pointer: string, message: JsonObject, parts: Parts): void {
+  const type = part['type'];
+  if (type === 'text' || type === 'refusal') return;
+  const carrier = typeof type === 'string' && Object.hasOwn(CARRIERS, type) ? CARRIERS[type] : undefined;
+  const held = carrier === undefined ? undefined : part[carrier.holder];
+  if (carrier === undefined || held === undefined) {
+    parts.gaps.push(gap(pointer));
+    return;
+  }
+  const [payload, where, key] = isObject(held)
+    ? [held[carrier.key], `${pointer}/${carrier.holder}`, carrier.key]
+    : [held, pointer, carrier.holder];
+  const data = typeof payload === 'string' ? readDataUrl(payload) : ({ kind: 'other' } as const);
+  if (data.kind === 'text') {
+    const role =
+      message['role'] === 'developer'
+        ? 'system'
+        : message['role'] === 'function'
+          ? 'tool'
+          : (message['role'] as Segment['role']);
+    parts.files.push({ pointer: `${where}/${key}`, role, form: 'file', text: data.text, hint: '', flow: -1 });
+  } else parts.gaps.push(gap(pointer));
+  // What is no data: URL stays a segment: an address says things too. Bare base64 (audio, files) is the gap itself.
+  if (data.kind !== 'other' || type !== 'image_url') parts.unread.set(where, new Set([key]));
+}
+
+function gap(pointer: string): Gap {
+  return { classifier: 'openai-chat', cause: 'unsupported-content', pointer };
+}

@@ -1,0 +1,150 @@
+/**
+ * From a document's leaves to segments: every string, key and number of the body, JSON inside strings opened. What a protocol knows (whose words these are,
+ * what reads on into what, which part cannot be read) it says per container. Fails towards `unknown`: what was not opened for
+ * lack of budget is a gap.
+ */
+import type { Segment } from '../../classifiers/segment.ts';
+import type { Gap } from '../../classifiers/verdict.ts';
+import type { Container, JsonDocument, Leaf } from '../json/document.ts';
+import { containerPointer, escapeToken, pointerOf } from '../json/document.ts';
+import { readInnerJson } from '../json/parse.ts';
+
+/** What a protocol knows about the leaves directly inside one container. */
+export interface Placement {
+  readonly role: Segment['role'];
+  /** Keys whose strings are conversation and read on from message to message; `all` for arrays of such strings. */
+  readonly talk: ReadonlySet<string> | 'all' | 'none';
+  /** Leaves that hold what nobody can read as text (an image's base64): the protocol made a gap of it, or segments of its own. */
+  readonly unread: ReadonlySet<string> | 'none';
+}
+
+/** All conversation is one flow: a value cut between two messages or parts is found where they meet. */
+const CONVERSATION_FLOW = 0;
+
+/** Deeper JSON-in-JSON-in-a-string is not opened, and is a gap. */
+const MAX_NESTED_STRINGS = 4;
+/** Values opened inside strings of one request; past it the rest is a gap. */
+const MAX_INNER_VALUES = 200_000;
+const INNER_DEPTH = 64;
+
+/**
+ * Words of the wire itself. A key or `type` that is exactly one of them says nothing about anybody, and they are half of all
+ * leaves of an agent's body.
+ */
+const WIRE_WORDS: ReadonlySet<string> = new Set(
+  (
+    'model messages role content type text tools tool_calls tool_call_id function name description parameters arguments id stream stream_options ' +
+    'include_usage temperature top_p max_tokens max_completion_tokens stop seed tool_choice parallel_tool_calls response_format json_schema schema ' +
+    'strict store n logprobs top_logprobs presence_penalty frequency_penalty reasoning_effort verbosity metadata user index image_url url detail ' +
+    'properties required items enum additionalProperties anyOf oneOf allOf not default format minimum maximum minLength maxLength minItems maxItems ' +
+    'pattern $schema $ref $defs definitions title examples const object string number integer boolean array null system assistant tool developer ' +
+    'cache_control ephemeral refusal reasoning_content'
+  ).split(' '),
+);
+
+export interface Collected {
+  readonly segments: Segment[];
+  readonly gaps: Gap[];
+}
+
+/** What is worked out once per container. */
+interface Placed {
+  readonly placement: Placement;
+  readonly pointer: string;
+  readonly hint: string;
+  readonly flow: number;
+}
+
+export function collectSegments(document: JsonDocument, placementOf: (container: Container) => Placement): Collected {
+  const segments: Segment[] = [];
+  const gaps: Gap[] = [];
+  const budget = { values: MAX_INNER_VALUES };
+  const known = new Map<Container, Placed>();
+  let flows = CONVERSATION_FLOW;
+  let last: Container | null = null;
+  let place: Placed | undefined;
+  for (const leaf of document.leaves) {
+    const { container, kind, text } = leaf;
+    if (container !== last || place === undefined) {
+      last = container;
+      place = known.get(container);
+      if (place === undefined) {
+        // Strings of one array read on too: a value may be dealt out over its items.
+        const own = typeof leaf.key === 'number' ? ++flows : -1;
+        place = {
+          placement: placementOf(container),
+          pointer: containerPointer(container),
+          hint: nearestKey(container),
+          flow: own,
+        };
+        known.set(container, place);
+      }
+    }
+    if (text === '') continue;
+    if (kind !== 'number' && WIRE_WORDS.has(text) && (kind === 'key' || leaf.key === 'type' || leaf.key === 'role'))
+      continue;
+    const { placement } = place;
+    const pointer = `${place.pointer}/${escapeToken(leaf.key)}`;
+    const { role } = placement;
+    if (kind === 'key') {
+      segments.push({ pointer, role, form: 'key', text, hint: place.hint, flow: -1 });
+      continue;
+    }
+    const hint = typeof leaf.key === 'string' ? leaf.key : place.hint;
+    if (kind === 'number') {
+      segments.push({ pointer, role, form: 'number', text, hint, flow: -1 });
+      continue;
+    }
+    if (placement.unread !== 'none' && placement.unread.has(String(leaf.key))) continue;
+    const talks = placement.talk === 'all' || (placement.talk !== 'none' && placement.talk.has(String(leaf.key)));
+    segments.push({ pointer, role, form: 'text', text, hint, flow: talks ? CONVERSATION_FLOW : place.flow });
+    openInner(text, pointer, role, hint, 1, budget, segments, gaps);
+  }
+  return { segments, gaps };
+}
+
+function nearestKey(container: Container): string {
+  let at: Container | null = container;
+  while (at !== null && typeof at.key === 'number') at = at.parent;
+  return at === null ? '' : String(at.key);
+}
+
+/** Whether text may be a JSON object or array: cheap enough to ask of every string. */
+export function looksLikeJson(text: string): boolean {
+  const first = /^\s{0,64}([[{])/.exec(text)?.[1];
+  return first !== undefined && /[\]}]\s{0,64}$/.test(text.slice(-65));
+}
+
+function openInner(
+  text: string,
+  pointer: string,
+  role: Segment['role'],
+  outerHint: string,
+  level: number,
+  budget: { values: number },
+  segments: Segment[],
+  gaps: Gap[],
+): void {
+  if (!looksLikeJson(text)) return;
+  const inner =
+    level > MAX_NESTED_STRINGS
+      ? 'over-budget'
+      : readInnerJson(text, { maxDepth: INNER_DEPTH, maxLeaves: budget.values });
+  if (inner === null) return;
+  if (inner === 'over-budget') {
+    gaps.push({ classifier: 'json-in-string', cause: 'over-budget', pointer });
+    return;
+  }
+  budget.values -= inner.values;
+  for (const leaf of inner.leaves) {
+    if (leaf.text === '' || (leaf.kind === 'key' && WIRE_WORDS.has(leaf.text))) continue;
+    const here = `${pointer}#${pointerOf(leaf)}`;
+    const hint = hintOf(leaf) || outerHint;
+    segments.push({ pointer: here, role, form: 'arguments', text: leaf.text, hint, flow: -1 });
+    if (leaf.kind === 'string') openInner(leaf.text, here, role, hint, level + 1, budget, segments, gaps);
+  }
+}
+
+function hintOf(leaf: Leaf): string {
+  return leaf.kind !== 'key' && typeof leaf.key === 'string' ? leaf.key : nearestKey(leaf.container);
+}
