@@ -98,6 +98,8 @@ export interface UpstreamFailure {
     | 'upstream_truncated'
     | 'upstream_malformed'
     | 'upstream_rejected'
+    /** The upstream answered 5xx, or with an error in its stream. */
+    | 'upstream_failed'
     | 'upstream_overloaded'
     | 'upstream_unauthorized'
     | 'model_not_found'

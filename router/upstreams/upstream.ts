@@ -2,9 +2,11 @@
  * Upstreams by what they may see. A local upstream takes any chat; a cloud upstream takes only Cleared, which
  * only clearance.ts makes. Fails closed: a failure is a value, is never retried here, and never picks another upstream.
  */
+import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
 import type { Cleared } from '../clearance.ts';
+import type { PipeOptions, PipeOutcome } from './pipe-sink.ts';
 
 export interface ModelInfo {
   readonly id: string;
@@ -19,12 +21,20 @@ export interface LocalUpstream {
   /** `model` empty takes the configured or first local model. The events always end in `end` or `error`. */
   send(chat: ChatRequest, options: { readonly model: string; readonly signal: AbortSignal }): AsyncIterable<ReplyEvent>;
   /** Models that are really on this machine (no `:cloud`, no remote stubs). Throws nothing; unreachable is a value. */
-  models(): Promise<{ readonly kind: 'models'; readonly models: readonly ModelInfo[] } | { readonly kind: 'unreachable'; readonly reason: string }>;
+  models(): Promise<
+    | { readonly kind: 'models'; readonly models: readonly ModelInfo[] }
+    | { readonly kind: 'unreachable'; readonly reason: string }
+  >;
   close(): Promise<void>;
 }
 
 export type CloudReply =
-  | { readonly kind: 'response'; readonly status: 200; readonly headers: Readonly<Record<string, string>>; readonly body: Readable }
+  | {
+      readonly kind: 'response';
+      readonly status: 200;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Readable;
+    }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
 
 export interface CloudUpstream {
@@ -34,6 +44,8 @@ export interface CloudUpstream {
   /** Wire the upstream speaks; bodies of this protocol pass through as they are. */
   readonly wire: 'openai-chat';
   send(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<CloudReply>;
+  /** The same reply written straight to the client, where nothing has to be restored or looked at. Absent where there is no socket. */
+  pipeRaw?(cleared: Cleared, response: ServerResponse, options: PipeOptions): Promise<PipeOutcome>;
   /** Model names clients may ask for. */
   readonly models: readonly string[];
   readonly defaultModel: string;
