@@ -31,7 +31,7 @@ const INNER_DEPTH = 64;
  * Words of the wire itself. A key or `type` that is exactly one of them says nothing about anybody, and they are half of all
  * leaves of an agent's body.
  */
-const WIRE_WORDS: ReadonlySet<string> = new Set(
+export const WIRE_WORDS: ReadonlySet<string> = new Set(
   (
     'model messages role content type text tools tool_calls tool_call_id function name description parameters arguments id stream stream_options ' +
     'include_usage temperature top_p max_tokens max_completion_tokens stop seed tool_choice parallel_tool_calls response_format json_schema schema ' +
