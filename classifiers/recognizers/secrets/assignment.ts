@@ -6,10 +6,13 @@
 import { toScore } from '../../finding.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Candidate, Recognizer, RecognizerInput, Window } from '../../recognizer.ts';
+import { isElided } from './placeholder.ts';
 import { classifyName, SECRET_LITERAL, SECRET_LITERALS } from './secret-words.ts';
 import type { NameClass } from './secret-words.ts';
 import { judgeValue } from './secret-value.ts';
 import type { ValueForm } from './secret-value.ts';
+
+type Report = (candidate: Candidate) => void;
 
 const MAX_NAME = 96;
 const MAX_VALUE = 600;
@@ -26,17 +29,19 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
   // name: type = value
   { regex: /["']?\s{0,3}:\s{0,3}&?(?:'static )?[A-Za-z_][\w.<>[\]?]{0,40}\s{0,3}=\s{0,3}/y, form: 'bare' },
   // = := => == === != ?= += ||= -> in code and configuration, with the closing quote or bracket of the name before
-  { regex: /\\?["'`]?[\])]{0,2}\s{0,20}(?:={1,3}>?|:=|!={1,2}|\?=|\|\|=|\+=|->|<-|:{1,2}=?)\s{0,8}/y, form: 'bare' },
-  // XML element, shell redirection excluded by the tag before the name
+  { regex: /\\?["'`]?[\])]{0,2}\s{0,20}(?:={1,3}>?|:=|!={1,2}|\?=|\|\|=|\+=|->|<-|:{1,2}=?)\s{0,40}/y, form: 'bare' },
+  // XML element
   { regex: />\s{0,8}/y, form: 'literal' },
-  // ("password", "x") · define('DB_PASSWORD', 'x') · setPassword("x") · | password | x |
-  { regex: /\\?["'`]\s{0,3},\s{0,3}(?=\\?["'`])/y, form: 'literal', quoted: true },
+  // ("password", "x") · define('DB_PASSWORD', 'x') · setopt(h, PASSWORD, "x") · setPassword("x")
+  { regex: /(?:\\?["'`])?\s{0,3},\s{0,3}(?=\\?["'`])/y, form: 'listed', quoted: true },
   { regex: /\(\s{0,3}(?=["'`])/y, form: 'literal', quoted: true },
   { regex: /\s{0,3}\|\s{0,3}/y, form: 'prose' },
   // prose
   { regex: /\s{1,2}(?:is|was|ist|lautet|est|es|é|to|=)\s{0,2}:?\s{1,2}/iy, form: 'prose' },
   { regex: /\s{0,2}(?:is|是|为|為|は)\s{0,2}[::]?\s{0,2}/iy, form: 'prose' },
   { regex: /:\s{0,3}/y, form: 'prose' },
+  // password for master: x · the password for the user 'postgres' is 'x'
+  { regex: /\s(?:for|of|von|für|de|para)\s[^\n:=]{1,40}?(?:\s(?:is|ist|es|est)\s|:\s{0,2})/iy, form: 'prose' },
   // --password x · netrc, swift and Tcl style: name, blanks, value
   { regex: /[ \t]{1,8}/y, form: 'prose' },
 ];
@@ -57,7 +62,7 @@ export const secretAssignment: Recognizer = {
 };
 
 /** A JSON leaf or a cell: the hint is the name, the text the value. */
-function fromHint({ text, hint }: RecognizerInput, report: (candidate: Candidate) => void): void {
+function fromHint({ text, hint }: RecognizerInput, report: Report): void {
   const nameClass = classifyName(hint.slice(-MAX_NAME));
   if (nameClass === 'none' || text.length > MAX_VALUE) return;
   const start = text.length - text.trimStart().length;
@@ -66,7 +71,7 @@ function fromHint({ text, hint }: RecognizerInput, report: (candidate: Candidate
   emit(value, start, hint, nameClass, 'literal', report);
 }
 
-function fromText({ text }: RecognizerInput, window: Window, report: (candidate: Candidate) => void): void {
+function fromText({ text }: RecognizerInput, window: Window, report: Report): void {
   const literal = new RegExp(SECRET_LITERAL.source, SECRET_LITERAL.flags);
   literal.lastIndex = window.start;
   let done = -1;
@@ -88,7 +93,7 @@ function nameAround(text: string, from: number, to: number): [number, number] {
   return [start, end];
 }
 
-function assignmentAt(text: string, start: number, end: number, report: (candidate: Candidate) => void): void {
+function assignmentAt(text: string, start: number, end: number, report: Report): void {
   const [from, to] = withNeighbours(text, start, end);
   const name = text.slice(from, to);
   const nameClass = classifyName(name);
@@ -97,13 +102,29 @@ function assignmentAt(text: string, start: number, end: number, report: (candida
     binder.regex.lastIndex = to;
     const bound = binder.regex.exec(text);
     if (bound === null) continue;
-    if (!bindsHere(binder.regex, text, from, bound[0])) continue;
-    const found = valueAt(text, to + bound[0].length, formOf(binder.form, text, from, bound[0], name));
-    if (found && (binder.quoted === undefined || found.form === 'literal')) {
+    if (!bindsHere(text, from, bound[0])) continue;
+    const at = to + bound[0].length;
+    if (bound[0].startsWith('>')) return fromElement(text, at, name, nameClass, report);
+    const found = valueAt(text, at, formOf(binder.form, text, from, bound[0], name));
+    if (found && (binder.quoted === undefined || found.isQuoted)) {
       emit(found.value, found.start, name, nameClass, found.form, report);
     }
     return;
   }
+}
+
+/** The content of an XML element, whole and word by word: stores wrap values in braces and put a name before them. */
+function fromElement(text: string, at: number, name: string, nameClass: NameClass, report: Report): void {
+  const close = text.slice(at, at + MAX_VALUE).indexOf('<');
+  if (close <= 0) return;
+  const content = text.slice(at, at + close);
+  if (!/\s/.test(content.trim())) {
+    const lead = content.length - content.trimStart().length;
+    emit(content.trim(), at + lead, name, nameClass, 'literal', report);
+    return;
+  }
+  for (const word of content.matchAll(/[^\s{}"']{12,400}/g))
+    emit(word[0], at + word.index, name, nameClass, 'loose', report);
 }
 
 /** `api key:` and `access key =`: names of two or three words, and what precedes `key` decides. */
@@ -116,40 +137,35 @@ function withNeighbours(text: string, start: number, end: number): [number, numb
   return [before ? start - before[0].length : start, after ? end + after[0].length : end];
 }
 
-/** Blanks bind only after a flag or at the start of a line; `>` only after a tag. */
-function bindsHere(regex: RegExp, text: string, from: number, bound: string): boolean {
-  if (bound.startsWith('>'))
-    return (
-      text[from - 1] === '<' ||
-      /<[\w:-]{0,40}$/.test(text.slice(Math.max(0, from - 42), from)) ||
-      /<[^<>]{0,80}$/.test(text.slice(Math.max(0, from - 82), from))
-    );
-  if (/^[ \t]{1,8}$/.test(bound)) {
-    const line = text.slice(Math.max(0, from - 80), from);
-    return (
-      /(?:^|[\s'"])-{1,2}[\w-]{0,20}$/.test(line) ||
-      text[from] === '-' ||
-      /(?:^|\n)[ \t]{0,20}$/.test(line) ||
-      /\b(?:login|machine|user|set|requirepass|masterauth)\b[^\n]{0,60}$/i.test(line)
-    );
-  }
-  return true;
+/** `>` binds only after a tag. */
+function bindsHere(text: string, from: number, bound: string): boolean {
+  return !bound.startsWith('>') || /<[^<>]{0,80}$/.test(text.slice(Math.max(0, from - 82), from));
+}
+
+/** Blanks bind a value after a flag, at the start of a line and in a list of a login; elsewhere they are loose. */
+function isBoundByBlanks(text: string, from: number): boolean {
+  const line = text.slice(Math.max(0, from - 80), from);
+  return (
+    text[from] === '-' ||
+    /(?:^|[\s'"])-{1,2}[\w-]{0,20}$/.test(line) ||
+    /(?:^|\n)[ \t]{0,20}$/.test(line) ||
+    /\b(?:login|machine|user|set|requirepass|masterauth)\b[^\n]{0,60}$/i.test(line)
+  );
 }
 
 /** A configuration line's unquoted value is as good as a quoted one: `DB_PASSWORD=x` at the start of a line. */
 function formOf(form: ValueForm, text: string, from: number, bound: string, name: string): ValueForm {
-  if (form !== 'bare') return form;
-  const lineStart = /(?:^|[\n;&?])[ \t]{0,20}(?:export |set |ENV |env |- |-D|\$env:|[\w.]{1,30}:)?$/.test(
-    text.slice(Math.max(0, from - 60), from),
-  );
-  if (/^=$/.test(bound) && (lineStart || name === name.toUpperCase())) return 'literal';
-  return lineStart && /^\s{0,20}[:=]\s{0,8}$/.test(bound) && !bound.includes('\n') ? 'bare' : 'bare';
+  if (/^[ \t]{1,8}$/.test(bound)) return isBoundByBlanks(text, from) ? 'prose' : 'loose';
+  if (form !== 'bare' || bound !== '=') return form;
+  return name === name.toUpperCase() || LINE_START.test(text.slice(Math.max(0, from - 60), from)) ? 'literal' : 'bare';
 }
+const LINE_START = /(?:^|[\n;&?])[ \t]{0,20}(?:export |set |ENV |env |- |-D|\$env:|[\w.]{1,30}:)?$/;
 
 interface FoundValue {
   readonly value: string;
   readonly start: number;
   readonly form: ValueForm;
+  readonly isQuoted: boolean;
 }
 
 function valueAt(text: string, at: number, form: ValueForm): FoundValue | undefined {
@@ -158,7 +174,8 @@ function valueAt(text: string, at: number, form: ValueForm): FoundValue | undefi
   let start = at + (prefix?.[0].length ?? 0);
   if (text[start] === '\\') start++;
   const quote = text[start];
-  if (quote === '"' || quote === "'" || quote === '`') return quotedAt(text, start, quote);
+  if (quote === '"' || quote === "'" || quote === '`')
+    return quotedAt(text, start, quote, form === 'listed' ? 'listed' : 'literal');
   const stop = form === 'literal' ? CONFIGURATION_BARE_STOP : BARE_STOP;
   let end = start;
   const last = Math.min(text.length, start + MAX_VALUE);
@@ -168,10 +185,11 @@ function valueAt(text: string, at: number, form: ValueForm): FoundValue | undefi
   let value = text.slice(start, end);
   const trimmed = value.replace(/[.,;:!?)\]}]{1,3}$/, '');
   if (trimmed.length >= 4) value = trimmed;
-  return value === '' ? undefined : { value, start, form };
+  if (isElided(text, start + value.length)) return undefined;
+  return value === '' ? undefined : { value, start, form, isQuoted: false };
 }
 
-function quotedAt(text: string, start: number, quote: string): FoundValue | undefined {
+function quotedAt(text: string, start: number, quote: string, form: ValueForm): FoundValue | undefined {
   const last = Math.min(text.length, start + 1 + MAX_VALUE);
   for (let index = start + 1; index < last; index++) {
     const character = text[index];
@@ -182,20 +200,13 @@ function quotedAt(text: string, start: number, quote: string): FoundValue | unde
     }
     if (character === '\\' || character === quote) {
       const value = text.slice(start + 1, index);
-      return value === '' ? undefined : { value, start: start + 1, form: 'literal' };
+      return value === '' ? undefined : { value, start: start + 1, form, isQuoted: true };
     }
   }
   return undefined;
 }
 
-function emit(
-  value: string,
-  start: number,
-  name: string,
-  nameClass: NameClass,
-  form: ValueForm,
-  report: (candidate: Candidate) => void,
-): void {
+function emit(value: string, start: number, name: string, nameClass: NameClass, form: ValueForm, report: Report): void {
   const judged = judgeValue(value, name, nameClass, form);
   if (judged === undefined) return;
   report({

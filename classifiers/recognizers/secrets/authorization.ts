@@ -2,7 +2,8 @@
 import { definePattern } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
-import { isPlaceholder } from './placeholder.ts';
+import { decodeBase64Url } from './base64.ts';
+import { isElided, isPlaceholder } from './placeholder.ts';
 import { entropy, randomness } from './randomness.ts';
 
 export const authorizationHeader: Recognizer = definePattern({
@@ -41,7 +42,7 @@ export const authorizationHeader: Recognizer = definePattern({
     {
       name: 'scheme',
       regex:
-        /authorization\\?["']?\s{0,4}[:=,]\s{0,4}\\?["']?(?:token|apikey|api-key|key|ssws|genie-?key|digest|negotiate|aws)?[ =:]{0,3}\\?["']?(?<value>[A-Za-z0-9_.~+/=|:-]{16,3000})/i,
+        /authorization\\?["']?\s{0,4}[:=,]\s{0,4}\\?["']?(?:token|apikey|api-key|key|ssws|genie-?key|digest|negotiate|ntlm|aws)?[ =:]{0,3}\\?["']?(?<value>[A-Za-z0-9_.~+/=|:-]{16,3000})/i,
       score: 0.75,
     },
     {
@@ -52,7 +53,7 @@ export const authorizationHeader: Recognizer = definePattern({
     },
   ],
   invalidate: (value, around) => {
-    if (isPlaceholder(value)) return true;
+    if (isPlaceholder(value) || isElided(around.text, around.end)) return true;
     const before = around.text.slice(Math.max(0, around.start - 12), around.start);
     if (/basic {1,2}$/i.test(before)) return !isUserAndPassword(value);
     return !(entropy(value) > 2.8 && randomness(value) > 3);
@@ -61,13 +62,10 @@ export const authorizationHeader: Recognizer = definePattern({
 
 /** RFC 7617: base64 of `user:password`. Its own example, Aladdin, is documentation. */
 function isUserAndPassword(value: string): boolean {
-  try {
-    const pair = atob(value.replace(/=+$/, ''));
-    const split = pair.indexOf(':');
-    if (split < 0 || !/^[\x20-\x7e]{3,300}$/.test(pair) || /^aladdin:open ?sesame$/i.test(pair)) return false;
-    const password = pair.slice(split + 1);
-    return (password !== '' && !isPlaceholder(password)) || (password === '' && randomness(pair.slice(0, split)) > 3);
-  } catch {
-    return false;
-  }
+  const pair = decodeBase64Url(value);
+  const split = pair.indexOf(':');
+  if (split < 0 || !/^[\x20-\x7e]{3,300}$/.test(pair) || /^aladdin:open ?sesame$/i.test(pair)) return false;
+  const password = pair.slice(split + 1);
+  if (password === '') return randomness(pair.slice(0, split)) > 3;
+  return !isPlaceholder(password);
 }

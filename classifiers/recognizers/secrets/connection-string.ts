@@ -6,7 +6,8 @@ import { definePattern } from '../../define-pattern.ts';
 import type { Around } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
-import { isPlaceholder } from './placeholder.ts';
+import { decodeBase64Url } from './base64.ts';
+import { isElided, isPlaceholder } from './placeholder.ts';
 
 const DATABASE =
   /(?:mongo|postgres|mysql|maria|redis|amqp|mssql|sqlserver|oracle|cassandra|clickhouse|cockroach|kafka|neo4j|bolt|db2|ldap|snowflake|couchdb|mqtt|nats|memcached|elastic|jdbc|sqlalchemy|influx)/i;
@@ -147,7 +148,7 @@ export const accountLine: Recognizer = definePattern({
     },
     {
       name: 'npm-auth',
-      regex: /_(?:auth|password)\s{0,2}=\s{0,2}["']?(?<value>[A-Za-z0-9+/]{8,400}={0,2})/i,
+      regex: /(?<![A-Za-z0-9])_(?:auth|password)\s{0,2}=\s{0,2}["']?(?<value>[A-Za-z0-9+/]{8,400}={0,2})/i,
       score: 0.8,
     },
     {
@@ -204,7 +205,7 @@ export const accountLine: Recognizer = definePattern({
     if (isPlaceholder(plain) || /^\d{1,5}:\d{1,5}$/.test(plain)) return true;
     const before = around.text.slice(Math.max(0, around.start - 48), around.start);
     if (/["']auth\\?["']\s{0,4}:\s{0,4}\\?["']$/.test(before))
-      return !/^[\x20-\x7e]{1,120}:[\x20-\x7e]{3,300}$/.test(decoded(plain));
+      return !/^[\x20-\x7e]{1,120}:[\x20-\x7e]{3,300}$/.test(decodeBase64Url(plain));
     // `docker run -u 1000:1000`, `-u root:root`, `chown`: numeric or equal names are ids, not passwords.
     if (/(?:-u|--user|-U)[ =]{0,2}["']?[A-Za-z0-9_.@%+-]{1,80}:$/.test(before)) {
       const user = /([A-Za-z0-9_.@%+-]{1,80}):$/.exec(before)?.[1] ?? '';
@@ -213,11 +214,3 @@ export const accountLine: Recognizer = definePattern({
     return false;
   },
 });
-
-function decoded(text: string): string {
-  try {
-    return atob(text.replace(/=+$/, ''));
-  } catch {
-    return '';
-  }
-}

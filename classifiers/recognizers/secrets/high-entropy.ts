@@ -6,8 +6,10 @@ import { definePattern } from '../../define-pattern.ts';
 import type { Around } from '../../define-pattern.ts';
 import { run } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
-import { isExampleToken } from './placeholder.ts';
+import { isDocumentationValue } from './documentation-values.ts';
+import { isElided, isExampleToken } from './placeholder.ts';
 import { entropy, randomness } from './randomness.ts';
+import { classifyName } from './secret-words.ts';
 
 export const highEntropy: Recognizer = definePattern({
   name: 'high-entropy-value',
@@ -68,14 +70,24 @@ export const highEntropy: Recognizer = definePattern({
     'ssh rsa',
     'ssh ed25519',
   ],
-  invalidate: (value, around) => !isDrawn(value) || isPartOfPath(value, around),
+  invalidate: (value, around) =>
+    !isDrawn(value) || isPartOfPath(value, around) || isNamedElse(around) || isElided(around.text, around.end),
 });
 
 /** Hexadecimal is a commit or a checksum far more often than a key, so without a name next to it it does not count. */
 function isDrawn(value: string): boolean {
-  if (/^[0-9a-f-]{20,200}$/i.test(value) || isExampleToken(value)) return false;
+  if (/^[0-9a-f-]{20,200}$/i.test(value) || isExampleToken(value) || isDocumentationValue(value)) return false;
   if (!/[a-z]/i.test(value) || !/\d/.test(value)) return false;
   return entropy(value) > 3.4 && randomness(value) > Math.max(8, value.length * 0.35);
+}
+
+const OWN_NAME = /([A-Za-z_][\w.-]{0,60})\\?["']?\s{0,4}(?::{1,2}=?|={1,3}>?)\s{0,4}\\?["'`(]{0,2}$/;
+
+/** A value with a name of its own is the assignment recognizer's; a name like `credentialId` says it is no secret. */
+function isNamedElse({ text, start }: Around): boolean {
+  const before = text.slice(Math.max(0, start - 90), start);
+  const name = OWN_NAME.exec(before)?.[1];
+  return /ENC[([][^)\]]{0,60}$/.test(before) || (name !== undefined && classifyName(name) === 'none');
 }
 
 function isPartOfPath(value: string, around: Around): boolean {

@@ -2,7 +2,8 @@
  * Values that stand where a secret would: template variables, redactions, documentation examples, references to a
  * secret kept elsewhere. Fails towards reporting: what is not recognised as a placeholder is judged as a value.
  */
-import { isRepetitive, isSequential } from './randomness.ts';
+import { isDocumentationValue } from './documentation-values.ts';
+import { isRepetitive, isSequential, randomness } from './randomness.ts';
 
 /** The whole value is a reference or a template. Bounded, anchored at both ends. */
 const REFERENCES: readonly RegExp[] = [
@@ -12,17 +13,21 @@ const REFERENCES: readonly RegExp[] = [
   /^\{{1,3}[^{}]{0,120}\}{1,3}$/,
   /^%[A-Za-z0-9_.()-]{1,60}[%sd]$/,
   /^%[sdvqx@]$/,
-  /^[$#@]\{?\{?[^{}]{0,120}\}?\}?$/,
-  /^\$[({]?[A-Za-z_][\w.:/-]{0,80}[)}]?/,
-  /^@[A-Za-z_][\w.]{0,60}@?$/,
+  /^[$#@]\{{1,2}[^{}]{1,120}\}{1,2}$/,
+  /^\$(?:[A-Z_][A-Z0-9_]{0,80}|[a-z_][A-Za-z_.:>-]{0,80})$/,
+  /^\$[({][\w.:/ -]{1,120}[)}]$/,
+  /^@(?:[a-z_.]{1,60}|[A-Z_.]{1,60}@?)$/,
   /^__[A-Za-z0-9_]{1,60}__$/,
   /^(?:\*{2,80}|•{2,80}|\.{2,80}|-{2,80}|_{2,80}|#{2,80}|\?{2,80}|…{1,80})$/,
   /^&(?:lt|#60);/,
+  /^(.)\1{1,80}$/,
+  // Encrypted in place (jasypt, sops, Spring Cloud, Ansible): the key is elsewhere.
+  /^(?:ENC[([]|\{cipher\}|!vault|\$ANSIBLE_VAULT|enc:|AQI[A-Z]{3})/,
 ];
 
 /** Somewhere in the value, a template or a redaction. */
 const TEMPLATE_INSIDE =
-  /\$\{|\$\(|\{\{|%\(|<[A-Za-z][\w .-]{0,40}>|\*{4,200}|•{3,200}|\.{3,200}|…|\[REDACTED|<REDACTED|%s\b|#\{/i;
+  /\$\{[\w.:/ -]{1,80}\}|\$\([\w./ -]{1,80}\)|\{\{[^{}]{1,120}\}\}|%\([\w.]{1,60}\)s|<[A-Za-z][\w .-]{0,40}>|\*{4,200}|•{3,200}|\.{3,200}|…|\[REDACTED|%s\b|#\{[\w.]{1,60}\}/i;
 
 /** Code that fetches the secret from somewhere else. */
 const LOOK_UP =
@@ -62,7 +67,7 @@ const REPEATED_X = /x{5,200}|X{5,200}|0{9,200}/;
 export function isPlaceholder(value: string): boolean {
   const trimmed = value.trim();
   if (trimmed === '') return true;
-  if (BARE_WORDS.has(trimmed.toLowerCase())) return true;
+  if (BARE_WORDS.has(trimmed.toLowerCase()) || isDocumentationValue(trimmed)) return true;
   if (REFERENCES.some((reference) => reference.test(trimmed))) return true;
   if (TEMPLATE_INSIDE.test(trimmed) || LOOK_UP.test(trimmed) || REPEATED_X.test(trimmed)) return true;
   return isRepetitive(trimmed) || isSequential(trimmed) || saysStandIn(trimmed);
@@ -76,10 +81,16 @@ export function isExampleToken(body: string): boolean {
   return (
     isRepetitive(body) ||
     isSequential(body) ||
+    randomness(body) < -6 ||
     REPEATED_X.test(body) ||
     TEMPLATE_INSIDE.test(body) ||
     /example|placeholder|redacted|your|dummy|fake|insert|sample|changeme|replace_?me/i.test(body)
   );
+}
+
+/** isElided: what follows the value says that the rest was cut or blotted out: `sk-abc…`, `xoxb-12-####`. */
+export function isElided(text: string, end: number): boolean {
+  return /^[-_]?(?:\.{3}|…|\*{3}|#{4}|x{4}|X{4}|•{3}|\[\.{3})/.test(text.slice(end, end + 6));
 }
 
 function saysStandIn(value: string): boolean {

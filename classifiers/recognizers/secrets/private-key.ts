@@ -6,6 +6,7 @@ import { definePattern } from '../../define-pattern.ts';
 import { toScore } from '../../finding.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
+import { decodeBase64Url } from './base64.ts';
 import { isExampleToken } from './placeholder.ts';
 import { entropy } from './randomness.ts';
 
@@ -118,7 +119,7 @@ export const encodedPrivateKey: Recognizer = definePattern({
   triggers: [keywords('LS0tLS1CRUdJTi')],
   reach: { before: 2, after: 2 },
   patterns: [{ name: 'base64-pem', regex: /LS0tLS1CRUdJTi[A-Za-z0-9+/]{60,200}/, score: 0.9 }],
-  invalidate: (value) => !/PRIVATE KEY/i.test(decodeBase64(value.slice(0, 80))),
+  invalidate: (value) => !/PRIVATE KEY/i.test(decodeBase64Url(value.slice(0, 80))),
 });
 
 /** JSON Web Keys: `kty` and a private member of base64url, in either order. */
@@ -136,12 +137,3 @@ export const jsonWebKey: Recognizer = definePattern({
   ],
   invalidate: (value) => isExampleToken(value.slice(0, 60)) || entropy(value) < 3,
 });
-
-function decodeBase64(text: string): string {
-  const whole = text.slice(0, text.length - (text.length % 4));
-  try {
-    return atob(whole);
-  } catch {
-    return '';
-  }
-}

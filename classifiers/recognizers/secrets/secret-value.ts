@@ -8,9 +8,10 @@ import { entropy, randomness } from './randomness.ts';
 
 /**
  * How the value was written. `literal`: in quotes, a JSON leaf, or alone on the right of a configuration line.
- * `bare`: unquoted in running text or code. `prose`: after `is`.
+ * `bare`: unquoted in running text or code. `prose`: after `is`. `loose`: only blanks between, anywhere. `listed`: a
+ * quoted neighbour in an argument list, which may be another label.
  */
-export type ValueForm = 'literal' | 'bare' | 'prose';
+export type ValueForm = 'literal' | 'bare' | 'prose' | 'loose' | 'listed';
 
 export interface ValueScore {
   readonly score: number;
@@ -30,6 +31,8 @@ const URL_VALUE = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HEX = /^(?:0x)?[0-9a-f]{16,200}$/i;
 const MACHINE_ALPHABET = /^[\w+/=.~:!@#$%^&*|-]{8,600}$/;
+/** Framework secrets (Django, WordPress) draw from all of ASCII. */
+const PRINTABLE = /^[!-~]{8,600}$/;
 const DATE_OR_VERSION = /^v?\d{1,4}(?:[.:/-]\d{1,4}){1,5}(?:[-+.T]\w{1,20})?Z?$/;
 const DNS_NAME =
   /^(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|io|dev|local|internal|cloud|co|app|svc|example|test|gov|edu|de|uk)\.?(?::\d{1,5})?(?:\/\S{0,100})?$/i;
@@ -41,9 +44,16 @@ export function judgeValue(value: string, name: string, nameClass: NameClass, fo
   if (value.length < 4 || isPlaceholder(value)) return NOT_A_SECRET;
   if (PATH.test(value) || FILE_NAME.test(value) || URL_VALUE.test(value) || DATE_OR_VERSION.test(value))
     return NOT_A_SECRET;
-  if (form !== 'literal' && isExpression(value)) return NOT_A_SECRET;
-  if (form === 'literal' && CALL.test(value) && value.endsWith(')')) return NOT_A_SECRET;
+  if (form !== 'literal' && form !== 'listed' && isExpression(value)) return NOT_A_SECRET;
+  if (form === 'loose' && !isPlainlyDrawn(value)) return NOT_A_SECRET;
+  if (CALL.test(value) && value.endsWith(')')) return NOT_A_SECRET;
   return nameClass === 'password' ? judgePassword(value, name, form) : judgeDrawn(value, name, nameClass, form);
+}
+
+/** Good enough to count although nothing but a blank ties it to the name. */
+function isPlainlyDrawn(value: string): boolean {
+  if (value.length < 16 || !/\d/.test(value) || !MACHINE_ALPHABET.test(value)) return false;
+  return HEX.test(value) || UUID.test(value) || (/[a-z]/i.test(value) && randomness(value) > 6 && entropy(value) > 3);
 }
 
 function isExpression(value: string): boolean {
@@ -52,6 +62,8 @@ function isExpression(value: string): boolean {
 
 function judgePassword(value: string, name: string, form: ValueForm): ValueScore | undefined {
   if (value.length > 200 || echoesName(value, name)) return NOT_A_SECRET;
+  // Text and concatenated code, not a value: `" + getPassword() + "`, `-pass 1 -an -sn`.
+  if (/\w\(\)| \+ |=>|^-{1,2}\w{1,20} |^#/.test(value) || (value.match(/\s/g)?.length ?? 0) > 4) return NOT_A_SECRET;
   if (PROSE_WORDS.test(value) && !/\d/.test(value)) return NOT_A_SECRET;
   const letters = /[\p{L}]/u.test(value);
   const digits = /\d/.test(value);
@@ -67,7 +79,12 @@ function judgePassword(value: string, name: string, form: ValueForm): ValueScore
 }
 
 function judgeDrawn(value: string, name: string, nameClass: NameClass, form: ValueForm): ValueScore | undefined {
-  if (!MACHINE_ALPHABET.test(value) || DNS_NAME.test(value) || EMAIL.test(value)) return NOT_A_SECRET;
+  if (
+    !(form === 'literal' || form === 'listed' ? PRINTABLE : MACHINE_ALPHABET).test(value) ||
+    DNS_NAME.test(value) ||
+    EMAIL.test(value)
+  )
+    return NOT_A_SECRET;
   if (value.length < 8 || echoesName(value, name)) return NOT_A_SECRET;
   const named = nameClass === 'secret';
   const pattern = named ? 'secret-value' : 'key-value';

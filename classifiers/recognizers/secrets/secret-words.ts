@@ -12,12 +12,11 @@ export type NameClass = 'password' | 'secret' | 'key' | 'none';
 
 /** Literals the one pass looks for. Inside words too, so `DBPASSWD` and `mdp_admin` are seen. */
 export const SECRET_LITERALS: readonly string[] = [
-  'passw',
-  'passwd',
-  'pwd',
-  'passphrase',
-  'passcode',
   'pass',
+  'pw',
+  'psw',
+  'pssw',
+  'pasw',
   'pword',
   'secret',
   'token',
@@ -71,7 +70,7 @@ const PASSWORD_WORDS = new Set(
   (
     'password passwd pwd pass passphrase passcode passwort kennwort pword pasword passw pw userpass dbpass rootpass mypass ' +
     'contraseña contrasena contrasenya senha clave wachtwoord hasło haslo lösenord parola mdp пароль psk storepass keypass ' +
-    'requirepass masterauth sshpass'
+    'requirepass masterauth sshpass psswrd psswd paswd pswd pswrd passwrd psword psw userpwd proxyuserpwd keypasswd'
   ).split(' '),
 );
 const UNSPACED_PASSWORD = /密码|密碼|口令|パスワード|비밀번호/;
@@ -86,10 +85,10 @@ const SECRET_WORDS = new Set(
 const KEY_COMPANIONS = new Set(
   (
     'api access secret private signing sign encryption encrypt decrypt account auth authentication master storage shared service ' +
-    'client app application license licence subscription consumer rapid rapidapi aws azure gcp google s3 db database ' +
-    'hmac aes des jwt ssh deploy deployment session cookie admin root user integration webhook write read rest function host ' +
-    'instrumentation ikey maps firebase stripe twilio openai anthropic mailgun sendgrid algolia datadog newrelic ' +
-    'heroku github gitlab npm cloudflare pagerduty server personal security bot live prod production publishable wallet secure pre precious sso smtp'
+    'client app application license licence subscription consumer rapid rapidapi aws azure gcp google s3 db database hmac aes des ' +
+    'jwt ssh deploy deployment session cookie admin root integration webhook write function fb instrumentation ikey firebase stripe ' +
+    'twilio openai anthropic mailgun sendgrid algolia datadog newrelic heroku github gitlab npm cloudflare pagerduty server personal ' +
+    'security bot live prod production wallet secure sso smtp'
   ).split(' '),
 );
 /** Last words that make the name one of a thing about the secret. */
@@ -114,7 +113,7 @@ const NOT_SECRET = new Set(
     'keyword keyboard monkey keynote keys turkey hotkey shortcut hockey whiskey jockey donkey disney kidney ' +
     'idempotency dedupe dedup react query object lookup registry registrykey keyframe keyname keypress keydown keyup keycode ' +
     'answer music piano bucket map dictionary json field etag checksum integrity sha256 sha1 md5 fingerprint ' +
-    'max min total num number input output completion prompt cached reasoning csrf xsrf pagination page next continuation cursor ' +
+    'max min total num number input output completion prompt cached reasoning csrf xsrf authenticity verification pagination page next continuation cursor ' +
     'stop pad eos bos unk mask sep cls special vocab lex lexer parser syntax count signing_algorithm figure legend key_points takeaway takeaways findings key_finding'
   ).split(' '),
 );

@@ -7,7 +7,8 @@ import type { PatternDeclaration } from '../../define-pattern.ts';
 import type { EntityType } from '../../finding.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
-import { isExampleToken } from './placeholder.ts';
+import { isDocumentationValue } from './documentation-values.ts';
+import { isElided, isExampleToken } from './placeholder.ts';
 import { entropy } from './randomness.ts';
 
 /** Character classes providers draw from, as the inside of a regex class. */
@@ -66,9 +67,14 @@ export function tokenDeclaration(format: TokenFormat): PatternDeclaration {
     patterns: [{ name: format.name, regex: tokenRegex(format), score: format.score ?? DEFAULT_SCORE }],
     ...(format.context ? { context: format.context } : {}),
     ...(check ? { validate: (value) => (check.passes(value) ? 'valid' : 'unknown'), validatedBy: check.by } : {}),
-    invalidate: (value) => {
+    invalidate: (value, around) => {
       const body = value.replace(prefix, '');
-      return entropy(body) < floor || isExampleToken(body);
+      return (
+        entropy(body) < floor ||
+        isExampleToken(body) ||
+        isDocumentationValue(value) ||
+        isElided(around.text, around.end)
+      );
     },
   };
 }

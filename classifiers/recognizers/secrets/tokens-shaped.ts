@@ -1,15 +1,17 @@
 /** Tokens without a prefix worth triggering on: a fixed piece in the middle, a web address, or a shape with its word. */
 import { definePattern } from '../../define-pattern.ts';
-import type { PatternDeclaration } from '../../define-pattern.ts';
+import type { Around, PatternDeclaration } from '../../define-pattern.ts';
 import { keywords, run } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
-import { isExampleToken } from './placeholder.ts';
+import { isDocumentationValue } from './documentation-values.ts';
+import { isElided, isExampleToken } from './placeholder.ts';
+import { decodeBase64Url } from './base64.ts';
 import { entropy } from './randomness.ts';
 
 const drawn =
   (floor: number) =>
-  (value: string): boolean =>
-    entropy(value) < floor || isExampleToken(value);
+  (value: string, around: Around): boolean =>
+    entropy(value) < floor || isExampleToken(value) || isDocumentationValue(value) || isElided(around.text, around.end);
 
 const DECLARATIONS: readonly PatternDeclaration[] = [
   {
@@ -38,7 +40,11 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
     triggers: [keywords('-us')],
     reach: { before: 36, after: 4 },
     patterns: [
-      { name: 'data-centre-suffix', regex: /(?<![0-9A-Za-z])[0-9a-f]{32}-us[0-9]{1,2}(?![0-9A-Za-z])/, score: 0.85 },
+      {
+        name: 'data-centre-suffix',
+        regex: /(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9A-Za-z]{32})-us[0-9]{1,2}(?![0-9A-Za-z])/,
+        score: 0.85,
+      },
     ],
     invalidate: drawn(2.8),
   },
@@ -48,7 +54,7 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
     triggers: [run('alphanumeric', 34)],
     reach: { before: 2, after: 2 },
     patterns: [
-      { name: 'api-key', regex: /(?<![0-9A-Za-z])SK[0-9a-f]{32}(?![0-9A-Za-z])/, score: 0.85 },
+      { name: 'api-key', regex: /(?<![0-9A-Za-z])SK(?:[0-9a-f]{32}|[0-9A-F]{32})(?![0-9A-Za-z])/, score: 0.85 },
       { name: 'account-id', regex: /(?<![0-9A-Za-z])AC[0-9a-f]{32}(?![0-9A-Za-z])/, score: 0.5 },
     ],
     invalidate: drawn(2.8),
@@ -72,9 +78,13 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
         name: 'bot-token',
         regex:
           /(?<![0-9A-Za-z_.-])[MNO][0-9A-Za-z_-]{22,27}\.[0-9A-Za-z_-]{6,7}\.[0-9A-Za-z_-]{27,40}(?![0-9A-Za-z_.-])/,
-        score: 0.9,
+        score: 0.45,
       },
     ],
+    validate: (value) => (/^[0-9]{15,20}$/.test(decodeBase64Url(value.split('.')[0] ?? '')) ? 'valid' : 'unknown'),
+    validatedBy: 'bot-id',
+    validScore: 0.95,
+    context: ['discord', 'bot', 'token'],
     invalidate: drawn(3.5),
   },
   {
