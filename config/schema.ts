@@ -5,11 +5,15 @@
 import { z } from 'zod';
 
 const label = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a label is lower-case letters, digits and dashes');
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name is letters, digits, dots, dashes and underscores');
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name is letters, digits, dots, dashes and underscores');
 const milliseconds = z.int().min(1);
 const bytes = z.int().min(1);
 /** `env:NAME` or `file:/path`; resolved by load, never stored as text. */
-const secretReference = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+)$/, 'a secret is a reference: env:NAME or file:/path');
+const secretReference = z
+  .string()
+  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+)$/, 'a secret is a reference: env:NAME or file:/path');
 const score = z.number().min(0).max(1);
 
 export const Listen = z.strictObject({
@@ -17,30 +21,50 @@ export const Listen = z.strictObject({
   port: z.int().min(0).max(65535).default(8484).describe('TCP port; 0 takes a free one.'),
   maxBodyBytes: bytes.default(20 * 1024 * 1024).describe('Largest request body, after decompression; more is 413.'),
   maxDepth: z.int().min(8).max(512).default(64).describe('Deepest JSON nesting accepted; more is 400.'),
-  drainMs: milliseconds.default(10_000).describe('How long SIGTERM waits for open requests before they are cut with an error.'),
+  drainMs: milliseconds
+    .default(10_000)
+    .describe('How long SIGTERM waits for open requests before they are cut with an error.'),
 });
 
 const upstreamBase = {
   name: name.describe('Name used in rules, headers, metrics and receipts.'),
   sees: label.describe('Highest label this upstream may see.'),
   connectTimeoutMs: milliseconds.default(5_000).describe('TCP and TLS connect.'),
-  firstByteTimeoutMs: milliseconds.default(600_000).describe('From request sent to first response byte; local models load slowly.'),
+  firstByteTimeoutMs: milliseconds
+    .default(600_000)
+    .describe('From request sent to first response byte; local models load slowly.'),
   idleTimeoutMs: milliseconds.default(300_000).describe('Longest silence inside a response.'),
 };
 
 export const OllamaUpstream = z.strictObject({
-  kind: z.literal('ollama'),
+  kind: z
+    .literal('ollama')
+    .describe('`ollama`: local, native API. `openai`: cloud, any server that speaks the chat API of OpenAI.'),
   ...upstreamBase,
   url: z.url().describe('Base URL of the Ollama server.'),
-  model: z.string().default('').describe('Model for routed requests; empty takes the first model that is really local.'),
-  contextTokens: z.int().min(512).default(8192).describe('num_ctx sent with every request; always the same, because a change reloads the model.'),
-  overflow: z.enum(['refuse', 'raise-window']).default('refuse').describe('Prompt longer than the window: refuse with an error, or ask Ollama for a larger window up to maxContextTokens.'),
+  model: z
+    .string()
+    .default('')
+    .describe('Model for routed requests; empty takes the first model that is really local.'),
+  contextTokens: z
+    .int()
+    .min(512)
+    .default(8192)
+    .describe('num_ctx sent with every request; always the same, because a change reloads the model.'),
+  overflow: z
+    .enum(['refuse', 'raise-window'])
+    .default('refuse')
+    .describe(
+      'Prompt longer than the window: refuse with an error, or ask Ollama for a larger window up to maxContextTokens.',
+    ),
   maxContextTokens: z.int().min(512).default(32_768).describe('Largest window asked for under raise-window.'),
   keepAlive: z.string().default('5m').describe('How long Ollama keeps the model loaded.'),
 });
 
 export const OpenAIUpstream = z.strictObject({
-  kind: z.literal('openai'),
+  kind: z
+    .literal('openai')
+    .describe('`ollama`: local, native API. `openai`: cloud, any server that speaks the chat API of OpenAI.'),
   ...upstreamBase,
   url: z.url().describe('Base URL, with /v1.'),
   apiKey: secretReference.optional().describe('Reference to the API key.'),
@@ -58,9 +82,12 @@ export const EntityRule = z.strictObject({
 });
 
 export const Combination = z.strictObject({
-  name,
+  name: name.describe('Name shown by explain.'),
   all: z.array(z.string()).min(2).describe('Entities or signal names (`topic:health`) that must all be present.'),
-  within: z.enum(['segment', 'message', 'request']).default('message'),
+  within: z
+    .enum(['segment', 'message', 'request'])
+    .default('message')
+    .describe('How near to one another they must be.'),
   label: label.describe('Label when they are.'),
 });
 
@@ -68,21 +95,42 @@ export const Classify = z.strictObject({
   deadlineMs: milliseconds.default(2_000).describe('Past it, what was not read makes the verdict unknown.'),
   maxChars: z.int().min(1024).default(8_000_000).describe('Past it, the rest is not read and the verdict is unknown.'),
   cacheEntries: z.int().min(0).default(20_000).describe('Segments whose findings are remembered, by keyed hash.'),
-  entities: z.record(z.string(), EntityRule).default({}).describe('Per entity; merged over the defaults in config/defaults.ts.'),
+  entities: z
+    .record(z.string(), EntityRule)
+    .default({})
+    .describe('Per entity; merged over the defaults in config/defaults.ts.'),
   otherEntities: EntityRule.prefault({ label: 'confidential' }).describe('Entities not named in `entities`.'),
   combinations: z.array(Combination).default([]).describe('Replaces the default combinations when not empty.'),
   disable: z.array(name).default([]).describe('Recognizers switched off.'),
-  allow: z.array(z.string()).default([]).describe('Exact values that are never findings (test numbers, own support address).'),
-  deny: z.array(z.strictObject({ value: z.string().min(3), entity: z.string().default('DENY_LIST') })).default([]).describe('Exact values that always are.'),
-  recognizerFiles: z.array(z.string()).default([]).describe('Presidio YAML or gitleaks TOML files, relative to the config file.'),
+  allow: z
+    .array(z.string())
+    .default([])
+    .describe('Exact values that are never findings (test numbers, own support address).'),
+  deny: z
+    .array(
+      z.strictObject({
+        value: z.string().min(3).describe('The value, at least three characters.'),
+        entity: z.string().default('DENY_LIST').describe('Entity it is reported as.'),
+      }),
+    )
+    .default([])
+    .describe('Exact values that always are.'),
+  recognizerFiles: z
+    .array(z.string())
+    .default([])
+    .describe('Presidio YAML or gitleaks TOML files, relative to the config file.'),
   deepTier: z
     .strictObject({
-      kind: z.enum(['off', 'ollama']).default('off'),
-      model: z.string().default(''),
+      kind: z
+        .enum(['off', 'ollama'])
+        .default('off')
+        .describe('Whether a local model is asked about the uncertain band.'),
+      model: z.string().default('').describe('Local model that judges; empty takes the one of the local upstream.'),
       band: z.tuple([score, score]).default([0.35, 0.65]).describe('Score band that is uncertain enough to ask.'),
-      deadlineMs: milliseconds.default(1_500),
+      deadlineMs: milliseconds.default(1_500).describe('Past it the verdict is unknown.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Second look by a model on this machine, only for uncertain findings.'),
 });
 
 export const Complexity = z.strictObject({
@@ -91,101 +139,228 @@ export const Complexity = z.strictObject({
 });
 
 export const Rule = z.strictObject({
-  name,
-  when: z.string().describe('CEL over label, entities, complexity, band, model, tools, principal, protocol, chars, turns.'),
-  upToLabel: label.optional().describe('Highest label this rule may act on; above it the rule is skipped. A rule to a cloud upstream needs one that the upstream may see.'),
-  route: z.enum(['local', 'cloud', 'cloud-masked', 'refuse']),
+  name: name.describe('Named in headers, metrics and receipts.'),
+  when: z
+    .string()
+    .describe('CEL over label, entities, complexity, band, model, tools, principal, protocol, chars, turns.'),
+  upToLabel: label
+    .optional()
+    .describe(
+      'Highest label this rule may act on; above it the rule is skipped. A rule to a cloud upstream needs one that the upstream may see.',
+    ),
+  route: z.enum(['local', 'cloud', 'cloud-masked', 'refuse']).describe('What the rule asks for; labels still bind.'),
   upstream: name.optional().describe('Upstream for cloud routes; the first cloud upstream when absent.'),
 });
 
 export const Policy = z.strictObject({
   clean: z
-    .strictObject({ simple: z.enum(['local', 'cloud']).default('local'), complex: z.enum(['local', 'cloud']).default('cloud') })
-    .prefault({}),
-  masking: z.enum(['off', 'complex']).default('complex').describe('Whether maskable sensitive and complex requests may go to the cloud masked.'),
+    .strictObject({
+      simple: z.enum(['local', 'cloud']).default('local').describe('Where clean and simple requests go.'),
+      complex: z.enum(['local', 'cloud']).default('cloud').describe('Where clean and complex requests go.'),
+    })
+    .prefault({})
+    .describe('Requests in which nothing was found.'),
+  masking: z
+    .enum(['off', 'complex'])
+    .default('complex')
+    .describe('Whether maskable sensitive and complex requests may go to the cloud masked.'),
   maskUpTo: label.default('confidential').describe('Highest label masking may make fit for the cloud.'),
-  unknown: z.enum(['local', 'refuse']).default('local'),
+  unknown: z.enum(['local', 'refuse']).default('local').describe('Requests with parts that could not be classified.'),
   attack: z.enum(['local', 'refuse']).default('local').describe('Routing instructions inside prompts, or evasion.'),
-  onCloudFailure: z.enum(['error', 'local']).default('local').describe('Cloud upstream failed before its first byte: fall inwards, or answer with an error.'),
+  onCloudFailure: z
+    .enum(['error', 'local'])
+    .default('local')
+    .describe('Cloud upstream failed before its first byte: fall inwards, or answer with an error.'),
   rules: z.array(Rule).default([]).describe('First that matches decides, inside what labels allow.'),
-  honourModels: z.boolean().default(true).describe('A real model name picks its upstream when the decision allows that upstream.'),
+  honourModels: z
+    .boolean()
+    .default(true)
+    .describe('A real model name picks its upstream when the decision allows that upstream.'),
 });
 
 export const Sessions = z.strictObject({
-  maxEntries: z.int().min(1000).default(200_000).describe('Conversation marks held exactly; older ones fold into filters that only over-report.'),
-  unseenHistory: z.enum(['classify', 'local']).default('classify').describe('History this Sluice never saw: trust the classifiers, or keep it local.'),
-  headers: z.array(z.string()).default(['x-session-id', 'session-id', 'x-claude-code-session-id', 'openai-conversation-id']).describe('Headers that also name a conversation; they only raise.'),
+  maxEntries: z
+    .int()
+    .min(1000)
+    .default(200_000)
+    .describe('Conversation marks held exactly; older ones fold into filters that only over-report.'),
+  unseenHistory: z
+    .enum(['classify', 'local'])
+    .default('classify')
+    .describe('History this Sluice never saw: trust the classifiers, or keep it local.'),
+  headers: z
+    .array(z.string())
+    .default(['x-session-id', 'session-id', 'x-claude-code-session-id', 'openai-conversation-id'])
+    .describe('Headers that also name a conversation; they only raise.'),
 });
 
+/** What two streams of control bytes, six characters each in JSON, may fill of a broker frame. */
+const MAX_OUTPUT_BYTES = 2 * 1024 * 1024;
 const sandboxMode = z.enum(['bubblewrap', 'docker', 'docker+gvisor', 'host', 'deny']);
 export const SandboxTool = z.strictObject({
-  mode: sandboxMode.optional(),
-  scope: z.enum(['call', 'session', 'agent', 'shared']).optional(),
-  workspace: z.enum(['none', 'ro', 'rw', 'cow']).optional(),
-  network: z.enum(['none', 'egress']).optional(),
-  timeoutMs: milliseconds.optional(),
-  memoryBytes: bytes.optional(),
-  processes: z.int().min(1).optional(),
-  outputBytes: bytes.optional(),
-  diskBytes: bytes.optional(),
-  environment: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional(),
+  mode: sandboxMode.optional().describe('Backend for this tool.'),
+  scope: z.enum(['call', 'session', 'agent', 'shared']).optional().describe('What home and workspace are shared with.'),
+  workspace: z.enum(['none', 'ro', 'rw', 'cow']).optional().describe('How the workspace is mounted for this tool.'),
+  network: z.enum(['none', 'egress']).optional().describe('Network for this tool.'),
+  timeoutMs: milliseconds.optional().describe('Wall clock for one call.'),
+  memoryBytes: bytes.optional().describe('Memory for one call.'),
+  processes: z.int().min(1).optional().describe('Processes for one call.'),
+  outputBytes: bytes.max(MAX_OUTPUT_BYTES).optional().describe('Kept of each output stream.'),
+  diskBytes: bytes.optional().describe('Size of /tmp and home inside.'),
+  environment: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
+    .optional()
+    .describe('Variables set inside, besides the built-in ones.'),
 });
 
 export const Sandbox = z.strictObject({
-  mode: sandboxMode.default('bubblewrap').describe('Default backend. `host` runs without isolation and needs allowHost.'),
-  allowHost: z.enum(['no', 'yes-run-tools-without-isolation']).default('no'),
-  scope: z.enum(['call', 'session', 'agent', 'shared']).default('call'),
-  workspace: z.enum(['none', 'ro', 'rw', 'cow']).default('none').describe('How the workspace directory is mounted at /workspace.'),
-  workspaceRoot: z.string().default('').describe('Directory on this machine that holds the workspace; empty means an empty one per scope under the state directory.'),
-  network: z.enum(['none', 'egress']).default('none'),
-  timeoutMs: milliseconds.default(30_000),
-  memoryBytes: bytes.default(512 * 1024 * 1024),
-  processes: z.int().min(1).default(64),
-  outputBytes: bytes.default(64 * 1024).describe('Kept of each stream; head and tail.'),
+  mode: sandboxMode
+    .default('bubblewrap')
+    .describe('Default backend. `host` runs without isolation and needs allowHost.'),
+  allowHost: z
+    .enum(['no', 'yes-run-tools-without-isolation'])
+    .default('no')
+    .describe('The words without which mode `host` is refused.'),
+  scope: z
+    .enum(['call', 'session', 'agent', 'shared'])
+    .default('call')
+    .describe('What home and workspace are shared with: nothing, one conversation, one agent, everybody.'),
+  workspace: z
+    .enum(['none', 'ro', 'rw', 'cow'])
+    .default('none')
+    .describe('How the workspace directory is mounted at /workspace.'),
+  workspaceRoot: z
+    .string()
+    .default('')
+    .describe(
+      'Directory on this machine that holds the workspace; empty means an empty one per scope under the state directory.',
+    ),
+  network: z
+    .enum(['none', 'egress'])
+    .default('none')
+    .describe('`egress` reaches what sandbox.egress allows, through a proxy; nothing else is ever reachable.'),
+  timeoutMs: milliseconds.default(30_000).describe('Wall clock for one call.'),
+  memoryBytes: bytes.default(512 * 1024 * 1024).describe('Memory for one call.'),
+  processes: z.int().min(1).default(64).describe('Processes and threads for one call.'),
+  outputBytes: bytes
+    .max(MAX_OUTPUT_BYTES)
+    .default(64 * 1024)
+    .describe('Kept of each stream; head and tail.'),
   diskBytes: bytes.default(64 * 1024 * 1024).describe('Size of /tmp and home inside.'),
   uid: z.int().min(1).default(65534).describe('User the sandbox runs under when Sluice is root. Never 0.'),
   pool: z.int().min(0).max(64).default(2).describe('Pre-warmed single-use sandboxes per profile.'),
   probeIntervalMs: milliseconds.default(300_000).describe('How often every claim is proved again.'),
+  idleMs: milliseconds
+    .default(86_400_000)
+    .describe('A session, agent or shared scope that ran nothing for so long is deleted with its home and workspace.'),
+  maxAgeMs: milliseconds
+    .default(604_800_000)
+    .describe('And one older than this, however busy, once nothing runs in it.'),
   egress: z
     .strictObject({
       allow: z
-        .array(z.strictObject({ host: z.string(), ports: z.array(z.int().min(1).max(65535)).default([443]), methods: z.array(z.string()).default(['GET', 'HEAD']), paths: z.array(z.string()).default(['/']).describe('Path prefixes.') }))
-        .default([]),
+        .array(
+          z.strictObject({
+            host: z.string().describe('Host name; `*.example.org` matches below it and not itself.'),
+            ports: z.array(z.int().min(1).max(65535)).default([443]).describe('TCP ports.'),
+            methods: z.array(z.string()).default(['GET', 'HEAD']).describe('HTTP methods.'),
+            paths: z.array(z.string()).default(['/']).describe('Path prefixes.'),
+          }),
+        )
+        .default([])
+        .describe('What may be reached; empty means nothing.'),
       upToLabel: label.default('public').describe('Egress closes when the conversation is above.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The only way out of a sandbox.'),
   tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over the defaults above.'),
-  agents: z.record(z.string(), z.strictObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional(), tools: z.record(z.string(), SandboxTool).default({}) })).default({}),
+  agents: z
+    .record(
+      z.string(),
+      z.strictObject({
+        allow: z
+          .array(z.string())
+          .optional()
+          .describe('Tools or groups this agent may use; absent means all that are offered.'),
+        deny: z.array(z.string()).optional().describe('Tools or groups it may not.'),
+        tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over sandbox.tools.'),
+      }),
+    )
+    .default({})
+    .describe('Per agent, over everything above.'),
 });
 
 export const Tools = z.strictObject({
-  offer: z.array(z.string()).default([]).describe('Bundled tools added to every chat request: exec, read, write, edit, list, search, python, node, or `all`.'),
-  rules: z
-    .array(z.strictObject({ match: z.string().describe('Tool name; `*` stands for any run of characters.'), action: z.enum(['sandbox', 'return', 'deny']), as: z.string().optional().describe('Bundled tool that runs it, when the names differ.') }))
+  offer: z
+    .array(z.string())
     .default([])
-    .describe('First match decides. A bundled tool that was offered by the proxy runs in the sandbox; a tool only the client declared is returned.'),
-  maxRounds: z.int().min(1).max(100).default(16).describe('Model turns in one request before the loop stops with what it has.'),
-  maxCalls: z.int().min(1).max(1000).default(64),
+    .describe(
+      'Bundled tools added to every chat request: exec, read, write, edit, list, search, python, node, or `all`.',
+    ),
+  rules: z
+    .array(
+      z.strictObject({
+        match: z.string().describe('Tool name; `*` stands for any run of characters.'),
+        action: z
+          .enum(['sandbox', 'return', 'deny'])
+          .describe('Run here, hand to the client, or answer the model with the reason why not.'),
+        as: z.string().optional().describe('Bundled tool that runs it, when the names differ.'),
+      }),
+    )
+    .default([])
+    .describe(
+      'First match decides. A bundled tool that was offered by the proxy runs in the sandbox; a tool only the client declared is returned.',
+    ),
+  maxRounds: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(16)
+    .describe('Model turns in one request before the loop stops with what it has.'),
+  maxCalls: z.int().min(1).max(1000).default(64).describe('Tool calls run in one request.'),
 });
 
 export const Config = z.strictObject({
-  $schema: z.string().optional(),
-  version: z.literal(1).default(1),
-  labels: z.array(label).min(2).default(['public', 'internal', 'confidential', 'restricted']).describe('The ladder, lowest first.'),
-  listen: Listen.prefault({}),
-  upstreams: z.array(z.discriminatedUnion('kind', [OllamaUpstream, OpenAIUpstream])).default([]).describe('Models that can be reached; local ones are those of kind ollama.'),
-  classify: Classify.prefault({}),
-  complexity: Complexity.prefault({}),
-  policy: Policy.prefault({}),
-  sessions: Sessions.prefault({}),
-  tools: Tools.prefault({}),
-  sandbox: Sandbox.prefault({}),
-  stateDir: z.string().default('').describe('Where labels, keys and the audit live; empty means ~/.local/state/sluice (demo: a temporary directory).'),
-  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+  $schema: z.string().optional().describe('For editors.'),
+  version: z.literal(1).default(1).describe('Of this file format.'),
+  labels: z
+    .array(label)
+    .min(2)
+    .default(['public', 'internal', 'confidential', 'restricted'])
+    .describe('The ladder, lowest first.'),
+  listen: Listen.prefault({}).describe('The HTTP listener.'),
+  upstreams: z
+    .array(z.discriminatedUnion('kind', [OllamaUpstream, OpenAIUpstream]))
+    .default([])
+    .describe('Models that can be reached; local ones are those of kind ollama.'),
+  classify: Classify.prefault({}).describe('What counts as sensitive.'),
+  complexity: Complexity.prefault({}).describe('What counts as complex.'),
+  policy: Policy.prefault({}).describe('Where requests may go.'),
+  sessions: Sessions.prefault({}).describe('How conversations are remembered.'),
+  tools: Tools.prefault({}).describe('What happens to tool calls of models.'),
+  sandbox: Sandbox.prefault({}).describe('How tools are run.'),
+  stateDir: z
+    .string()
+    .default('')
+    .describe(
+      'Where labels, keys and the audit live; empty means ~/.local/state/sluice (demo: a temporary directory).',
+    ),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('Least important line that is written.'),
+    })
+    .prefault({})
+    .describe('Structured log on stderr; never text of a request.'),
 });
 
 export type Config = z.infer<typeof Config>;
-export type UpstreamConfig = z.infer<typeof OllamaUpstream> | z.infer<typeof OpenAIUpstream> | z.infer<typeof StandInUpstream>;
+export type UpstreamConfig =
+  | z.infer<typeof OllamaUpstream>
+  | z.infer<typeof OpenAIUpstream>
+  | z.infer<typeof StandInUpstream>;
 export type ClassifyConfig = z.infer<typeof Classify>;
 export type SandboxConfig = z.infer<typeof Sandbox>;
 export type PolicyConfig = z.infer<typeof Policy>;

@@ -23,6 +23,16 @@ export interface ToolRequest {
   readonly agent: string;
   /** The conversation's label: egress closes when it rises above what the network may see. */
   readonly label: string;
+  /** What the router asks to be withheld from this call. Every field can only take away from what the policy allows. */
+  readonly atMost?: AtMost;
+}
+
+export interface AtMost {
+  readonly mode?: 'deny';
+  readonly network?: 'none';
+  readonly workspace?: 'none' | 'ro' | 'cow';
+  readonly timeoutMs?: number;
+  readonly outputBytes?: number;
 }
 
 /** Bytes are cut, not buffered: head and tail are kept, `omittedBytes` counts what fell out between. */
@@ -37,7 +47,7 @@ export interface ToolReceipt {
   readonly tool: string;
   readonly backend: Mode;
   readonly policyDigest: string;
-  /** Milliseconds since the claims of this backend were last proved from inside. */
+  /** Milliseconds since the claims of this backend were last proved from inside; -1 means never. */
   readonly probeAgeMs: number;
   /** What the host saw of the sandboxed process before the command was handed over. Empty means nothing ran. */
   readonly attested: Readonly<Record<string, string | number | boolean>>;

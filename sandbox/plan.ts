@@ -52,7 +52,7 @@ export interface ExecutionPlan {
   readonly policyDigest: string;
 }
 
-/** `body` is the canonical JSON of the plan: the executor verifies and parses those very bytes. */
+/** `body` is the canonical JSON of a ticket (plan, serial, deadline): the executor verifies and parses those very bytes. */
 export interface SignedPlan {
   readonly body: string;
   /** Hex HMAC-SHA-256 under the key the engine and the executor share. */

@@ -1,0 +1,180 @@
+/**
+ * Runs signed plans through backends: admits each ticket once, waits until the backend's claims are proved, prepares what
+ * the plan names, watches over the run, and doubts the answer. Fails closed at each step: `refused` means no command was
+ * handed over, except where the message says that the run was cut.
+ */
+import type { Backend, Outcome } from '../backend.ts';
+import type { BoundedOutput, Mode, RefusalCode } from '../executor.ts';
+import type { ExecutionPlan, SignedPlan } from '../plan.ts';
+import { outcome as outcomeSchema } from './messages.ts';
+import type { Proofs } from './proofs.ts';
+import type { Scope, ScopeStore } from './scope-store.ts';
+import type { TicketGate } from './ticket.ts';
+
+/** Beyond the plan's own wall time: start, attestation, kill and clean-up on a busy machine. */
+export const RUN_GRACE_MS = 10_000;
+
+/** The proxy a plan with egress talks to; lives as long as the run. */
+export interface EgressDoor {
+  close(): Promise<void>;
+}
+export interface EgressOpener {
+  open(plan: ExecutionPlan): Promise<EgressDoor>;
+}
+
+export type RunResult =
+  | {
+      readonly kind: 'finished';
+      readonly outcome: Exclude<Outcome, { kind: 'not-started' }>;
+      readonly probeAgeMs: number;
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string };
+
+export interface PlanRunnerOptions {
+  readonly gate: TicketGate;
+  readonly backends: ReadonlyMap<Mode, Backend>;
+  readonly proofs: Proofs;
+  readonly scopes: ScopeStore;
+  readonly egress: EgressOpener;
+  readonly graceMs: number;
+  /** A backend neither ended nor could be stopped: only the end of this process ends what it runs. */
+  readonly stuck: () => void;
+}
+
+export class PlanRunner {
+  readonly #options: PlanRunnerOptions;
+
+  constructor(options: PlanRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Synchronous, so that two copies of one ticket cannot both pass. */
+  admit(
+    signed: SignedPlan,
+  ): { readonly kind: 'admitted'; readonly plan: ExecutionPlan } | Extract<RunResult, { kind: 'refused' }> {
+    const admission = this.#options.gate.admit(signed);
+    if (admission.kind === 'admitted') return admission;
+    return refused(
+      'denied-by-policy',
+      `The plan is not one the policy engine approved for now (${admission.why}). Nothing ran.`,
+    );
+  }
+
+  /** Never rejects. `starting` is called right before the backend gets the plan. */
+  async run(plan: ExecutionPlan, signal: AbortSignal, starting: () => void): Promise<RunResult> {
+    const started = performance.now();
+    const fitness = await this.#options.proofs.fitness(plan.mode);
+    if (fitness.kind === 'unfit') return refused(fitness.code, fitness.reason);
+    const backend = this.#options.backends.get(plan.mode);
+    if (backend === undefined) return refused('sandbox-unavailable', `There is no ${plan.mode} backend.`);
+    if (signal.aborted) return refused('aborted', 'The call was cancelled before it started.');
+
+    let scope: Scope | undefined;
+    let door: EgressDoor | undefined;
+    try {
+      scope = await this.#options.scopes.enter(plan);
+      if (plan.egress.kind === 'proxy') door = await this.#options.egress.open(plan);
+    } catch {
+      await scope?.leave().catch(() => undefined);
+      return refused(
+        'sandbox-unavailable',
+        'The directories or the network proxy of this call could not be made. Nothing ran.',
+      );
+    }
+    try {
+      starting();
+      const outcome = await this.#watched(backend, plan, signal);
+      return this.#judge(plan, outcome, fitness.ageMs, performance.now() - started);
+    } finally {
+      await door?.close().catch(() => undefined);
+      await scope.leave().catch(() => undefined);
+    }
+  }
+
+  /** The backend keeps the plan's time; this is for the one that does not. */
+  async #watched(backend: Backend, plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome | 'threw' | 'stuck'> {
+    const { graceMs, stuck } = this.#options;
+    const overtime = new AbortController();
+    const combined = AbortSignal.any([signal, overtime.signal]);
+    let patience: NodeJS.Timeout | undefined;
+    const gaveUp = new Promise<'stuck'>((resolve) => {
+      const startPatience = (): void => {
+        patience = setTimeout(() => {
+          resolve('stuck');
+          stuck();
+        }, graceMs);
+      };
+      if (combined.aborted) startPatience();
+      else combined.addEventListener('abort', startPatience, { once: true });
+    });
+    const watchdog = setTimeout(() => overtime.abort(), plan.limits.wallMs + graceMs);
+    try {
+      const answer = await Promise.race([runOrThrow(backend, plan, combined), gaveUp]);
+      const cutHere =
+        typeof answer === 'object' && answer.kind === 'killed' && answer.by === 'abort' && !signal.aborted;
+      return cutHere ? { ...answer, by: 'timeout' } : answer;
+    } finally {
+      clearTimeout(watchdog);
+      clearTimeout(patience);
+    }
+  }
+
+  #judge(plan: ExecutionPlan, answer: Outcome | 'threw' | 'stuck', probeAgeMs: number, durationMs: number): RunResult {
+    const parsed = outcomeSchema.safeParse(answer);
+    if (!parsed.success) {
+      this.#options.proofs.distrust(plan.mode);
+      return refused(
+        'broker-unavailable',
+        'The sandbox failed during this call and was stopped. The command may have begun; check before you repeat it.',
+      );
+    }
+    const outcome = parsed.data;
+    if (outcome.kind === 'not-started') return refused(NOT_STARTED[outcome.cause], notStartedMessage(outcome));
+    // "Says sandboxed, runs on the host": a result nobody saw confined is not passed on as one that was.
+    if (plan.mode !== 'host' && Object.keys(outcome.attested).length === 0) {
+      this.#options.proofs.distrust(plan.mode);
+      return refused('claim-unproved', 'The run could not be attested from outside, so its result is withheld.');
+    }
+    const stdout = clamp(outcome.stdout, plan.limits.outputBytes);
+    const stderr = clamp(outcome.stderr, plan.limits.outputBytes);
+    return { kind: 'finished', outcome: { ...outcome, stdout, stderr }, probeAgeMs, durationMs };
+  }
+}
+
+const NOT_STARTED: Readonly<Record<Extract<Outcome, { kind: 'not-started' }>['cause'], RefusalCode>> = {
+  unavailable: 'sandbox-unavailable',
+  'plan-unsupported': 'sandbox-unavailable',
+  'attestation-failed': 'claim-unproved',
+  aborted: 'aborted',
+};
+
+function notStartedMessage(outcome: Extract<Outcome, { kind: 'not-started' }>): string {
+  if (outcome.cause === 'aborted') return 'The call was cancelled before it started.';
+  return `Nothing ran: ${outcome.detail}`;
+}
+
+async function runOrThrow(backend: Backend, plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome | 'threw'> {
+  try {
+    return await backend.run(plan, { signal });
+  } catch {
+    return 'threw';
+  }
+}
+
+/** A backend that returns more than it may would fill the router's memory in its place. Bytes: a character may be three. */
+function clamp(output: BoundedOutput, limit: number): BoundedOutput {
+  const head = Buffer.from(output.head, 'utf8');
+  const tail = Buffer.from(output.tail, 'utf8');
+  // A byte that is not UTF-8 was one byte and is three as U+FFFD.
+  const most = limit * 3;
+  if (head.length + tail.length <= most) return output;
+  const keptHead = head.subarray(0, Math.min(head.length, most));
+  const keptTail = tail.subarray(tail.length - Math.min(tail.length, most - keptHead.length));
+  const cut = head.length + tail.length - keptHead.length - keptTail.length;
+  return { head: keptHead.toString('utf8'), tail: keptTail.toString('utf8'), omittedBytes: output.omittedBytes + cut };
+}
+
+function refused(code: RefusalCode, message: string): Extract<RunResult, { kind: 'refused' }> {
+  return { kind: 'refused', code, message };
+}

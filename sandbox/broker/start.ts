@@ -1,0 +1,95 @@
+/**
+ * Starts the engine and the executor, and nothing else: the only place outside the backends that starts a process. Each gets
+ * an empty environment, its connection to the router on descriptor 3 and one end of a common socket pair on descriptor 4.
+ * The router closes its own hold on that pair before its event loop turns, so the key that passes there is never read here.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+export interface BrokerEntries {
+  readonly engine: URL;
+  readonly executor: URL;
+}
+
+export const BROKER_ENTRIES: BrokerEntries = {
+  engine: new URL('./engine-main.ts', import.meta.url),
+  executor: new URL('./executor-main.ts', import.meta.url),
+};
+
+export interface BrokerProcesses {
+  readonly engine: Duplex;
+  readonly executor: Duplex;
+  /** Settles once, when either process has ended: which, how, and what it said before it was ready. For operators. */
+  readonly ended: Promise<string>;
+  /** Stops keeping what the processes say: from the first request on it could hold content. */
+  silence(): void;
+  /** Closes both connections, lets the executor stop its sandboxes, then kills. Settles when both have ended. */
+  stop(): Promise<void>;
+  /** Kills both now. Sandboxes die with the executor. */
+  kill(): void;
+}
+
+/** Enough for an import error and its first stack frames. */
+const SAID_LIMIT = 2048;
+/** Longer than the executor gives its backends. */
+const STOP_TIMEOUT_MS = 5_000;
+/** What programs that a backend starts by name are looked up in; nothing is inherited. */
+const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
+
+export function startBroker(entries: BrokerEntries = BROKER_ENTRIES): BrokerProcesses {
+  const start = (entry: URL, link: 'pipe' | Socket): ChildProcess =>
+    spawn(process.execPath, [fileURLToPath(entry)], {
+      cwd: '/',
+      env: ENVIRONMENT,
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', link],
+    });
+  const engine = start(entries.engine, 'pipe');
+  const link = engine.stdio[4];
+  if (!(link instanceof Socket)) throw new TypeError('the link between engine and executor was not made');
+  const executor = start(entries.executor, link);
+  link.destroy();
+
+  let said = '';
+  let silent = false;
+  for (const child of [engine, executor])
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (!silent && said.length < SAID_LIMIT) said = (said + chunk.toString('utf8')).slice(0, SAID_LIMIT);
+    });
+
+  const endOf = (child: ChildProcess, name: string): Promise<string> =>
+    new Promise((resolve) => {
+      child.on('error', (error: NodeJS.ErrnoException) => resolve(`the ${name} could not be started (${error.code})`));
+      child.on('close', (code, signal) => resolve(`the ${name} ended (${signal ?? `exit ${code}`})`));
+    });
+  const ends = [endOf(engine, 'engine'), endOf(executor, 'executor')];
+  return {
+    engine: channelOf(engine),
+    executor: channelOf(executor),
+    ended: Promise.race(ends).then((how) => (said === '' ? how : `${how}: ${said.trim()}`)),
+    silence() {
+      silent = true;
+      said = '';
+    },
+    async stop() {
+      channelOf(engine).destroy();
+      channelOf(executor).destroy();
+      const timer = setTimeout(() => kill(engine, executor), STOP_TIMEOUT_MS);
+      await Promise.all(ends);
+      clearTimeout(timer);
+    },
+    kill: () => kill(engine, executor),
+  };
+}
+
+function kill(...children: readonly ChildProcess[]): void {
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+}
+
+function channelOf(child: ChildProcess): Socket {
+  const channel = child.stdio[3];
+  if (!(channel instanceof Socket)) throw new TypeError('the connection to a broker process was not made');
+  return channel;
+}

@@ -1,0 +1,186 @@
+/**
+ * Tool request and policy to execution plan or refusal. Pure: no clock, no disk, no chance; the engine passes what it needs.
+ * The request's argument text becomes argv and standard input and nothing else: mode, mounts, environment, network and
+ * limits are functions of policy, agent, tool and label alone. Fails closed: whatever has no plan is refused with the reason
+ * and the next step, and has run nothing.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { canonicalJson } from './canonical-json.ts';
+import type { AtMost, Mode, RefusalCode, ToolRequest } from './executor.ts';
+import { parseArguments } from './arguments.ts';
+import type { ExecutionPlan } from './plan.ts';
+import { isAtMost, resolveTool } from './policy.ts';
+import type { Resolution, SandboxPolicy, ToolSettings } from './policy.ts';
+import { bridged } from './egress/bridge.ts';
+import { BUNDLED_TOOLS } from './tools/catalogue.ts';
+import { HOME_INSIDE, TMP_INSIDE, WORKSPACE_INSIDE } from './tools/programs.ts';
+import type { Command } from './tools/tool.ts';
+
+/** Where things are on this machine, and what makes this call unlike any other. */
+export interface Site {
+  /** Directory that holds one directory per scope. */
+  readonly scopesRoot: string;
+  /** Directory for the sockets of egress proxies. */
+  readonly egressRoot: string;
+  /** Random, new for each call: names what is made for one call, so that a repeated call id shares nothing. */
+  readonly nonce: string;
+}
+
+export type Planned =
+  | { readonly kind: 'plan'; readonly plan: ExecutionPlan }
+  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string; readonly mode: Mode };
+
+/** Complete environment of a tool beside what the policy adds; see E10 of the attack list: allow lists, never deny lists. */
+const BASE_ENVIRONMENT = { LANG: 'C.UTF-8', PATH: '/usr/local/bin:/usr/bin:/bin', TERM: 'dumb' } as const;
+
+export function planCall(request: ToolRequest, policy: SandboxPolicy, site: Site): Planned {
+  const resolution = resolveTool(policy, request.agent, request.tool);
+  const refuse = (code: RefusalCode, message: string): Planned => ({
+    kind: 'refused',
+    code,
+    message,
+    mode: resolution.kind === 'settings' ? resolution.settings.mode : 'deny',
+  });
+  const denial = denialOf(resolution, request, policy);
+  if (denial !== undefined) return refuse(denial.code, denial.message);
+  const tool = BUNDLED_TOOLS.get(request.tool);
+  if (resolution.kind !== 'settings' || tool === undefined) return refuse('unknown-tool', 'There is no such tool.');
+  if (request.atMost?.mode === 'deny')
+    return refuse('denied-by-policy', `${request.tool} was switched off for this request by the routing policy.`);
+
+  const input = parseArguments(request.arguments);
+  if (input.kind === 'malformed')
+    return refuse(
+      'malformed-arguments',
+      `${request.tool} was not run: ${input.why}. Send one JSON object with the parameters of the tool's schema.`,
+    );
+  const parsed = tool.parse(input.value);
+  if (parsed.kind === 'mismatch')
+    return refuse(
+      'malformed-arguments',
+      `${request.tool} was not run: ${parsed.why}. Send the parameters of the tool's schema and no others.`,
+    );
+  const { command } = parsed;
+  if (command.kind !== 'command') {
+    const next = command.kind === 'path-refused' ? ' Give a plain path beneath the working directory.' : '';
+    return refuse(command.kind, `${request.tool} was not run: ${command.why}.${next}`);
+  }
+
+  return { kind: 'plan', plan: toPlan(request, policy, site, resolution, command) };
+}
+
+function denialOf(
+  resolution: Resolution,
+  request: ToolRequest,
+  policy: SandboxPolicy,
+): { readonly code: RefusalCode; readonly message: string } | undefined {
+  switch (resolution.kind) {
+    case 'settings':
+      return undefined;
+    case 'unknown-tool':
+      return {
+        code: 'unknown-tool',
+        message: `There is no tool of this name here. The tools are ${policy.tools.join(', ')}.`,
+      };
+    case 'denied':
+      return {
+        code: 'denied-by-policy',
+        message: `${request.tool} is denied by policy (${resolution.origin.key}) because ${resolution.why}. It will be denied again: use another tool, or ask the operator to change that key.`,
+      };
+  }
+}
+
+function toPlan(
+  request: ToolRequest,
+  policy: SandboxPolicy,
+  site: Site,
+  resolution: Extract<Resolution, { kind: 'settings' }>,
+  command: Command,
+): ExecutionPlan {
+  const settings = narrow(resolution.settings, request.atMost);
+  const ownWorkspace = settings.workspace !== 'none' && policy.sandbox.workspaceRoot === '';
+  const scopeKey = toScopeKey(request, settings.scope, ownWorkspace ? site.nonce : '');
+  const scopeDirectory = join(site.scopesRoot, scopeKey);
+  const open = isEgressOpen(policy, settings, request.label);
+  const workspaceSource = ownWorkspace ? join(scopeDirectory, 'workspace') : policy.sandbox.workspaceRoot;
+  return {
+    callId: request.id,
+    tool: request.tool,
+    mode: settings.mode,
+    argv: open ? bridged(command.argv) : command.argv,
+    stdin: Buffer.from(command.stdin).toString('base64'),
+    cwd: settings.workspace === 'none' ? HOME_INSIDE : WORKSPACE_INSIDE,
+    env: toEnvironment(resolution.environment, open),
+    workspace:
+      settings.workspace === 'none' ? { access: 'none' } : { access: settings.workspace, source: workspaceSource },
+    home: settings.scope === 'call' ? '' : join(scopeDirectory, 'home'),
+    egress: open ? { kind: 'proxy', socket: join(site.egressRoot, `${site.nonce}.sock`) } : { kind: 'none' },
+    limits: {
+      wallMs: settings.timeoutMs,
+      memoryBytes: settings.memoryBytes,
+      processes: settings.processes,
+      outputBytes: settings.outputBytes,
+      diskBytes: settings.diskBytes,
+      fileBytes: settings.diskBytes,
+    },
+    scopeKey,
+    policyDigest: policy.digest,
+  };
+}
+
+const WORKSPACE_ORDER = ['none', 'ro', 'cow', 'rw'] as const;
+
+/** The router may ask for less than the policy allows. Every line here is a minimum, so it can never ask for more. */
+function narrow(settings: ToolSettings, atMost: AtMost | undefined): ToolSettings {
+  if (atMost === undefined) return settings;
+  const workspace = WORKSPACE_ORDER.indexOf(atMost.workspace ?? 'rw') < WORKSPACE_ORDER.indexOf(settings.workspace);
+  return {
+    ...settings,
+    network: atMost.network === 'none' ? 'none' : settings.network,
+    workspace: workspace && atMost.workspace !== undefined ? atMost.workspace : settings.workspace,
+    timeoutMs: Math.min(settings.timeoutMs, atMost.timeoutMs ?? Number.POSITIVE_INFINITY),
+    outputBytes: Math.min(settings.outputBytes, atMost.outputBytes ?? Number.POSITIVE_INFINITY),
+  };
+}
+
+/** Closed when nothing is allowed, and when the conversation's label is above what the network may see. */
+function isEgressOpen(policy: SandboxPolicy, settings: ToolSettings, label: string): boolean {
+  const { egress } = policy.sandbox;
+  return settings.network === 'egress' && egress.allow.length > 0 && isAtMost(policy.labels, label, egress.upToLabel);
+}
+
+function toEnvironment(fromPolicy: Readonly<Record<string, string>>, open: boolean): Readonly<Record<string, string>> {
+  const proxy = open
+    ? { http_proxy: PROXY, https_proxy: PROXY, HTTP_PROXY: PROXY, HTTPS_PROXY: PROXY, NODE_USE_ENV_PROXY: '1' }
+    : {};
+  return {
+    ...BASE_ENVIRONMENT,
+    ...fromPolicy,
+    ...proxy,
+    HOME: HOME_INSIDE,
+    TMPDIR: TMP_INSIDE,
+    USER: 'agent',
+    LOGNAME: 'agent',
+  };
+}
+
+const PROXY = 'http://127.0.0.1:3128';
+
+/**
+ * State is shared only inside a scope, and never between principals. Hashed before it becomes a path, so a session called
+ * `../../etc` is a directory like any other; canonical JSON keeps ("a","bc") and ("ab","c") apart. Calls of scope `call` that
+ * have no directory of their own have an empty nonce and one key per principal: nothing is kept under it, and backends may
+ * prepare single-use sandboxes for it ahead of time.
+ */
+export function toScopeKey(
+  request: Pick<ToolRequest, 'principal' | 'session' | 'agent'>,
+  scope: ToolSettings['scope'],
+  nonce: string,
+): string {
+  const { principal, session, agent } = request;
+  const parts = { call: [nonce], session: [session], agent: [agent], shared: [] }[scope];
+  return createHash('sha256')
+    .update(canonicalJson([scope, principal, ...parts]))
+    .digest('hex');
+}
