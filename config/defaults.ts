@@ -4,7 +4,11 @@
  */
 import type { EntityRule } from './schema.ts';
 
-const rule = (label: string, threshold: number, maskable: EntityRule['maskable']): EntityRule => ({ label, threshold, maskable });
+const rule = (label: string, threshold: number, maskable: EntityRule['maskable']): EntityRule => ({
+  label,
+  threshold,
+  maskable,
+});
 
 /** Entities not named here take `classify.otherEntities` (confidential from 0.5, maskable). */
 export const DEFAULT_ENTITIES: Readonly<Record<string, EntityRule>> = {
@@ -21,6 +25,8 @@ export const DEFAULT_ENTITIES: Readonly<Record<string, EntityRule>> = {
   DATE_TIME: rule('public', 0.5, true),
   AGE: rule('public', 0.5, true),
   URL: rule('public', 0.5, true),
+  POSTAL_CODE: rule('public', 0.5, true),
+  USERNAME: rule('public', 0.5, true),
 };
 
 export const DEFAULT_COMBINATIONS = [

@@ -15,7 +15,10 @@ export function explainIssues(schema: z.ZodType, issues: readonly z.core.$ZodIss
         const near = nearest(key, known);
         return {
           path: formatPath([...issue.path, key]),
-          message: near === undefined ? `unknown key; known here: ${known.join(', ')}` : `unknown key; did you mean "${near}"?`,
+          message:
+            near === undefined
+              ? `unknown key; known here: ${known.join(', ')}`
+              : `unknown key; did you mean "${near}"?`,
         };
       });
     }
@@ -24,7 +27,10 @@ export function explainIssues(schema: z.ZodType, issues: readonly z.core.$ZodIss
 }
 
 export function formatPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`), '');
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`),
+    '',
+  );
 }
 
 /** nearest finds the known key at an edit distance of at most a third of the word; undefined when none is that near. */
@@ -59,7 +65,11 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): readonly st
   let nodes: JsonSchemaNode[] = [z.toJSONSchema(schema, { io: 'input' }) as JsonSchemaNode];
   for (const key of path) {
     nodes = nodes.flatMap(alternatives).flatMap((node) => {
-      const next = typeof key === 'number' ? node.items : (node.properties?.[String(key)] ?? (typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined));
+      const next =
+        typeof key === 'number'
+          ? node.items
+          : (node.properties?.[String(key)] ??
+            (typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined));
       return next === undefined ? [] : [next];
     });
   }

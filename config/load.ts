@@ -23,7 +23,11 @@ export type LoadedConfig =
       /** Hex sha256 over the canonical form: equal digests mean equal policy. */
       readonly digest: string;
     }
-  | { readonly kind: 'invalid'; readonly file: string; readonly problems: readonly [ConfigProblem, ...ConfigProblem[]] };
+  | {
+      readonly kind: 'invalid';
+      readonly file: string;
+      readonly problems: readonly [ConfigProblem, ...ConfigProblem[]];
+    };
 
 /** loadConfig reads `file`, or without one makes the configuration that the environment describes. */
 export function loadConfig(file: string | undefined, environment: Environment): LoadedConfig {
@@ -54,7 +58,10 @@ export function parseConfig(text: string, path: string, environment: Environment
       const expanded = expand(node.value, environment);
       if (expanded.kind === 'missing') {
         const line = node.range ? lines.linePos(node.range[0]).line : 0;
-        problems.push({ path: '', message: `line ${line}: environment variable ${expanded.variable} is not set and has no default` });
+        problems.push({
+          path: '',
+          message: `line ${line}: environment variable ${expanded.variable} is not set and has no default`,
+        });
         return;
       }
       // A variable may stand for a number or a truth value, never for structure.
@@ -62,7 +69,8 @@ export function parseConfig(text: string, path: string, environment: Environment
       node.value = isScalar(typed) && typed.value !== null ? typed.value : expanded.text;
     },
   });
-  if (problems.length > 0) return { kind: 'invalid', file: path, problems: problems as [ConfigProblem, ...ConfigProblem[]] };
+  if (problems.length > 0)
+    return { kind: 'invalid', file: path, problems: problems as [ConfigProblem, ...ConfigProblem[]] };
   return validate(document.toJS() ?? {}, path);
 }
 
@@ -78,7 +86,10 @@ function validate(input: unknown, file: string): LoadedConfig {
     classify: {
       ...classify,
       entities: { ...DEFAULT_ENTITIES, ...classify.entities },
-      combinations: classify.combinations.length > 0 ? classify.combinations : DEFAULT_COMBINATIONS.map((each) => ({ ...each, all: [...each.all] })),
+      combinations:
+        classify.combinations.length > 0
+          ? classify.combinations
+          : DEFAULT_COMBINATIONS.map((each) => ({ ...each, all: [...each.all] })),
       recognizerFiles: classify.recognizerFiles.map((each) => resolve(dirname(file === '' ? '.' : file), each)),
     },
   };
@@ -87,7 +98,9 @@ function validate(input: unknown, file: string): LoadedConfig {
 
 /** fromEnvironment is what Sluice runs with when no file is named: the variables that agents' users already have. */
 export function fromEnvironment(environment: Environment): unknown {
-  const upstreams: unknown[] = [{ kind: 'ollama', name: 'local', url: ollamaUrl(environment['OLLAMA_HOST']), sees: 'restricted' }];
+  const upstreams: unknown[] = [
+    { kind: 'ollama', name: 'local', url: ollamaUrl(environment['OLLAMA_HOST']), sees: 'restricted' },
+  ];
   const key = environment['OPENAI_API_KEY'];
   const base = environment['OPENAI_BASE_URL'];
   if ((key ?? '') !== '' || (base ?? '') !== '') {
@@ -137,22 +150,29 @@ export function stateDirOf(config: Config, environment: Environment): string {
   return join(base !== undefined && base.startsWith('/') ? base : join(homedir(), '.local', 'state'), 'sluice');
 }
 
-type Expanded = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'missing'; readonly variable: string };
+type Expanded =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'missing'; readonly variable: string };
 
 /** expand knows `${NAME}` and `${NAME:-default}`; the default also stands in for an empty value, as in a shell. */
 function expand(text: string, environment: Environment): Expanded {
   let missing: string | undefined;
-  const expanded = text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_, variable: string, fallback: string | undefined) => {
-    const value = environment[variable];
-    if (value !== undefined && value !== '') return value;
-    if (fallback === undefined) missing ??= variable;
-    return fallback ?? '';
-  });
+  const expanded = text.replace(
+    /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
+    (_, variable: string, fallback: string | undefined) => {
+      const value = environment[variable];
+      if (value !== undefined && value !== '') return value;
+      if (fallback === undefined) missing ??= variable;
+      return fallback ?? '';
+    },
+  );
   return missing === undefined ? { kind: 'text', text: expanded } : { kind: 'missing', variable: missing };
 }
 
 function digestOf(config: Config): string {
-  return createHash('sha256').update(JSON.stringify(sorted(config))).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(config)))
+    .digest('hex');
 }
 
 function sorted(value: unknown): unknown {
