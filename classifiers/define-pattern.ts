@@ -41,6 +41,7 @@ export interface PatternDeclaration {
   readonly patterns: readonly Pattern[];
   readonly triggers: readonly Trigger[];
   readonly reach?: Reach;
+  readonly requires?: Recognizer['requires'];
   /** Lower-case words or phrases (up to four words, single spaces). `dateOfBirth` and `date_of_birth` in a text read as `date of birth`. */
   readonly context?: readonly string[];
   /** How far context is looked for; default 80 before, 40 after. */
@@ -118,7 +119,9 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     name,
     entities: [...new Set(compiled.map((pattern) => pattern.entity))],
     triggers,
+    cost: compiled.length,
     ...(declaration.reach ? { reach: declaration.reach } : {}),
+    ...(declaration.requires ? { requires: declaration.requires } : {}),
     find(input, window, report) {
       for (const pattern of compiled) eachMatch(pattern, input, window, (around) => report(judge(pattern, around)));
     },

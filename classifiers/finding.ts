@@ -62,6 +62,8 @@ export type ScoreStep =
   | { readonly kind: 'validated'; readonly by: string; readonly score: Score }
   | { readonly kind: 'context'; readonly word: string; readonly score: Score }
   | { readonly kind: 'damped'; readonly by: string; readonly score: Score }
+  /** The finding takes part in the policy's combination of this name, and has at least its label. */
+  | { readonly kind: 'combined'; readonly by: string; readonly score: Score }
   | { readonly kind: 'model'; readonly model: string; readonly score: Score };
 
 /** A candidate that was seen and not reported. Collected only when explain asks. */

@@ -69,6 +69,13 @@ export interface Recognizer {
   /** Default 64 on both sides. */
   readonly reach?: Reach;
   /**
+   * Windows without a digit group of at least that many digits are not opened: a word such as `number` alone then
+   * costs nothing. For recognizers whose every value holds them.
+   */
+  readonly requires?: { readonly digits: number };
+  /** Relative cost per unit of window, counted against the work budget; default 1. definePattern gives its number of patterns. */
+  readonly cost?: number;
+  /**
    * find reports every candidate that starts in `[window.start, window.end)`. It may look at the text around the
    * window, a bounded distance, and must be linear in the window. The hint matches triggers too: then the window is the text.
    */

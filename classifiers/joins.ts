@@ -1,0 +1,100 @@
+/**
+ * Values cut over several segments of one flow: content parts, the same speaker's messages, stream deltas sent back as
+ * messages. The end of what went before is read together with the start of what follows.
+ */
+import type { Segment } from './segment.ts';
+
+/** Longest value worth joining; keys and addresses are shorter. */
+const TAIL = 128;
+const HEAD = 128;
+/** `second half: …`: a short label before the rest of a value is no part of it. */
+const LABEL = /^[\s\p{P}]{0,4}(?:[\p{L}\p{M}'’]{1,20}[ \t]{1,2}){0,6}[\p{L}\p{M}\d'’#]{1,20}\s{0,2}[:=]\s{0,3}/u;
+
+/** A piece of a joined text: `length` units at `offset` of segment `segment`. */
+export interface Piece {
+  readonly segment: number;
+  readonly offset: number;
+  readonly text: string;
+}
+
+export interface Join {
+  readonly text: string;
+  readonly pieces: readonly Piece[];
+  /** Where the newest piece begins; only findings across it are new. */
+  readonly seam: number;
+  readonly hint: string;
+}
+
+/** joinsOf yields every seam worth a second look. */
+export function* joinsOf(segments: readonly Segment[]): Generator<Join> {
+  // Per flow: everything, and per role what that role said. Both roll on, so a value dealt out over many parts is found.
+  const tails = new Map<string, readonly Piece[]>();
+  for (const [index, segment] of segments.entries()) {
+    if (segment.flow < 0 || segment.text === '') continue;
+    const everyone = `${segment.flow}`;
+    const speaker = `${segment.flow}/${segment.role}`;
+    const before = tails.get(everyone);
+    const own = tails.get(speaker);
+    if (before) yield* seams(before, segment, index);
+    if (own && own.at(-1)?.segment !== before?.at(-1)?.segment) yield* seams(own, segment, index);
+    tails.set(everyone, extended(before, segment, index));
+    tails.set(speaker, extended(own, segment, index));
+  }
+}
+
+function* seams(tail: readonly Piece[], segment: Segment, index: number): Generator<Join> {
+  const head = segment.text.slice(0, HEAD);
+  const before = tail.map((piece) => piece.text).join('');
+  if (!mayContinue(before, head)) return;
+  yield joined(tail, before, { segment: index, offset: 0, text: head }, segment.hint);
+  const label = LABEL.exec(head)?.[0].length ?? 0;
+  if (label > 0 && label < head.length)
+    yield joined(
+      tail,
+      before,
+      { segment: index, offset: label, text: segment.text.slice(label, label + HEAD) },
+      segment.hint,
+    );
+}
+
+function joined(tail: readonly Piece[], before: string, piece: Piece, hint: string): Join {
+  return { text: before + piece.text, pieces: [...tail, piece], seam: before.length, hint };
+}
+
+/** Prose that ends and prose that begins hold no value between them: one side must have what values are made of. */
+function mayContinue(before: string, head: string): boolean {
+  return /[\d@]|[A-Za-z0-9+/_-]{12}/.test(before.slice(-40)) && /[\d@]|[A-Za-z0-9+/_.-]{4}/.test(head.slice(0, 72));
+}
+
+function extended(tail: readonly Piece[] | undefined, { text }: Segment, index: number): readonly Piece[] {
+  const own: Piece = { segment: index, offset: Math.max(0, text.length - TAIL), text: text.slice(-TAIL) };
+  if (text.length >= TAIL || !tail) return [own];
+  let room = TAIL - text.length;
+  const kept: Piece[] = [];
+  for (const piece of tail.toReversed()) {
+    if (room <= 0) break;
+    const dropped = Math.max(0, piece.text.length - room);
+    kept.unshift({ segment: piece.segment, offset: piece.offset + dropped, text: piece.text.slice(dropped) });
+    room -= piece.text.length;
+  }
+  return [...kept, own];
+}
+
+/** placeOf puts a span of the joined text where most of it lies. */
+export function placeOf(
+  join: Join,
+  start: number,
+  end: number,
+): { readonly segment: number; readonly start: number; readonly end: number } {
+  let at = 0;
+  let best = { segment: join.pieces[0]?.segment ?? 0, start: 0, end: 0 };
+  for (const piece of join.pieces) {
+    const from = Math.max(start, at);
+    const to = Math.min(end, at + piece.text.length);
+    if (to - from > best.end - best.start) {
+      best = { segment: piece.segment, start: piece.offset + from - at, end: piece.offset + to - at };
+    }
+    at += piece.text.length;
+  }
+  return best;
+}

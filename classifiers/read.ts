@@ -1,0 +1,283 @@
+/**
+ * Reads one text: detection copy, one pass, recognizers in their windows, then the same again in every decoded view. A
+ * generator, so that whoever drives it decides when to let others run. Fails towards `unknown`: what throws, runs over its
+ * budget or cannot be decoded is a gap.
+ */
+import type { View } from './finding.ts';
+import { normalize } from './normalize.ts';
+import type { Candidate, Recognizer, Tagger, TaggerInput, Window } from './recognizer.ts';
+import { TAGGER_WINDOW } from './recognizer.ts';
+import { compilePlan } from './scan/plan.ts';
+import type { ScanPlan } from './scan/plan.ts';
+import { Scan } from './scan/scan.ts';
+import type { Pace } from './pace.ts';
+import type { Gap, Signal } from './verdict.ts';
+import { DECODING_VIEWS } from './views/all.ts';
+import { buildRegions } from './views/decoding.ts';
+import type { DecodingView } from './views/decoding.ts';
+import { hasOpaqueBlob } from './views/opaque.ts';
+import type { Rewritten } from './views/rewrite.ts';
+
+/** Views inside views: base64 of percent-encoded text is read, a third wrapping is opaque. */
+const DEEPEST_VIEW = 2;
+/** Units per call of a recognizer; with 100 ns per unit at the very worst still well inside one slice. */
+const WINDOW_CHUNK = 4096;
+const SCAN_CHUNK = 65_536;
+/** How much of a value its hint opens. */
+const HINT_WINDOW = 4096;
+/** Work allowed per text, in units of window times relative cost: ordinary text takes 1 to 3 per unit, and hostile text is cut off before it takes 100 ms per MB. */
+const BUDGET_BASE = 600_000;
+const BUDGET_PER_UNIT = 24;
+/** All views of a text together may be so many times as long as it. */
+const VIEWS_PER_UNIT = 6;
+const VIEWS_BASE = 16_384;
+/** More findings than this in one text are a flood; the gap says that there are more. */
+const MOST_CANDIDATES = 20_000;
+
+export interface Reader {
+  readonly plan: ScanPlan;
+  readonly recognizers: readonly Recognizer[];
+  readonly taggers: readonly Tagger[];
+  readonly views: readonly DecodingView[];
+}
+
+/** A candidate with its place in the text that was given, and how it was seen. */
+export interface Sighting {
+  readonly candidate: Candidate;
+  readonly recognizer: string;
+  readonly start: number;
+  readonly end: number;
+  readonly views: readonly View[];
+  /** The value was written so as not to be seen. */
+  readonly hidden: boolean;
+}
+
+export interface Reading {
+  readonly sightings: Sighting[];
+  readonly signals: Omit<Signal, 'pointer'>[];
+  readonly gaps: Omit<Gap, 'pointer'>[];
+}
+
+export interface ReadOptions {
+  readonly input: Pick<TaggerInput, 'hint' | 'role' | 'form'>;
+  readonly tiers: 'structured' | 'all';
+  readonly rejected: 'collect' | 'omit';
+  /** Says whether a value is on the allow list; the reader keeps no values. */
+  readonly isAllowed: (value: string) => boolean;
+  readonly onAllowed: (sighting: Sighting) => void;
+}
+
+/** createReader compiles recognizers and views into one plan. Rule ids: recognizers, then the opaque check, then views. */
+export function createReader(recognizers: readonly Recognizer[], taggers: readonly Tagger[]): Reader {
+  const views = DECODING_VIEWS;
+  const plan = compilePlan([
+    ...recognizers,
+    { name: 'opaque', triggers: [{ kind: 'run', of: 'token', atLeast: 32 }], reach: { before: 0, after: 10 } },
+    ...views.map((view) => ({ ...view, name: view.view })),
+  ]);
+  return { plan, recognizers, taggers, views };
+}
+
+interface Layer {
+  readonly view: View;
+  readonly rewritten: Rewritten;
+}
+
+/** read is driven to its end, or abandoned; `reading` then holds what was found so far. */
+export function* read(
+  reader: Reader,
+  text: string,
+  reading: Reading,
+  options: ReadOptions,
+  pace: Pace,
+): Generator<void, void> {
+  const budget: Budget = {
+    work: BUDGET_BASE + BUDGET_PER_UNIT * text.length,
+    views: VIEWS_BASE + VIEWS_PER_UNIT * text.length,
+  };
+  const rewritten = normalize(text);
+  const layers: readonly Layer[] = rewritten ? [{ view: 'normalized', rewritten }] : [];
+  yield* readLayer(reader, rewritten?.text ?? text, layers, 0, budget, reading, options, pace);
+}
+
+interface Budget {
+  work: number;
+  views: number;
+}
+
+function* readLayer(
+  reader: Reader,
+  text: string,
+  layers: readonly Layer[],
+  depth: number,
+  budget: Budget,
+  reading: Reading,
+  options: ReadOptions,
+  pace: Pace,
+): Generator<void, void> {
+  const opaqueRule = reader.recognizers.length;
+  const firstView = opaqueRule + 1;
+  const { hint } = options.input;
+  const scan = new Scan(reader.plan, text, depth < DEEPEST_VIEW ? Infinity : firstView);
+  while (!scan.advance(SCAN_CHUNK)) if (pace.isDue(SCAN_CHUNK)) yield;
+  if (pace.isDue(text.length)) yield;
+  for (const rule of rulesOfHint(reader, hint)) scan.open(rule, 0, Math.min(text.length, HINT_WINDOW));
+
+  const regions: Layer[] = [];
+  for (const [rule, windows] of scan.windows()) {
+    const recognizer = reader.recognizers[rule];
+    if (recognizer) {
+      yield* runRecognizer(recognizer, { text, hint }, windows, layers, depth, budget, reading, options, pace);
+      continue;
+    }
+    if (rule === opaqueRule) {
+      const undecoded = depth < DEEPEST_VIEW ? 'readable-is-clear' : 'readable-is-opaque';
+      if (windows.some((window) => hasOpaqueBlob(text, window, undecoded)))
+        addGap(reading, { classifier: 'opaque', cause: 'opaque-blob' });
+      continue;
+    }
+    const view = reader.views[rule - firstView];
+    if (view) for (const rewritten of buildRegions(view, text, windows)) regions.push({ view: view.view, rewritten });
+    if (pace.isDue(windows.length * 64)) yield;
+  }
+  const runsTaggers =
+    options.tiers === 'all' && (depth === 0 || layers.at(-1)?.view === 'base64' || layers.at(-1)?.view === 'hex');
+  if (runsTaggers) yield* runTaggers(reader.taggers, text, layers, depth, reading, options, pace);
+  for (const region of regions) {
+    budget.views -= region.rewritten.text.length;
+    if (budget.views < 0) {
+      addGap(reading, { classifier: 'views', cause: 'over-budget' });
+      return;
+    }
+    yield* readLayer(reader, region.rewritten.text, [...layers, region], depth + 1, budget, reading, options, pace);
+  }
+}
+
+function* runRecognizer(
+  recognizer: Recognizer,
+  input: { readonly text: string; readonly hint: string },
+  windows: readonly Window[],
+  layers: readonly Layer[],
+  depth: number,
+  budget: Budget,
+  reading: Reading,
+  options: ReadOptions,
+  pace: Pace,
+): Generator<void, void> {
+  const cost = recognizer.cost ?? 1;
+  const report = (candidate: Candidate): void =>
+    addSighting(recognizer.name, candidate, input.text, layers, depth, reading, options);
+  for (const window of windows) {
+    for (let start = window.start; start < window.end; start += WINDOW_CHUNK) {
+      const end = Math.min(window.end, start + WINDOW_CHUNK);
+      budget.work -= (end - start) * cost;
+      if (budget.work < 0 || reading.sightings.length >= MOST_CANDIDATES) {
+        addGap(reading, { classifier: recognizer.name, cause: 'over-budget' });
+        return;
+      }
+      try {
+        recognizer.find(input, { start, end }, report);
+      } catch {
+        addGap(reading, { classifier: recognizer.name, cause: 'threw' });
+        return;
+      }
+      if (pace.isDue((end - start) * cost)) yield;
+    }
+  }
+}
+
+function* runTaggers(
+  taggers: readonly Tagger[],
+  text: string,
+  layers: readonly Layer[],
+  depth: number,
+  reading: Reading,
+  options: ReadOptions,
+  pace: Pace,
+): Generator<void, void> {
+  const input: TaggerInput = { text, ...options.input };
+  for (const tagger of taggers) {
+    const sink = {
+      candidate: (candidate: Candidate): void =>
+        addSighting(tagger.name, candidate, text, layers, depth, reading, options),
+      signal: (signal: Omit<Signal, 'pointer'>): void => void reading.signals.push(signal),
+    };
+    try {
+      for (let start = 0; start < text.length;) {
+        const end = cutAt(text, start + TAGGER_WINDOW);
+        tagger.tag(input, { start, end }, sink);
+        // A tagger works on every unit; it weighs more than a window of a recognizer.
+        if (pace.isDue((end - start) * 16)) yield;
+        start = end;
+      }
+    } catch {
+      addGap(reading, { classifier: tagger.name, cause: 'threw' });
+    }
+  }
+}
+
+/** The last blank in the 200 units before `limit`, so that no word is cut where there are words. */
+function cutAt(text: string, limit: number): number {
+  if (limit >= text.length) return text.length;
+  for (let at = limit; at > limit - 200; at--) if (text.charCodeAt(at - 1) <= 0x20) return at;
+  return limit;
+}
+
+function addSighting(
+  recognizer: string,
+  candidate: Candidate,
+  text: string,
+  layers: readonly Layer[],
+  depth: number,
+  reading: Reading,
+  options: ReadOptions,
+): void {
+  if (candidate.rejected !== undefined && options.rejected === 'omit') return;
+  if (!(candidate.start >= 0 && candidate.start < candidate.end && candidate.end <= text.length)) {
+    throw new RangeError('a candidate lies outside the text');
+  }
+  const innermost = layers.at(-1);
+  // Around an edit the text is what the outer layer already showed.
+  if (depth > 0 && innermost?.rewritten.editIn(candidate.start, candidate.end) === 'none') return;
+  let start = candidate.start;
+  let end = candidate.end;
+  let hidden = false;
+  const views: View[] = [];
+  for (let index = layers.length - 1; index >= 0; index--) {
+    const layer = layers[index];
+    if (!layer) continue;
+    const edit = layer.rewritten.editIn(start, end);
+    hidden ||= edit === 'hidden';
+    if (edit !== 'none') views.unshift(layer.view);
+    [start, end] = layer.rewritten.toSource(start, end);
+  }
+  const sighting: Sighting = { candidate, recognizer, start, end, views, hidden };
+  if (options.isAllowed(text.slice(candidate.start, candidate.end))) options.onAllowed(sighting);
+  else reading.sightings.push(sighting);
+}
+
+function addGap(reading: Reading, gap: Omit<Gap, 'pointer'>): void {
+  if (!reading.gaps.some((known) => known.classifier === gap.classifier && known.cause === gap.cause))
+    reading.gaps.push(gap);
+}
+
+const hintRules = new WeakMap<Reader, Map<string, readonly number[]>>();
+/** Keys repeat across requests; past so many the memory starts over. */
+const MOST_HINTS = 4096;
+const LONGEST_HINT = 128;
+
+/** The recognizers a hint triggers by its words. */
+function rulesOfHint(reader: Reader, hint: string): readonly number[] {
+  if (hint === '') return [];
+  const known = hintRules.get(reader) ?? new Map<string, readonly number[]>();
+  hintRules.set(reader, known);
+  const key = hint.slice(0, LONGEST_HINT);
+  const found = known.get(key);
+  if (found) return found;
+  const scan = new Scan(reader.plan, normalize(key)?.text ?? key, reader.recognizers.length);
+  scan.advance(Infinity);
+  const rules = scan.triggered();
+  if (known.size >= MOST_HINTS) known.clear();
+  known.set(key, rules);
+  return rules;
+}

@@ -1,0 +1,13 @@
+/** Everything that ships, in one explicit order: what is explained first comes first. */
+import { PII_RECOGNIZERS } from './recognizers/pii/all.ts';
+import { SECRET_RECOGNIZERS } from './recognizers/secrets/all.ts';
+import type { Recognizer, Tagger } from './recognizer.ts';
+import { TOPIC_TAGGER } from './topic/topic.ts';
+
+export function builtInRecognizers(): readonly Recognizer[] {
+  return [...SECRET_RECOGNIZERS, ...PII_RECOGNIZERS];
+}
+
+export function builtInTaggers(): readonly Tagger[] {
+  return [TOPIC_TAGGER];
+}

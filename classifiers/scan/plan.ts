@@ -1,0 +1,114 @@
+/**
+ * What the one pass looks for, compiled once: literals into an automaton, digit groups and runs into tables sorted by
+ * length. A rule is anything that wants windows: a recognizer, or a view that decodes.
+ */
+import type { Reach, RunClass, Trigger } from '../recognizer.ts';
+import { buildAutomaton } from './automaton.ts';
+import type { Automaton } from './automaton.ts';
+
+/**
+ * Triggers of views only. `single-characters`: that many letters or digits in a row, each alone between up to three other
+ * characters. `look-alike-digits`: a word of digits and letters that look like them.
+ */
+export type ScanTrigger =
+  | Trigger
+  | { readonly kind: 'single-characters'; readonly atLeast: number }
+  | { readonly kind: 'look-alike-digits' };
+
+export interface ScanRule {
+  readonly name: string;
+  readonly triggers: readonly ScanTrigger[];
+  readonly reach?: Reach | undefined;
+  readonly requires?: { readonly digits: number } | undefined;
+  /** Looks at what fired a keyword or run before a window is opened; must be cheap and bounded. */
+  readonly guard?: ((text: string, start: number, end: number) => boolean) | undefined;
+}
+
+export interface LengthRule {
+  readonly atLeast: number;
+  readonly rule: number;
+}
+
+export interface ScanPlan {
+  readonly rules: readonly ScanRule[];
+  readonly before: Int32Array;
+  readonly after: Int32Array;
+  readonly automaton: Automaton;
+  /** Per literal: rule ids. */
+  readonly rulesOfLiteral: readonly Int32Array[];
+  readonly lengthOfLiteral: Int32Array;
+  readonly digits: readonly LengthRule[];
+  readonly runs: Readonly<Record<RunClass, readonly LengthRule[]>>;
+  readonly singles: readonly LengthRule[];
+  readonly capitalized: readonly number[];
+  readonly lookAlikeDigits: readonly number[];
+  readonly always: readonly number[];
+  /** Digit groups shorter than this interest nobody. */
+  readonly shortestGroup: number;
+}
+
+const DEFAULT_REACH: Reach = { before: 64, after: 64 };
+
+export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
+  const rulesByLiteral = new Map<string, Set<number>>();
+  const digits: LengthRule[] = [];
+  const runs: Record<RunClass, LengthRule[]> = { alphanumeric: [], hex: [], token: [] };
+  const singles: LengthRule[] = [];
+  const capitalized: number[] = [];
+  const lookAlikeDigits: number[] = [];
+  const always: number[] = [];
+  for (const [rule, { triggers }] of rules.entries()) {
+    for (const trigger of triggers) {
+      switch (trigger.kind) {
+        case 'keyword':
+          for (const literal of trigger.literals) {
+            const folded = literal.toLowerCase();
+            const ids = rulesByLiteral.get(folded);
+            if (ids) ids.add(rule);
+            else rulesByLiteral.set(folded, new Set([rule]));
+          }
+          break;
+        case 'digits':
+          digits.push({ atLeast: trigger.atLeast, rule });
+          break;
+        case 'run':
+          runs[trigger.of].push({ atLeast: trigger.atLeast, rule });
+          break;
+        case 'single-characters':
+          singles.push({ atLeast: trigger.atLeast, rule });
+          break;
+        case 'capitalized':
+          capitalized.push(rule);
+          break;
+        case 'look-alike-digits':
+          lookAlikeDigits.push(rule);
+          break;
+        case 'always':
+          always.push(rule);
+          break;
+      }
+    }
+  }
+  const literals = [...rulesByLiteral.keys()];
+  const required = rules.map((rule) => rule.requires?.digits ?? Infinity);
+  const byLength = (left: LengthRule, right: LengthRule): number => left.atLeast - right.atLeast;
+  return {
+    rules,
+    before: Int32Array.from(rules, (rule) => (rule.reach ?? DEFAULT_REACH).before),
+    after: Int32Array.from(rules, (rule) => (rule.reach ?? DEFAULT_REACH).after),
+    automaton: buildAutomaton(literals),
+    rulesOfLiteral: literals.map((literal) => Int32Array.from(rulesByLiteral.get(literal) ?? [])),
+    lengthOfLiteral: Int32Array.from(literals, (literal) => literal.length),
+    digits: digits.toSorted(byLength),
+    runs: {
+      alphanumeric: runs.alphanumeric.toSorted(byLength),
+      hex: runs.hex.toSorted(byLength),
+      token: runs.token.toSorted(byLength),
+    },
+    singles: singles.toSorted(byLength),
+    capitalized,
+    lookAlikeDigits,
+    always,
+    shortestGroup: Math.min(...digits.map((rule) => rule.atLeast), ...required),
+  };
+}
