@@ -86,7 +86,7 @@ export interface WindowLimits {
   readonly trainedTokens: number;
 }
 
-/** Part of the window the answer needs when the client set no limit. */
+/** What the answer gets of the window when the client set no limit; at most a quarter of it. */
 const ANSWER_TOKENS = 1_024;
 
 /**
@@ -117,7 +117,7 @@ export class ContextWindow {
     const base = Math.min(limits.contextTokens, ceiling);
     if (estimate.atLeast > ceiling) return 'too-long';
     if (limits.overflow === 'refuse') return base;
-    const needed = estimate.atMost + Math.min(maxTokens ?? ANSWER_TOKENS, ANSWER_TOKENS);
+    const needed = estimate.atMost + Math.min(maxTokens ?? ANSWER_TOKENS, ANSWER_TOKENS, base / 4);
     let tokens = base;
     while (tokens < needed && tokens < ceiling) tokens = Math.min(tokens * 2, ceiling);
     const held = this.#raised.get(model);
