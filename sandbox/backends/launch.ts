@@ -1,0 +1,199 @@
+/**
+ * Starts one sandbox and brings it to the point where it waits for its command: namespaces made, filter on, limits set, and
+ * all of that seen from the host. Fails closed: whatever does not attest is killed and was never given anything to run.
+ */
+import type { ChildProcess } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import type { Attestation } from '../backend.ts';
+import { identity, observe, onlyChild, readNamespaces } from './attestation.ts';
+import type { SandboxGroup } from './cgroup.ts';
+import { READY } from './handover.ts';
+import { explainStartFailure } from './machine.ts';
+import type { Profile } from './profile.ts';
+import { startBwrap } from './start-bwrap.ts';
+import type { Host, Parts, Started } from './start-bwrap.ts';
+
+export interface Ended {
+  /** Exit status of the program, 128 + signal when one ended it; undefined when bwrap itself was killed. */
+  readonly code: number | undefined;
+}
+
+export interface WaitingSandbox {
+  readonly attestation: Attestation;
+  readonly group: SandboxGroup;
+  readonly ended: Promise<Ended>;
+  isAlive(): boolean;
+  /** Whether the directories it mounted are still the ones their paths name. */
+  isCurrent(): boolean;
+  handOver(script: string, input: Buffer, sink: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void;
+  kill(): void;
+}
+
+export type Launched =
+  | { readonly kind: 'ready'; readonly sandbox: WaitingSandbox }
+  | {
+      readonly kind: 'failed';
+      readonly cause: 'unavailable' | 'plan-unsupported' | 'attestation-failed';
+      readonly detail: string;
+    };
+
+const START_TIMEOUT_MS = 10_000;
+type Readiness =
+  | { readonly kind: 'ready'; readonly init: number }
+  | { readonly kind: 'not-ready'; readonly stderr: string };
+
+export async function launch(profile: Profile, host: Host, parts: Parts): Promise<Launched> {
+  let started: Started;
+  try {
+    started = startBwrap(profile, host, parts);
+  } catch (error) {
+    // A code, never the path: the detail travels with a tool result.
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    return {
+      kind: 'failed',
+      cause: 'plan-unsupported',
+      detail: `a directory of the plan cannot be used (${code ?? 'fault'} in ${syscall ?? 'start'})`,
+    };
+  }
+  const { child } = started;
+  const [commands, stdout, stderr, input, status] = child.stdio as unknown as readonly [
+    Writable,
+    Readable,
+    Readable,
+    Writable,
+    Readable,
+  ];
+  // A program that ends without reading its input breaks the pipe; that is its affair.
+  for (const stream of [commands, stdout, stderr, input, status]) stream.on('error', () => undefined);
+  let alive = true;
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('error', () => resolve({ code: undefined }));
+    child.once('close', (code) => resolve({ code: code ?? undefined }));
+  }).then((value) => {
+    alive = false;
+    return value;
+  });
+  child.once('exit', () => {
+    alive = false;
+  });
+
+  let sink: (stream: 'stdout' | 'stderr', chunk: Buffer) => void = () => undefined;
+  stdout.on('data', (chunk: Buffer) => sink('stdout', chunk));
+  stderr.on('data', (chunk: Buffer) => sink('stderr', chunk));
+  const kill = (): void => {
+    child.kill('SIGKILL');
+  };
+
+  const readiness = await waitUntilReady(
+    child,
+    status,
+    ended,
+    (next) => (sink = next),
+    () => {
+      commands.write(
+        parts.prologue({
+          processes: profile.processes,
+          fileBytes: profile.fileBytes,
+          memoryBytes: profile.memoryBytes,
+        }),
+      );
+    },
+  );
+  if (readiness.kind === 'not-ready') {
+    kill();
+    return { kind: 'failed', cause: 'unavailable', detail: explainStartFailure(readiness.stderr) };
+  }
+
+  let group: SandboxGroup | undefined;
+  try {
+    const shell = onlyChild(readiness.init);
+    group = host.cgroups.create(profile);
+    await group.join([readiness.init, shell]);
+    const mounted = Object.keys(started.mounts);
+    const judgement = parts.judge(
+      { init: observe(readiness.init, mounted), shell: observe(shell, mounted) },
+      { profile, uid: host.uid, gid: host.gid, ownNamespaces: readNamespaces('self'), mounts: started.mounts },
+      group.controllers,
+    );
+    if (judgement.kind === 'mismatch') throw new AttestationMismatch(judgement.detail);
+    const { attestation } = judgement;
+    const { outside } = started;
+    sink = () => kill();
+    return {
+      kind: 'ready',
+      sandbox: {
+        attestation,
+        group,
+        ended,
+        isAlive: () => alive,
+        isCurrent: () => mounted.every((inside) => isSame(outside[inside] ?? '', started.mounts[inside] ?? '')),
+        handOver(script, bytes, receive) {
+          sink = receive;
+          input.end(bytes);
+          commands.end(script);
+        },
+        kill,
+      },
+    };
+  } catch (error) {
+    kill();
+    void ended.then(() => group?.remove());
+    const detail =
+      error instanceof AttestationMismatch
+        ? error.message
+        : `the waiting processes could not be inspected (${(error as NodeJS.ErrnoException).code ?? 'fault'})`;
+    return { kind: 'failed', cause: 'attestation-failed', detail };
+  }
+}
+
+class AttestationMismatch extends Error {}
+
+function isSame(path: string, wanted: string): boolean {
+  try {
+    return identity(path) === wanted;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits for both of bwrap's word (the init's number) and the shell's (its limits are set). */
+function waitUntilReady(
+  child: ChildProcess,
+  status: Readable,
+  ended: Promise<unknown>,
+  listen: (sink: (stream: 'stdout' | 'stderr', chunk: Buffer) => void) => void,
+  begin: () => void,
+): Promise<Readiness> {
+  return new Promise((resolve) => {
+    let text = '';
+    let announced = '';
+    let complaint = '';
+    let init = 0;
+    const finish = (result: Readiness): void => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    const fail = (): void => finish({ kind: 'not-ready', stderr: complaint });
+    const look = (): void => {
+      if (init !== 0 && announced === READY) finish({ kind: 'ready', init });
+      else if (!READY.startsWith(announced)) fail();
+    };
+    const timer = setTimeout(fail, START_TIMEOUT_MS);
+    timer.unref();
+    status.on('data', (chunk: Buffer) => {
+      if (text.length < 4096) text += chunk.toString('latin1');
+      init = Number(/"child-pid":\s*(\d+)\s*[,}]/.exec(text)?.[1] ?? 0);
+      look();
+    });
+    listen((stream, chunk) => {
+      if (stream === 'stderr') complaint = (complaint + chunk.toString('utf8')).slice(0, 1000);
+      else {
+        announced += chunk.toString('latin1');
+        look();
+      }
+    });
+    void ended.then(fail);
+    child.once('error', fail);
+    begin();
+  });
+}

@@ -1,0 +1,173 @@
+/**
+ * The one place that starts bwrap: which descriptors it gets, as whom it runs, and how directories out of that user's reach
+ * come within it. Fails closed: a source that cannot be pinned throws before anything is started.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, constants, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HOME_INSIDE, SHELL_INSIDE, WORKSPACE_INSIDE } from '../tools/programs.ts';
+import { identity } from './attestation.ts';
+import type { judge } from './attestation.ts';
+import type { bubblewrapArguments, HostLayout, Pinned, Sources } from './bubblewrap-arguments.ts';
+import type { CgroupController } from './cgroup.ts';
+import type { prologue } from './handover.ts';
+import { isReachable } from './host-layout.ts';
+import type { Profile } from './profile.ts';
+
+/** Everything a launch takes from the machine; made once per backend. */
+export interface Host {
+  readonly bwrap: string;
+  readonly layout: HostLayout;
+  /** Directory only we write, which the sandbox's user can enter. */
+  readonly staging: string;
+  readonly node: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Whether this process is root and so has to become `uid` for each sandbox. */
+  readonly dropsTo: boolean;
+  readonly cgroups: CgroupController;
+}
+
+/** The replaceable parts: tests weaken one of them to see that the claim about it is then reported unproved. */
+export interface Parts {
+  readonly buildArguments: typeof bubblewrapArguments;
+  readonly filter: (options: { readonly unixSockets: boolean }) => Buffer;
+  readonly prologue: typeof prologue;
+  readonly judge: typeof judge;
+}
+
+const O_PATH = 0o10000000;
+/** Positions in the child's descriptor table. 0 to 3 stay with the program, the rest is bwrap's and gone before it runs. */
+const STATUS = 4;
+const ARGUMENTS = 5;
+const FIRST_SOURCE = 6;
+
+interface Opened {
+  readonly pinned: Pinned;
+  readonly local: number;
+  readonly outside: string;
+  readonly identity: string;
+}
+
+function pin(path: string, descriptor: number, flags: number): Opened {
+  const local = openSync(path, O_PATH | constants.O_NOFOLLOW | flags);
+  try {
+    return { pinned: { path, descriptor }, local, outside: path, identity: identity(`/proc/self/fd/${local}`) };
+  } catch (error) {
+    closeSync(local);
+    throw error;
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * Root's directories are often out of reach for the sandbox's user, and bwrap looks its sources up by path. Then root binds
+ * them to a place within reach, in a mount namespace of this one launch, and drops to the user before bwrap starts.
+ */
+function reachingCommand(
+  host: Host,
+  unreachable: readonly (readonly [string, string])[],
+): readonly [string, ...string[]] {
+  const mounts = unreachable.map(([from, to]) => `mount --bind -- ${quote(from)} ${quote(to)}`);
+  const drop = `exec setpriv --reuid=${host.uid} --regid=${host.gid} --clear-groups -- ${quote(host.bwrap)} --args ${ARGUMENTS} -- ${SHELL_INSIDE}`;
+  return [
+    '/usr/bin/unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    '--',
+    SHELL_INSIDE,
+    '-c',
+    [...mounts, drop].join(' && '),
+  ];
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly mounts: Readonly<Record<string, string>>;
+  readonly outside: Readonly<Record<string, string>>;
+}
+
+let launches = 0;
+
+export function startBwrap(profile: Profile, host: Host, parts: Parts): Started {
+  const opened: Opened[] = [];
+  const files: number[] = [];
+  const open = (path: string, flags: number): Opened => {
+    const one = pin(path, FIRST_SOURCE + 1 + opened.length, flags);
+    opened.push(one);
+    return one;
+  };
+  const data = (name: string, bytes: Buffer): number => {
+    const path = join(host.staging, `${name}-${process.pid}-${launches++}`);
+    writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
+    const descriptor = openSync(path, constants.O_RDONLY);
+    unlinkSync(path);
+    files.push(descriptor);
+    return descriptor;
+  };
+  try {
+    const etc = open(join(host.staging, 'etc'), constants.O_DIRECTORY);
+    const node = open(host.node, 0);
+    const workspace =
+      profile.workspace.access === 'none' ? undefined : open(profile.workspace.source, constants.O_DIRECTORY);
+    const home = profile.home === '' ? undefined : open(profile.home, constants.O_DIRECTORY);
+
+    const unreachable: (readonly [string, string])[] = [];
+    const byPath = new Set<Opened>();
+    const within = (one: Opened | undefined, place: string): Pinned | undefined => {
+      if (one === undefined || !host.dropsTo || isReachable(one.pinned.path, host.uid, host.gid)) return one?.pinned;
+      const path = join(host.staging, place);
+      unreachable.push([one.pinned.path, path]);
+      byPath.add(one);
+      return { path, descriptor: undefined };
+    };
+    const sources: Sources = {
+      status: STATUS,
+      seccomp: FIRST_SOURCE,
+      etc: etc.pinned,
+      node: node.pinned,
+      workspace: within(workspace, 'workspace'),
+      home: within(home, 'home'),
+    };
+    const bwrapArguments = parts.buildArguments(profile, host.layout, sources);
+    const argumentFile = data('arguments', Buffer.from(`${bwrapArguments.join('\0')}\0`));
+    const filter = data('filter', parts.filter({ unixSockets: profile.egressSocket !== '' }));
+    const [program, ...rest] =
+      unreachable.length > 0
+        ? reachingCommand(host, unreachable)
+        : [host.bwrap, '--args', String(ARGUMENTS), '--', SHELL_INSIDE];
+    const child = spawn(program, rest, {
+      cwd: '/',
+      // bwrap's own environment is what /proc/1/environ shows inside.
+      env: {},
+      detached: true,
+      // What bwrap is not told about it would pass on: a descriptor bound by path instead stays here.
+      stdio: [
+        'pipe',
+        'pipe',
+        'pipe',
+        'pipe',
+        'pipe',
+        argumentFile,
+        filter,
+        ...opened.map((one) => (byPath.has(one) || !host.layout.bindDescriptor ? 'ignore' : one.local)),
+      ],
+      ...(host.dropsTo && unreachable.length === 0 ? { uid: host.uid, gid: host.gid } : {}),
+    });
+    const named = [
+      [WORKSPACE_INSIDE, workspace],
+      [HOME_INSIDE, home],
+    ] as const;
+    const entries = (value: (one: Opened) => string): Readonly<Record<string, string>> =>
+      Object.fromEntries(named.flatMap(([inside, one]) => (one === undefined ? [] : [[inside, value(one)]])));
+    return { child, mounts: entries((one) => one.identity), outside: entries((one) => one.outside) };
+  } finally {
+    for (const { local } of opened) closeSync(local);
+    for (const descriptor of files) closeSync(descriptor);
+  }
+}
