@@ -3,17 +3,25 @@ import type { Recognizer } from '../../recognizer.ts';
 import { BRITAIN } from './britain.ts';
 import { CENTRAL_EUROPE } from './central-europe.ts';
 import { EAST_ASIA } from './east-asia.ts';
+import { cryptoAddress } from './crypto-address.ts';
+import { age, dateOfBirth, dateTime } from './dates.ts';
 import { emailAddress } from './email.ts';
 import { NORTHERN_EASTERN_EUROPE } from './northern-eastern-europe.ts';
 import { SOUTH_ASIA_OCEANIA } from './south-asia-oceania.ts';
 import { WESTERN_EUROPE } from './western-europe.ts';
+import { geoPosition } from './geo-position.ts';
 import { iban } from './iban.ts';
 import { ipv4Address, ipv6Address, macAddress } from './internet-address.ts';
+import { LABELLED_IDENTIFIERS } from './labelled-identifier.ts';
 import { NORTH_AMERICA } from './north-america.ts';
 import { OTHER_REGIONS } from './other-regions.ts';
 import { paymentCard } from './payment-card.ts';
 import { phoneInternational, phoneNational } from './phone.ts';
+import { postalCode, streetAddress } from './street-address.ts';
 import { usSocialSecurity, usTaxpayer } from './us-social-security.ts';
+import { valueAddedTax } from './value-added-tax.ts';
+import { deviceNumber, vehicleNumber, vehiclePlate } from './vehicle.ts';
+import { personalLink, webAddress } from './web-address.ts';
 
 export const PII_RECOGNIZERS: readonly Recognizer[] = [
   emailAddress,
@@ -26,6 +34,20 @@ export const PII_RECOGNIZERS: readonly Recognizer[] = [
   ipv4Address,
   ipv6Address,
   macAddress,
+  streetAddress,
+  postalCode,
+  dateOfBirth,
+  dateTime,
+  age,
+  geoPosition,
+  vehicleNumber,
+  vehiclePlate,
+  deviceNumber,
+  cryptoAddress,
+  valueAddedTax,
+  webAddress,
+  personalLink,
+  ...LABELLED_IDENTIFIERS,
   ...NORTH_AMERICA,
   ...BRITAIN,
   ...CENTRAL_EUROPE,
