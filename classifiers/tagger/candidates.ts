@@ -1,0 +1,50 @@
+/**
+ * isCandidate is the gate: only these words cost a model evaluation. Everything else is no name. Lets through words
+ * with a capital, words of the lists next to another name or after a cue, and words of scripts without case.
+ */
+import { SHAPE } from '../linear/words.ts';
+import { INTRODUCTION, NAME_CUES, PARTICLES } from './cues.ts';
+import { KNOWN } from './gazetteer.ts';
+import type { Tokens } from './tokens.ts';
+import { GAP } from './tokens.ts';
+
+const NAMEY = KNOWN.first | KNOWN.last;
+const NO_NAME = SHAPE.hasDigit | SHAPE.underscore | SHAPE.ideograph;
+
+export function isCandidate(tokens: Tokens, at: number, previousTag: number): boolean {
+  const shape = tokens.shapeAt(at);
+  if ((shape & NO_NAME) !== 0) return false;
+  if ((shape & SHAPE.initialUpper) !== 0) {
+    if ((shape & SHAPE.allUpper) !== 0 && tokens.lengthAt(at) > 1) return previousTag !== 0 || (tokens.knownAt(at) & (NAMEY | KNOWN.place)) !== 0;
+    return (shape & SHAPE.innerUpper) === 0 || isMixedName(tokens, at);
+  }
+  if (previousTag !== 0 && PARTICLES.has(tokens.hashAt(at))) return true;
+  const start = tokens.words.start[at] as number;
+  const known = tokens.knownAt(at);
+  // Hebrew, Arabic, Indic, Thai, Hangul: no capitals to go by.
+  if (tokens.text.charCodeAt(start) >= 0x590) return (known & NAMEY) !== 0;
+  if (introduced(tokens, at)) return (known & KNOWN.dictionary) === 0;
+  if ((known & (NAMEY | KNOWN.place)) === 0 || (known & KNOWN.dictionary) !== 0) return false;
+  if (previousTag !== 0 || cueBefore(tokens, at) >= 0) return true;
+  const next = tokens.gapAt(at + 1) === GAP.space ? tokens.knownAt(at + 1) : 0;
+  const before = tokens.gapAt(at) === GAP.space ? tokens.knownAt(at - 1) : 0;
+  return ((next | before) & NAMEY) !== 0 && ((next & NAMEY) !== 0 ? next : before) < KNOWN.dictionary ? true : tokens.gapAt(at) === GAP.start || tokens.gapAt(at) === GAP.newline || tokens.gapAt(at + 1) === GAP.comma || tokens.gapAt(at + 1) === GAP.colon;
+}
+
+/** cueBefore is the group of the name cue right before a word, or -1. */
+export function cueBefore(tokens: Tokens, at: number): number {
+  const one = tokens.hashAt(at - 1);
+  const pair = at >= 2 ? NAME_CUES.pair(tokens.hashAt(at - 2), one) : -1;
+  return pair >= 0 ? pair : NAME_CUES.single(one);
+}
+
+function introduced(tokens: Tokens, at: number): boolean {
+  return cueBefore(tokens, at) === INTRODUCTION && tokens.lengthAt(at) > 2;
+}
+
+/** `McDonald`, `O'Brien`, `DeVito`: one capital inside, soon after the first. `fooBar`, `GraphQL` are none. */
+function isMixedName(tokens: Tokens, at: number): boolean {
+  const start = tokens.words.start[at] as number;
+  const word = tokens.text.slice(start, Math.min(tokens.words.end[at] as number, start + 24));
+  return /^\p{Lu}(?:['’]|\p{Ll}{1,2}['’]?)\p{Lu}\p{Ll}{2,20}$/u.test(word);
+}

@@ -1,0 +1,51 @@
+/** tagWords reads a window left to right and gives each word a tag and a probability. Greedy: each decision feeds the next. */
+import { decodeWeights } from '../linear/weights.ts';
+import type { HashedWeights } from '../linear/weights.ts';
+import { isCandidate } from './candidates.ts';
+import { collectFeatures, MOST_FEATURES, TAGS } from './features.ts';
+import type { Tokens } from './tokens.ts';
+
+export class TagModel {
+  readonly #weights: HashedWeights;
+  readonly #table: Int8Array;
+  readonly #buckets = new Int32Array(MOST_FEATURES);
+  readonly #scores = new Float64Array(TAGS.length);
+
+  constructor(weights: HashedWeights) {
+    this.#weights = weights;
+    this.#table = decodeWeights(weights);
+  }
+
+  tagWords(tokens: Tokens, hint: number, tags: Uint8Array, certainty: Float32Array): void {
+    let previousTag = 0;
+    let beforeThat = 0;
+    for (let at = 0; at < tokens.count; at += 1) {
+      let tag = 0;
+      if (isCandidate(tokens, at, previousTag)) {
+        tag = this.#decide(tokens, at, previousTag, beforeThat, hint);
+        certainty[at] = this.#scores[tag] as number;
+      }
+      tags[at] = tag;
+      beforeThat = previousTag;
+      previousTag = tag;
+    }
+  }
+
+  #decide(tokens: Tokens, at: number, previousTag: number, beforeThat: number, hint: number): number {
+    const { bits, scale, bias } = this.#weights;
+    const count = collectFeatures(tokens, at, { bits, previousTag, beforeThat, hint }, this.#buckets);
+    let best = 0;
+    for (let tag = 0; tag < TAGS.length; tag += 1) {
+      let sum = 0;
+      // Tags of one bucket lie side by side: one line of cache per feature.
+      for (let feature = 0; feature < count; feature += 1) sum += this.#table[(this.#buckets[feature] as number) * 4 + tag] as number;
+      this.#scores[tag] = sum * scale + (bias[tag] as number);
+      if ((this.#scores[tag] as number) > (this.#scores[best] as number)) best = tag;
+    }
+    const top = this.#scores[best] as number;
+    let total = 0;
+    for (let tag = 0; tag < TAGS.length; tag += 1) total += Math.exp((this.#scores[tag] as number) - top);
+    this.#scores[best] = 1 / total;
+    return best;
+  }
+}
