@@ -278,6 +278,6 @@ function codeOf(error: unknown): UpstreamFailure['code'] {
   if (/authentication|invalid_api_key|permission|401|403/.test(words)) return 'upstream_unauthorized';
   if (/model_not_found/.test(words)) return 'model_not_found';
   if (/timeout|504/.test(words)) return 'upstream_timeout';
-  if (/server_error|api_error|internal|500|502/.test(words)) return 'upstream_reset';
+  if (/server_error|api_error|internal|500|502/.test(words)) return 'upstream_failed';
   return 'upstream_rejected';
 }

@@ -139,7 +139,7 @@ describe('readOpenAIChatStream()', () => {
       'upstream_overloaded',
     ],
     ['an error that is a string', `${chunk({ content: 'a' })}data: {"error":"SECRET"}\n\n`, 'upstream_rejected'],
-    ['an error beside choices', `data: {"choices":[],"error":{"type":"server_error"}}\n\n${DONE}`, 'upstream_reset'],
+    ['an error beside choices', `data: {"choices":[],"error":{"type":"server_error"}}\n\n${DONE}`, 'upstream_failed'],
   ])('ends in an error after %s', async (_name, text, code) => {
     const events = await stream(text);
     expect(codeOf(events)).toBe(code);
