@@ -15,6 +15,10 @@ export interface Container {
   readonly parent: Container | null;
   /** Name or index in the parent; empty for the root. */
   readonly key: string | number;
+  /** Counts the containers of a document from 0, the root, in source order. */
+  readonly ordinal: number;
+  /** JSON Pointer; empty for the root. */
+  readonly pointer: string;
 }
 
 /** One string value, object key or number of the body. `start`/`end` bound it in the source, quotes included. */
@@ -77,14 +81,7 @@ export function escapeToken(token: string | number): string {
   return token.includes('~') || token.includes('/') ? token.replaceAll('~', '~0').replaceAll('/', '~1') : token;
 }
 
-/** containerPointer is the JSON Pointer of an object or array; empty for the root. */
-export function containerPointer(container: Container): string {
-  let pointer = '';
-  for (let at: Container = container; at.parent !== null; at = at.parent) pointer = `/${escapeToken(at.key)}${pointer}`;
-  return pointer;
-}
-
 /** pointerOf is the JSON Pointer of a leaf; a key has that of its value. */
 export function pointerOf(leaf: Pick<Leaf, 'container' | 'key'>): string {
-  return `${containerPointer(leaf.container)}/${escapeToken(leaf.key)}`;
+  return `${leaf.container.pointer}/${escapeToken(leaf.key)}`;
 }

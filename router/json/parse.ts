@@ -21,7 +21,7 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): ParsedJson {
       const code = isJson(source) ? 'not_an_object' : 'invalid_json';
       return problem(code, parser.position);
     }
-    const root = parser.object(new ContainerNode(null, ''));
+    const root = parser.object(new ContainerNode(null, '', 0));
     parser.skipWhitespace();
     if (parser.position < source.length) parser.fail('invalid_json', null);
     const document: JsonDocument = {
@@ -66,7 +66,7 @@ export function readInnerJson(text: string, limits: JsonLimits): InnerJson | 'ov
   const parser = new Parser(text, unitsOf(text, undefined), limits, 'scan');
   try {
     const unit = parser.skipWhitespace();
-    const self = new ContainerNode(null, '');
+    const self = new ContainerNode(null, '', 0);
     if (unit === OPEN_BRACE) parser.object(self);
     else if (unit === OPEN_BRACKET) parser.array(self);
     else return null;

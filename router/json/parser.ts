@@ -6,7 +6,7 @@
  * One pass over the code units with slices of the source where a string has no escape; 60 KB agent bodies come with every
  * request, and test/bench/json.ts holds this to a small multiple of JSON.parse.
  */
-import { containerPointer, escapeToken } from './document.ts';
+import { escapeToken } from './document.ts';
 import type { Container, JsonLimits, JsonObject, JsonProblem, JsonValue, Leaf, Member } from './document.ts';
 
 /**
@@ -68,9 +68,17 @@ class LeafNode implements Leaf {
 export class ContainerNode implements Container {
   readonly parent: ContainerNode | null;
   readonly key: string | number;
-  constructor(parent: ContainerNode | null, key: string | number) {
+  readonly ordinal: number;
+  #pointer: string | undefined;
+  constructor(parent: ContainerNode | null, key: string | number, ordinal: number) {
     this.parent = parent;
     this.key = key;
+    this.ordinal = ordinal;
+  }
+  get pointer(): string {
+    if (this.parent === null) return '';
+    this.#pointer ??= `${this.parent.pointer}/${escapeToken(this.key)}`;
+    return this.#pointer;
   }
 }
 
@@ -84,6 +92,7 @@ export class Parser {
   readonly mode: Mode;
   position = 0;
   values = 0;
+  containers = 0;
   depth = 0;
   textEnd = 0;
   readonly leaves: LeafNode[] = [];
@@ -99,7 +108,7 @@ export class Parser {
   }
 
   fail(code: JsonProblem['code'], container: Container | null, key?: string | number): never {
-    const base = container === null ? '' : containerPointer(container);
+    const base = container === null ? '' : container.pointer;
     throw new Fault(code, this.position, key === undefined ? base : `${base}/${escapeToken(key)}`);
   }
 
@@ -221,9 +230,9 @@ export class Parser {
         return text;
       }
       case OPEN_BRACE:
-        return this.object(new ContainerNode(container, key));
+        return this.object(new ContainerNode(container, key, ++this.containers));
       case OPEN_BRACKET:
-        return this.array(new ContainerNode(container, key));
+        return this.array(new ContainerNode(container, key, ++this.containers));
       case 0x74:
         this.literal('true', container, key);
         return true;

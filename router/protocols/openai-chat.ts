@@ -5,7 +5,6 @@
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
 import type { ChatMessage, ToolDeclaration } from '../chat.ts';
-import { containerPointer } from '../json/document.ts';
 import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
 import { readDataUrl } from './data-url.ts';
@@ -124,9 +123,11 @@ function placements(
   unread: ReadonlyMap<string, ReadonlySet<string>>,
 ): (container: Container) => Placement {
   return (container) => {
+    let top = container;
+    while (top.parent !== null && top.parent.parent !== null) top = top.parent;
+    if (top.key !== 'messages') return META;
     const path: (string | number)[] = [];
     for (let at = container; at.parent !== null; at = at.parent) path.unshift(at.key);
-    if (path[0] !== 'messages') return META;
     const role: Segment['role'] = messages[Number(path[1])]?.role ?? 'meta';
     const inContent = path[2] === 'content';
     const talk: Placement['talk'] =
@@ -137,7 +138,7 @@ function placements(
           : path.length === 4 && inContent
             ? PART_TALK
             : 'none';
-    return { role, talk, unread: unread.size === 0 ? 'none' : (unread.get(containerPointer(container)) ?? 'none') };
+    return { role, talk, unread: unread.size === 0 ? 'none' : (unread.get(container.pointer) ?? 'none') };
   };
 }
 

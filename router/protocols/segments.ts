@@ -6,7 +6,7 @@
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
 import type { Container, JsonDocument, Leaf } from '../json/document.ts';
-import { containerPointer, escapeToken, pointerOf } from '../json/document.ts';
+import { escapeToken, pointerOf } from '../json/document.ts';
 import { readInnerJson } from '../json/parse.ts';
 
 /** What a protocol knows about the leaves directly inside one container. */
@@ -59,7 +59,7 @@ export function collectSegments(document: JsonDocument, placementOf: (container:
   const segments: Segment[] = [];
   const gaps: Gap[] = [];
   const budget = { values: MAX_INNER_VALUES };
-  const known = new Map<Container, Placed>();
+  const known: (Placed | undefined)[] = [];
   let flows = CONVERSATION_FLOW;
   let last: Container | null = null;
   let place: Placed | undefined;
@@ -67,17 +67,17 @@ export function collectSegments(document: JsonDocument, placementOf: (container:
     const { container, kind, text } = leaf;
     if (container !== last || place === undefined) {
       last = container;
-      place = known.get(container);
+      place = known[container.ordinal];
       if (place === undefined) {
         // Strings of one array read on too: a value may be dealt out over its items.
         const own = typeof leaf.key === 'number' ? ++flows : -1;
         place = {
           placement: placementOf(container),
-          pointer: containerPointer(container),
+          pointer: container.pointer,
           hint: nearestKey(container),
           flow: own,
         };
-        known.set(container, place);
+        known[container.ordinal] = place;
       }
     }
     if (text === '') continue;
