@@ -1,18 +1,20 @@
 /** Every PII recognizer that ships, in one explicit list. */
 import type { Recognizer } from '../../recognizer.ts';
+import { ACCOUNT_IDENTIFIERS } from './account-identifiers.ts';
 import { BRITAIN } from './britain.ts';
 import { CENTRAL_EUROPE } from './central-europe.ts';
 import { EAST_ASIA } from './east-asia.ts';
 import { cryptoAddress } from './crypto-address.ts';
 import { age, dateOfBirth, dateTime } from './dates.ts';
+import { DOCUMENT_IDENTIFIERS } from './document-identifiers.ts';
 import { emailAddress } from './email.ts';
 import { NORTHERN_EASTERN_EUROPE } from './northern-eastern-europe.ts';
 import { SOUTH_ASIA_OCEANIA } from './south-asia-oceania.ts';
 import { WESTERN_EUROPE } from './western-europe.ts';
 import { geoPosition } from './geo-position.ts';
+import { HEALTH_IDENTIFIERS } from './health-identifiers.ts';
 import { iban } from './iban.ts';
 import { ipv4Address, ipv6Address, macAddress } from './internet-address.ts';
-import { LABELLED_IDENTIFIERS } from './labelled-identifier.ts';
 import { NORTH_AMERICA } from './north-america.ts';
 import { OTHER_REGIONS } from './other-regions.ts';
 import { paymentCard } from './payment-card.ts';
@@ -47,7 +49,9 @@ export const PII_RECOGNIZERS: readonly Recognizer[] = [
   valueAddedTax,
   webAddress,
   personalLink,
-  ...LABELLED_IDENTIFIERS,
+  ...HEALTH_IDENTIFIERS,
+  ...ACCOUNT_IDENTIFIERS,
+  ...DOCUMENT_IDENTIFIERS,
   ...NORTH_AMERICA,
   ...BRITAIN,
   ...CENTRAL_EUROPE,

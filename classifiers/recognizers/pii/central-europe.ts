@@ -111,7 +111,7 @@ export const CENTRAL_EUROPE: readonly Recognizer[] = [
   }),
   nationalNumber({
     entity: 'DE_DRIVER_LICENSE',
-    shape: String.raw`[A-Z0-9]{3}\d{5}[A-Z0-9]\d[A-Z0-9]`,
+    shape: String.raw`[A-Z](?=[A-Z0-9]{0,9}\d)[A-Z0-9]{10}`,
     score: 0.25,
     words: ['führerschein', 'führerscheinnummer', 'fahrerlaubnis', 'fuehrerschein'],
   }),

@@ -22,17 +22,17 @@ const DATE = [
   String.raw`${FULL_YEAR} ?[年년] ?${MONTH_NUMBER} ?[月월] ?${DAY} ?[日일]`,
   String.raw`(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])`,
 ].join('|');
-const EDGE_BEFORE = String.raw`(?<![\p{L}\p{N}]|\d[.,/-])`;
-const EDGE_AFTER = String.raw`(?![\p{L}\p{N}]|[./-]\d)`;
+const EDGE_BEFORE = String.raw`(?<![\p{Lu}\p{Ll}\p{N}]|\d[.,/-])`;
+const EDGE_AFTER = String.raw`(?![\p{Lu}\p{Ll}\p{N}]|[./-]\d)`;
 const FULL_DATE = new RegExp(`${EDGE_BEFORE}(?:${DATE})${EDGE_AFTER}`, 'iu');
 
 const BIRTH_LABEL = String.raw`(?:d\.?o\.?b\.?|date of birth|birth[\s_-]?dat(?:e|um)|birth[\s_-]?day|b[\s_-]?day|born|bday|geb(?:oren)?\.?|geburts(?:datum|tag)|date de naissance|née? le|née?|fecha de nacimiento|nacid[oa](?: el)?|naci(?: el)?|cumpleaños|data di nascita|nat[oa](?: il)?|data de nascimento|nascid[oa](?: em)?|geboortedatum|født|födelsedatum|född|data urodzenia|urodzon[ya]|дата рождения|родил(?:ся|ась)|出生日期|出生年月|生日|出生|生年月日|誕生日|생년월일|doğum tarihi|תאריך לידה|تاريخ الميلاد)`;
 const BIRTH = new RegExp(
-  String.raw`(?<![\p{L}])${BIRTH_LABEL}(?:[\s:=."'*_|(,\-：]{0,4}(?:is|was|on|the|in|am|den|le|el|il|em|ist|est|es)?(?![\p{L}\p{N}])){0,3}[\s:=."'*_|(,：\-]{0,3}(?<value>(?:${DATE}))${EDGE_AFTER}`,
+  String.raw`(?<![\p{Lu}\p{Ll}])${BIRTH_LABEL}(?:[\s:=."'*_|(,\-：]{0,4}(?:is|was|on|the|in|am|den|le|el|il|em|ist|est|es)?(?![\p{Lu}\p{Ll}\p{N}])){0,3}[\s:=."'*_|(,：\-]{0,3}(?<value>(?:${DATE}))${EDGE_AFTER}`,
   'iu',
 );
 const BIRTH_BEHIND = new RegExp(
-  String.raw`${EDGE_BEFORE}(?<value>${DATE})[\s"'*(\-–,]{0,4}(?:date of birth|\(?dob\)?|is (?:my|his|her|their) (?:birthday|date of birth)|geboren)(?![\p{L}])`,
+  String.raw`${EDGE_BEFORE}(?<value>${DATE})[\s"'*(\-–,]{0,4}(?:date of birth|\(?dob\)?|is (?:my|his|her|their) (?:birthday|date of birth)|geboren)(?![\p{Lu}\p{Ll}])`,
   'iu',
 );
 
@@ -153,12 +153,13 @@ export const age = definePattern({
     {
       name: 'years-old',
       regex:
-        /(?<![\p{L}\p{N}.,])(?<value>1[01]\d|[1-9]?\d)(?:[ -]?(?:years?|yrs?)[ -]?(?:old|of age)|[ -]?y(?:\/o|\.o\.|o)|[ -]?jährige?r?| jahre alt| ans| años| anni| anos|岁|歳|세)(?![\p{L}])/iu,
+        /(?<![\p{Lu}\p{Ll}\p{N}.,])(?<value>1[01]\d|[1-9]?\d)(?:[ -]?(?:years?|yrs?)[ -]?(?:old|of age)|[ -]?y(?:\/o|\.o\.|o)|[ -]?jährige?r?| jahre alt| ans| años| anni| anos|岁|歳|세)(?![\p{Lu}\p{Ll}])/iu,
       score: 0.6,
     },
     {
       name: 'aged',
-      regex: /(?<![\p{L}])(?:aged?|age(?: is|:| of)?)[ :]{1,2}(?<value>1[01]\d|[1-9]\d)(?![\p{L}\p{N}]|[.,%]\d)/iu,
+      regex:
+        /(?<![\p{Lu}\p{Ll}])(?:aged?|age(?: is|:| of)?)[ :]{1,2}(?<value>1[01]\d|[1-9]\d)(?![\p{Lu}\p{Ll}\p{N}]|[.,%]\d)/iu,
       score: 0.5,
     },
   ],

@@ -141,6 +141,6 @@ export const EAST_ASIA: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.85,
     words: ['hkid', 'hong kong identity', '香港身份證', '身份證'],
-    wake: [digits(7)],
+    wake: [digits(6)],
   }),
 ];

@@ -8,12 +8,15 @@ import type { Around } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 
-/** `=`, `&`, `/` and `?` are legal in local parts but end them in URLs and forms, where they are far more common. */
-const LOCAL = String.raw`[\p{L}\p{N}_](?:[\p{L}\p{N}.!#$%'*+^{|}~_-]{0,255}[\p{L}\p{N}_+~-])?`;
-const DOMAIN = String.raw`(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}(?:xn--[a-z0-9-]{1,59}|\p{L}{2,24})(?![\p{L}\p{N}_]|-[\p{L}\p{N}])`;
+/**
+ * Chinese and Japanese text stands right beside an address, so letters without case are no part of a local part unless it is all of them.
+ * `=`, `&`, `/` and `?` are legal in local parts but end them in URLs and forms, where they are far more common.
+ */
+const LOCAL = String.raw`(?:[\p{Lu}\p{Ll}\p{N}_](?:[\p{Lu}\p{Ll}\p{N}.!#$%'*+^{|}~_-]{0,255}[\p{Lu}\p{Ll}\p{N}_+~-])?|\p{Lo}{1,64})`;
+const DOMAIN = String.raw`(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}(?:xn--[a-z0-9-]{1,59}|[\p{Lu}\p{Ll}]{2,24}|\p{Lo}{2,24})(?![\p{Lu}\p{Ll}\p{N}_]|-[\p{Lu}\p{Ll}\p{N}])`;
 
 /** A longer run than RFC 5321 allows (64) is still read, so padding the local part hides nothing. */
-const PLAIN = new RegExp(String.raw`(?<![\p{L}\p{N}._%+-])${LOCAL}@${DOMAIN}`, 'u');
+const PLAIN = new RegExp(String.raw`(?<![\p{Lu}\p{Ll}\p{N}._%+-])${LOCAL}@${DOMAIN}`, 'u');
 const QUOTED = new RegExp(String.raw`"[^"\\\n@]{1,64}"@${DOMAIN}`, 'u');
 
 const REPOSITORY_LOGIN = /^(?:git|hg|svn|gitea|forgejo)@/i;

@@ -82,6 +82,22 @@ export const ipv4Address = definePattern({
   contextReach: { before: 40, after: 16 },
 });
 
+const isHex = (text: string, at: number): boolean => {
+  const unit = text.charCodeAt(at);
+  return (unit >= 0x30 && unit <= 0x39) || ((unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x66);
+};
+
+/** A colon with hex or another colon on both sides; clock times pass, prose and code do not. */
+function isBetweenGroups(text: string, start: number, end: number): boolean {
+  return (isHex(text, start - 1) || text[start - 1] === ':') && (isHex(text, end) || text[end] === ':');
+}
+
+/** Two hex digits on both sides, and the same mark again two or four digits on. */
+function isBetweenOctets(text: string, start: number, end: number): boolean {
+  if (!isHex(text, end) || !isHex(text, start - 1) || !isHex(text, end + 1) || !isHex(text, start - 2)) return false;
+  return text[start] === '.' ? text[end + 4] === '.' : text[end + 2] === text[start];
+}
+
 /** Eight groups, or fewer around one `::`; at least three groups written, so `a::b` of C++ is none. */
 const IPV6 =
   /(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}(?![\w:])|(?<![\w:.])(?=[0-9A-Fa-f:]{6,39})(?:[0-9A-Fa-f]{1,4}:){1,6}(?::[0-9A-Fa-f]{1,4}){1,6}(?![\w:])/;
@@ -89,7 +105,8 @@ const IPV6 =
 export const ipv6Address = definePattern({
   name: 'ipv6-address',
   entity: 'IP_ADDRESS',
-  triggers: [keywords('::'), { kind: 'run', of: 'hex', atLeast: 3 }],
+  triggers: [keywords(':')],
+  guard: isBetweenGroups,
   reach: { before: 40, after: 40 },
   patterns: [{ name: 'groups', regex: IPV6, score: 0.6 }],
   invalidate: (value) => {
@@ -108,7 +125,8 @@ const MAC =
 export const macAddress = definePattern({
   name: 'mac-address',
   entity: 'MAC_ADDRESS',
-  triggers: [{ kind: 'run', of: 'hex', atLeast: 2 }],
+  triggers: [keywords(':', '-', '.')],
+  guard: isBetweenOctets,
   reach: { before: 20, after: 24 },
   patterns: [{ name: 'six-octets', regex: MAC, score: 0.6 }],
   invalidate: (value) =>

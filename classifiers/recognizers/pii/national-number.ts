@@ -32,8 +32,9 @@ export interface NationalNumber {
   readonly lenient?: boolean;
 }
 
-const EDGE_BEFORE = String.raw`(?<![\p{L}\p{N}_]|\d[.,/-])`;
-const EDGE_AFTER = String.raw`(?![\p{L}\p{N}_]|[.,/-]\d)`;
+/** Letters of scripts without case (Han, Kana, Hangul, Thai, Arabic) stand right beside numbers; those with case make one word with them. */
+const EDGE_BEFORE = String.raw`(?<![\p{Lu}\p{Ll}\p{N}_]|\d[.,/-])`;
+const EDGE_AFTER = String.raw`(?![\p{Lu}\p{Ll}\p{N}_]|[.,/-]\d)`;
 
 export function nationalNumber(facts: NationalNumber): Recognizer {
   const { entity, check, words } = facts;

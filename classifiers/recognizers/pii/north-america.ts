@@ -86,7 +86,7 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
     check: deaRegistration,
     checks: 'alphanumerics',
     score: 0.2,
-    checkedScore: 0.5,
+    checkedScore: 0.45,
     words: [
       'dea',
       'dea number',
@@ -172,7 +172,7 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
     shape: String.raw`\d{3}[ -]?\d{3}[ -]?\d{11}[ -]?\d`,
     check: standardNumber('mx/clabe'),
     score: 0.2,
-    checkedScore: 0.5,
+    checkedScore: 0.45,
     words: ['clabe', 'cuenta', 'transferencia', 'spei', 'banco'],
     wake: [digits(18)],
   }),

@@ -39,7 +39,7 @@ const TRUNK_ZERO = new RegExp(
 );
 /** As in signatures and lists: `T: 020 7946 0958`, `0431 35 06 90 (office)`, `92 34 70-Fax`. */
 const LABELLED_BEFORE = new RegExp(
-  String.raw`(?<![\p{L}\p{N}])(?:t|p|m|f|h|w|c|ph|tel|phone|mob|mobile|cell|fax|office|home|work|direct|telefon|tél|handy|móvil|cel)[.:]{1,2}[ \t]{0,3}(?<value>[+(]{0,2}\d(?:${GAP}\d){6,14}(?![\d:%]|[.,/-]\d)${EXTENSION})`,
+  String.raw`(?<![\p{Lu}\p{Ll}\p{N}])(?:t|p|m|f|h|w|c|ph|tel|phone|mob|mobile|cell|fax|office|home|work|direct|telefon|tél|handy|móvil|cel)[.:]{1,2}[ \t]{0,3}(?<value>[+(]{0,2}\d(?:${GAP}\d){6,14}(?![\d:%]|[.,/-]\d)${EXTENSION})`,
   'iu',
 );
 const LABELLED_BEHIND = new RegExp(

@@ -7,8 +7,8 @@ import { definePattern } from '../../define-pattern.ts';
 import { digits } from '../../recognizer.ts';
 
 /** Not inside a word or number, nor an amount, a fraction or a list mark. */
-const B = String.raw`(?<![\p{L}\p{N}$€£_/.-])`;
-const E = String.raw`(?![\p{L}\p{N}])`;
+const B = String.raw`(?<![\p{Lu}\p{Ll}\p{N}$€£_/.-])`;
+const E = String.raw`(?![\p{Lu}\p{Ll}\p{N}])`;
 const UNIT = String.raw`(?:,?\s{1,4}(?:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm|bldg|building|whg|wohnung|appt|app|bât|piso|puerta|interno|int|scala|no)\.?\s?#?\s?[\p{L}\d-]{1,6}|,?\s{0,2}#\s?\d{1,5}[A-Z]?)?`;
 /** City, region, code: taken into the value when they follow, so that masking hides them too. */
 const TAIL_EN = String.raw`(?:,?\s{1,3}\p{Lu}[\p{L}.'’-]{1,24}(?:\s\p{Lu}[\p{L}.'’-]{1,24}){0,2})?(?:,?\s{1,3}(?:[A-Z]{2,3}|\p{Lu}\p{Ll}{3,13})?,?\s{1,3}(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4})${E})?`;
@@ -59,7 +59,7 @@ export const streetAddress = definePattern({
     {
       name: 'germanic',
       regex: new RegExp(
-        String.raw`${B}(?:\d{1,5}\s)?(?:\p{Lu}[\p{L}.-]{1,24}[\s-]){0,3}(?:\p{Lu}[\p{L}-]{1,30}(?i:${GERMANIC_SUFFIX})|(?:Alte|Neue|Große|Kleine|Obere|Untere|Am|An der|Auf der|Auf dem|Im|In der|Zum|Zur|Unter den)\s(?:\p{Lu}[\p{L}-]{2,24})(?:\s(?i:${GERMANIC_SUFFIX}))?|\p{Lu}[\p{L}-]{2,24}\s(?:Straße|Strasse|Str\.|Platz|Allee|Weg|Ring|Damm|Ufer|gate|vei|väg|plads|utca|út|útja|u\.|tér|tere|körút|krt\.|katu|tie|sokak|caddesi|cad\.|sok\.|mahallesi|mah\.))${'(?:\\s|,\\s?|\\sNo:?\\s?)'}\d{1,4}(?:\s?[a-zA-Z](?![\p{L}]))?\.?(?:[-/]\d{1,4}[a-z]?)?${E}(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{4,5}(?:\s[A-Z]{2})?\s\p{Lu}[\p{L}-]{1,24})?`,
+        String.raw`${B}(?:\d{1,5}\s)?(?:\p{Lu}[\p{L}.-]{1,24}[\s-]){0,3}(?:\p{Lu}[\p{L}-]{1,30}(?i:${GERMANIC_SUFFIX})|(?:Alte|Neue|Große|Kleine|Obere|Untere|Am|An der|Auf der|Auf dem|Im|In der|Zum|Zur|Unter den)\s(?:\p{Lu}[\p{L}-]{2,24})(?:\s(?i:${GERMANIC_SUFFIX}))?|\p{Lu}[\p{L}-]{2,24}\s(?:Straße|Strasse|Str\.|Platz|Allee|Weg|Ring|Damm|Ufer|gate|vei|väg|plads|utca|út|útja|u\.|tér|tere|körút|krt\.|katu|tie|sokak|caddesi|cad\.|sok\.|mahallesi|mah\.))${'(?:\\s|,\\s?|\\sNo:?\\s?)'}\d{1,4}(?:\s?[a-zA-Z](?![\p{Lu}\p{Ll}]))?\.?(?:[-/]\d{1,4}[a-z]?)?${E}(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{4,5}(?:\s[A-Z]{2})?\s\p{Lu}[\p{L}-]{1,24})?`,
         'u',
       ),
       score: 0.6,
@@ -76,7 +76,7 @@ export const streetAddress = definePattern({
       // A capital word before makes it English: `Rowan Avenue School, 600`.
       name: 'romance-number-last',
       regex: new RegExp(
-        String.raw`${B}(?<!\p{Lu}[\p{L}.]{1,20}[ \t])${ROMANCE}${ROMANCE_NAME}(?:,[ \t]?|[ \t])(?:n[º°.]{0,2}[ \t]?|nr\.?[ \t]?|no\.?[ \t]?|д\.?[ \t]?|km\.?[ \t]?|#[ \t]?)?\d{1,5}(?:[ \t]?[a-zA-Zа-я](?![\p{L}]))?(?:\/\d{1,4})?(?:-\d{1,4})?${E}(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{2}-?\d{3}[ \t]\p{Lu}[\p{L}'’-]{1,24})?`,
+        String.raw`${B}(?<!\p{Lu}[\p{L}.]{1,20}[ \t])${ROMANCE}${ROMANCE_NAME}(?:,[ \t]?|[ \t])(?:n[º°.]{0,2}[ \t]?|nr\.?[ \t]?|no\.?[ \t]?|д\.?[ \t]?|km\.?[ \t]?|#[ \t]?)?\d{1,5}(?:[ \t]?[a-zA-Zа-я](?![\p{Lu}\p{Ll}]))?(?:\/\d{1,4})?(?:-\d{1,4})?${E}(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{2}-?\d{3}[ \t]\p{Lu}[\p{L}'’-]{1,24})?`,
         'u',
       ),
       score: 0.6,
@@ -84,19 +84,19 @@ export const streetAddress = definePattern({
     {
       name: 'post-box',
       regex:
-        /(?<![\p{L}\p{N}])(?:p\.? ?o\.? ?box|post ?box|postfach|postbus|postboks|apartado(?: de correos)?|boîte postale|casella postale|caixa postal|skr\. pocztowa|п\/я|gpo box)\s{1,2}#?\s?\d{1,6}(?![\p{L}\p{N}])/iu,
+        /(?<![\p{Lu}\p{Ll}\p{N}])(?:p\.? ?o\.? ?box|post ?box|postfach|postbus|postboks|apartado(?: de correos)?|boîte postale|casella postale|caixa postal|skr\. pocztowa|п\/я|gpo box)\s{1,2}#?\s?\d{1,6}(?![\p{Lu}\p{Ll}\p{N}])/iu,
       score: 0.6,
     },
     {
       name: 'unit',
       regex:
-        /(?<![\p{L}\p{N}])(?:apt|apartment|suite|ste|whg|appt|flat)\.?\s#?\s?\d{2,5}[A-Z]?(?![\p{L}\p{N}]|[.,]\d)/iu,
+        /(?<![\p{Lu}\p{Ll}\p{N}])(?:apt|apartment|suite|ste|whg|appt|flat)\.?\s#?\s?\d{2,5}[A-Z]?(?![\p{Lu}\p{Ll}\p{N}]|[.,]\d)/iu,
       score: 0.5,
     },
     {
       name: 'military',
       regex:
-        /(?<![\p{L}\p{N}])(?:(?:PSC|CMR|Unit)\s\d{1,5},?\s(?:Box\s\d{1,5},?\s{1,2})?)?(?:FPO|APO|DPO),?\s(?:AA|AE|AP)\s\d{5}(?![\p{L}\p{N}])/iu,
+        /(?<![\p{Lu}\p{Ll}\p{N}])(?:(?:PSC|CMR|Unit)\s\d{1,5},?\s(?:Box\s\d{1,5},?\s{1,2})?)?(?:FPO|APO|DPO),?\s(?:AA|AE|AP)\s\d{5}(?![\p{Lu}\p{Ll}\p{N}])/iu,
       score: 0.7,
     },
     {
@@ -110,7 +110,7 @@ export const streetAddress = definePattern({
     {
       name: 'numbered-corner',
       regex:
-        /(?<![\p{L}])corner of[ \t](?:\d{1,5}[ \t])?(?:\p{L}[\p{L}.'’-]{1,24}[ \t]){1,3}\d{1,5}\.?[ \t](?:str?\.?[ \t])?(?:and|&)[ \t]\p{L}[\p{L}.'’-]{1,24}/iu,
+        /(?<![\p{Lu}\p{Ll}])corner of[ \t](?:\d{1,5}[ \t])?(?:\p{L}[\p{L}.'’-]{1,24}[ \t]){1,3}\d{1,5}\.?[ \t](?:str?\.?[ \t])?(?:and|&)[ \t]\p{L}[\p{L}.'’-]{1,24}/iu,
       score: 0.55,
     },
     {
@@ -142,27 +142,27 @@ export const streetAddress = definePattern({
     {
       name: 'labelled',
       regex:
-        /(?<![\p{L}])(?:(?:my|his|her|their|your|our|the|home|new|billing|shipping|mailing|postal|delivery|street|permanent|current) address(?:[ \t](?:is|was|with|to|as|at))?|address(?=:)|lives? at|living at|resid(?:es?|ing|ent) (?:at|of)|located at|ship(?:ping)?(?: it)? to|deliver(?:ed|y)? (?:it )?to|anschrift|wohnhaft|domicilié(?:e)? (?:au|à)|dirección(?: es)?|domicilio|indirizzo(?: è)?|endereço(?: é)?|adres|адрес)[:\s]{1,4}(?<value>\d{1,6}[A-Za-z]?,?[ \t]{1,2}(?:(?!of|in|and|or|for|to|at|with|by|per)\p{L}[\p{L}.'’-]{0,24}[ ,\t]{1,3}){1,5}\d{1,6}|\d{1,6}[A-Za-z]?,?[ \t](?:(?!of|in|and|or|for|to|at|with|by|per|million|years|people)\p{L}[\p{L}.'’-]{1,24}[ \t]){0,3}\p{L}[\p{L}.'’-]{1,24},[ \t]\p{L}[\p{L}.'’-]{1,24})(?![\p{L}\p{N}])/iu,
+        /(?<![\p{Lu}\p{Ll}])(?:(?:my|his|her|their|your|our|the|home|new|billing|shipping|mailing|postal|delivery|street|permanent|current) address(?:[ \t](?:is|was|with|to|as|at))?|address(?=:)|lives? at|living at|resid(?:es?|ing|ent) (?:at|of)|located at|ship(?:ping)?(?: it)? to|deliver(?:ed|y)? (?:it )?to|anschrift|wohnhaft|domicilié(?:e)? (?:au|à)|dirección(?: es)?|domicilio|indirizzo(?: è)?|endereço(?: é)?|adres|адрес)[:\s]{1,4}(?<value>\d{1,6}[A-Za-z]?,?[ \t]{1,2}(?:(?!of|in|and|or|for|to|at|with|by|per)\p{L}[\p{L}.'’-]{0,24}[ ,\t]{1,3}){1,5}\d{1,6}|\d{1,6}[A-Za-z]?,?[ \t](?:(?!of|in|and|or|for|to|at|with|by|per|million|years|people)\p{L}[\p{L}.'’-]{1,24}[ \t]){0,3}\p{L}[\p{L}.'’-]{1,24},[ \t]\p{L}[\p{L}.'’-]{1,24})(?![\p{Lu}\p{Ll}\p{N}])/iu,
       score: 0.6,
     },
     {
       // No word for street at all (`Nieuwe Baan 473`): the verb must say that it is a place.
       name: 'place-verb',
       regex:
-        /(?<![\p{L}])(?:lives?|living|reside[sd]?|residing|located|situated|(?:station|restaurant|office|offices|house|store|shop|clinic|school|hotel|party|building|home|address) (?:is|are)|stop|drops? (?:me|you|us|him|her|them) off|meet(?:ing)?(?: (?:me|us|him|her|them|you))?(?: \p{L}{3,12}day)?|pick (?:me|us|him|her|them) up|side|enter|delivered?|sent|return(?:ed)?|moved?|shipped) (?:at|on|to|of)[ \t](?<value>(?:\d{1,6}[ \t])?(?!(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|May|June|July|August|September|October|November|December|Room|Gate|Page|Exit|Chapter|Level|Route|Highway|Table|Figure|Line|Step|Pier|Terminal|Platform|Floor|Version|Number|No|Day|Week|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Windows|Python|Area|Section|Building|Door|Suite|Box|Zone|District|Grade|Class|Season|Episode|Part|Phase|Round|World|Studio|Channel|Port|Interstate)[ \t])(?:\p{Lu}[\p{L}'’.-]{1,24}[ \t]){1,4}\d{1,4}[a-z]?\.?)(?![\p{L}\p{N}%]|[.,:]\d|[ ](?:AD|BC|am|pm|AM|PM|million))/u,
+        /(?<![\p{Lu}\p{Ll}])(?:lives?|living|reside[sd]?|residing|located|situated|(?:station|restaurant|office|offices|house|store|shop|clinic|school|hotel|party|building|home|address) (?:is|are)|stop|drops? (?:me|you|us|him|her|them) off|meet(?:ing)?(?: (?:me|us|him|her|them|you))?(?: \p{L}{3,12}day)?|pick (?:me|us|him|her|them) up|side|enter|delivered?|sent|return(?:ed)?|moved?|shipped) (?:at|on|to|of)[ \t](?<value>(?:\d{1,6}[ \t])?(?!(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|May|June|July|August|September|October|November|December|Room|Gate|Page|Exit|Chapter|Level|Route|Highway|Table|Figure|Line|Step|Pier|Terminal|Platform|Floor|Version|Number|No|Day|Week|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Windows|Python|Area|Section|Building|Door|Suite|Box|Zone|District|Grade|Class|Season|Episode|Part|Phase|Round|World|Studio|Channel|Port|Interstate)[ \t])(?:\p{Lu}[\p{L}'’.-]{1,24}[ \t]){1,4}\d{1,4}[a-z]?\.?)(?![\p{Lu}\p{Ll}\p{N}%]|[.,:]\d|[ ](?:AD|BC|am|pm|AM|PM|million))/u,
       score: 0.5,
     },
     {
       // The line of a street, with the line of its flat below.
       name: 'envelope',
       regex:
-        /(?<![\p{L}\p{N}.,$€£])\d{1,6}[A-Za-z]?[ \t]{1,2}(?:[\p{L}\d][\p{L}\d.'’-]{0,24}[ \t]{1,2}){0,4}[\p{L}\d][\p{L}\d.'’-]{0,24},?\s{1,6}(?:[>?*|]{1,3}\s{0,2})?(?:apt|suite|ste|flat)\.?[ \t]#?\d{1,5}(?![\p{L}\p{N}])/iu,
+        /(?<![\p{Lu}\p{Ll}\p{N}.,$€£])\d{1,6}[A-Za-z]?[ \t]{1,2}(?:[\p{L}\d][\p{L}\d.'’-]{0,24}[ \t]{1,2}){0,4}[\p{L}\d][\p{L}\d.'’-]{0,24},?\s{1,6}(?:[>?*|]{1,3}\s{0,2})?(?:apt|suite|ste|flat)\.?[ \t]#?\d{1,5}(?![\p{Lu}\p{Ll}\p{N}])/iu,
       score: 0.6,
     },
     {
       name: 'number-name-number',
       regex:
-        /(?<![\p{L}\p{N}.,])\d{1,6}\s\p{Lu}[\p{L}.'’-]{2,24}(?:\s\p{Lu}[\p{L}.'’-]{1,24}){0,3}\s\d{1,4}[,\n]\s{0,4}\p{Lu}[\p{L}-]{1,24}/u,
+        /(?<![\p{Lu}\p{Ll}\p{N}.,])\d{1,6}\s\p{Lu}[\p{L}.'’-]{2,24}(?:\s\p{Lu}[\p{L}.'’-]{1,24}){0,3}\s\d{1,4}[,\n]\s{0,4}\p{Lu}[\p{L}-]{1,24}/u,
       score: 0.45,
     },
   ],
@@ -226,33 +226,35 @@ export const postalCode = definePattern({
     {
       name: 'british',
       regex:
-        /(?<![\p{L}\p{N}-])(?:GIR ?0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d|[A-HK-Y]\d\d|\d[A-HJKPSTUW]|[A-HK-Y]\d[ABEHMNPRV-Y]) \d[ABD-HJLNP-UW-Z]{2})(?![\p{L}\p{N}-])/u,
+        /(?<![\p{Lu}\p{Ll}\p{N}-])(?:GIR ?0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d|[A-HK-Y]\d\d|\d[A-HJKPSTUW]|[A-HK-Y]\d[ABEHMNPRV-Y]) \d[ABD-HJLNP-UW-Z]{2})(?![\p{Lu}\p{Ll}\p{N}-])/u,
       score: 0.6,
     },
     {
       name: 'canadian',
-      regex: /(?<![\p{L}\p{N}-])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ -]\d[ABCEGHJ-NPRSTV-Z]\d(?![\p{L}\p{N}-])/u,
+      regex:
+        /(?<![\p{Lu}\p{Ll}\p{N}-])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ -]\d[ABCEGHJ-NPRSTV-Z]\d(?![\p{Lu}\p{Ll}\p{N}-])/u,
       score: 0.6,
     },
     {
       name: 'dutch',
-      regex: /(?<![\p{L}\p{N}-])[1-9]\d{3} ?(?!SA|SD|SS)[A-Z]{2}(?![\p{L}\p{N}-])(?=,?\s\p{Lu}\p{L})/u,
+      regex: /(?<![\p{Lu}\p{Ll}\p{N}-])[1-9]\d{3} ?(?!SA|SD|SS)[A-Z]{2}(?![\p{Lu}\p{Ll}\p{N}-])(?=,?\s\p{Lu}\p{L})/u,
       score: 0.5,
     },
     {
       name: 'american',
-      regex: /(?<![\p{L}\p{N}.,-])(?:(?<=\b[A-Z]{2},? )\d{5}(?:-\d{4})?|\d{5}-\d{4})(?![\p{L}\p{N}-]|[.,]\d)/u,
+      regex:
+        /(?<![\p{Lu}\p{Ll}\p{N}.,-])(?:(?<=\b[A-Z]{2},? )\d{5}(?:-\d{4})?|\d{5}-\d{4})(?![\p{Lu}\p{Ll}\p{N}-]|[.,]\d)/u,
       score: 0.55,
     },
     {
       name: 'five-digits',
-      regex: /(?<![\p{L}\p{N}.,$€£#/:+-])(?:[A-Z]{1,2}-)?\d{4,6}(?:-\d{4})?(?![\p{L}\p{N}%/:-]|[.,]\d)/u,
+      regex: /(?<![\p{Lu}\p{Ll}\p{N}.,$€£#/:+-])(?:[A-Z]{1,2}-)?\d{4,6}(?:-\d{4})?(?![\p{Lu}\p{Ll}\p{N}%/:-]|[.,]\d)/u,
       score: 0.15,
     },
     {
       name: 'before-town',
       regex:
-        /(?<![\p{L}\p{N}.,$€£#/:+-])(?:[A-Z]{1,2}-)?(?:\d{5}|\d{2}-\d{3}|\d{3} \d{2})(?=\s\p{Lu}\p{Ll}{2,20}(?![\p{Ll}]))(?!\s(?:Days|People|Years|Dollars|Users|Euro))/u,
+        /(?<![\p{Lu}\p{Ll}\p{N}.,$€£#/:+-])(?:[A-Z]{1,2}-)?(?:\d{5}|\d{2}-\d{3}|\d{3} \d{2})(?=\s\p{Lu}\p{Ll}{2,20}(?![\p{Ll}]))(?!\s(?:Days|People|Years|Dollars|Users|Euro))/u,
       score: 0.3,
     },
     { name: 'japanese', regex: /〒\s?\d{3}-?\d{4}(?!\d)/u, score: 0.8 },

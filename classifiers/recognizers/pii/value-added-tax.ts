@@ -54,7 +54,7 @@ export const valueAddedTax = definePattern({
     {
       name: 'prefixed',
       regex:
-        /(?<![\p{L}\p{N}])(?:ATU|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK)[ -]?(?=[A-Z0-9]{0,3}\d)[A-Z0-9]{2,3}[ .-]?[A-Z0-9]{3}[ .-]?[A-Z0-9]{2,4}(?:[ .-]?(?:[A-Z0-9]{2,3}|MWST|TVA|IVA))?(?![\p{L}\p{N}])/u,
+        /(?<![\p{Lu}\p{Ll}\p{N}])(?:ATU|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK)[ -]?(?=[A-Z0-9]{0,3}\d)[A-Z0-9]{2,3}[ .-]?[A-Z0-9]{3}[ .-]?[A-Z0-9]{2,4}(?:[ .-]?(?:[A-Z0-9]{2,3}|MWST|TVA|IVA))?(?![\p{Lu}\p{Ll}\p{N}])/u,
       score: 0.3,
     },
   ],

@@ -15,7 +15,7 @@ export const webAddress = definePattern({
     {
       name: 'link',
       regex:
-        /(?<![\p{L}\p{N}])(?:(?:https?|ftp):\/\/|www\.)[\p{L}\p{N}][\p{L}\p{N}.-]{1,252}(?::\d{1,5})?(?:[/?#][^\s<>"'`)\]}]{0,300})?/iu,
+        /(?<![\p{Lu}\p{Ll}\p{N}])(?:(?:https?|ftp):\/\/|www\.)[\p{L}\p{N}][\p{L}\p{N}.-]{1,252}(?::\d{1,5})?(?:[/?#][^\s<>"'`)\]}]{0,300})?/iu,
       score: 0.6,
     },
   ],

@@ -1,33 +1,41 @@
 /** France, Italy, Spain, Portugal, the Netherlands and Belgium. */
 import type { Recognizer } from '../../recognizer.ts';
-import { digits } from '../../recognizer.ts';
+import { digits, keywords } from '../../recognizer.ts';
 import { nationalNumber } from './national-number.ts';
 import { standardNumber } from './standard-number.ts';
+
+const frenchSocialSecurity = [
+  'nir',
+  'sécurité sociale',
+  'securite sociale',
+  'numéro de sécurité sociale',
+  'carte vitale',
+  'insee',
+  'sécu',
+  'secu',
+  'numéro de sécu',
+  'assuré',
+  'vitale',
+];
 
 export const WESTERN_EUROPE: readonly Recognizer[] = [
   nationalNumber({
     entity: 'FR_NIR',
-    shape: String.raw`[1-478] ?\d{2} ?(?:0[1-9]|[1-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3}(?: ?\d{2})?`,
-    check: (value) => value.length === 13 || standardNumber('fr/nir')(value),
+    shape: String.raw`[1-478] ?\d{2} ?(?:0[1-9]|[1-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}`,
+    check: standardNumber('fr/nir'),
     checks: 'alphanumerics',
     checkedBy: 'mod-97',
     score: 0.2,
     checkedScore: 0.6,
-    words: [
-      'nir',
-      'sécurité sociale',
-      'securite sociale',
-      'numéro de sécurité sociale',
-      'n° de sécurité sociale',
-      'carte vitale',
-      'insee',
-      'sécu',
-      'secu',
-      'numéro de sécu',
-      'assuré',
-      'vitale',
-    ],
-    wake: [digits(13), { kind: 'keyword', literals: ['vitale', 'sociale', 'insee', 'sécu'] }],
+    words: frenchSocialSecurity,
+    wake: [digits(13), keywords('vitale', 'sociale', 'insee', 'sécu')],
+  }),
+  nationalNumber({
+    entity: 'FR_NIR',
+    name: 'fr-nir-without-key',
+    shape: String.raw`[1-478] ?\d{2} ?(?:0[1-9]|[1-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3}(?! ?\d)`,
+    score: 0.2,
+    words: frenchSocialSecurity,
   }),
   nationalNumber({
     entity: 'FR_TAX_ID',
