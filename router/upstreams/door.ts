@@ -9,7 +9,8 @@ import type { ServerResponse } from 'node:http';
 import { Pool } from 'undici';
 import type { Secret } from '../../config/secret.ts';
 import type { UpstreamFailure } from '../chat.ts';
-import { isCleared, type Cleared } from '../clearance.ts';
+import type { Cleared } from '../clearance.ts';
+import { admit } from './admit.ts';
 import { Exchange, type Sink, type Timeouts } from './exchange.ts';
 import { DoorFault, failure, retryAfter, type FailureCode } from './failure.ts';
 import { headerValue, inwardHeaders, outwardHeaders, type IncomingHeaders } from './headers.ts';
@@ -51,7 +52,6 @@ const CATALOGUE_BYTES = 8 * 1024 * 1024;
 /** Idle connections are closed before common servers and middleboxes (5 s, Node's default) close them under us. */
 const KEEP_ALIVE_MS = 4_000;
 
-const CLOUD_PATHS: ReadonlySet<string> = new Set(['/chat/completions', '/responses', '/completions', '/embeddings']);
 const LOCAL_CATALOGUE: ReadonlySet<string> = new Set([
   'GET /api/tags',
   'GET /api/ps',
@@ -77,19 +77,13 @@ export function openCloudDoor(options: DoorOptions): CloudDoor {
   const line = new Line(options, CLOUD_CATALOGUE);
   const whole = outwardHeaders('application/json', options.authorization);
   const streamed = outwardHeaders('text/event-stream', options.authorization);
-  const admit = (cleared: Cleared): void => {
-    if (!isCleared(cleared)) throw new DoorFault('not_cleared');
-    // Clearance weighed the label against this upstream's ceiling and no other's.
-    if (cleared.upstream !== options.name) throw new DoorFault('wrong_upstream');
-    if (!CLOUD_PATHS.has(cleared.path)) throw new DoorFault('path_not_allowed');
-  };
   return {
     async sendCleared(cleared, { signal }) {
-      admit(cleared);
+      admit(cleared, options.name);
       return line.reply(cleared.path, cleared.body, cleared.stream ? streamed : whole, signal);
     },
     async pipeRaw(cleared, response, pipe) {
-      admit(cleared);
+      admit(cleared, options.name);
       return line.pipe(cleared.path, cleared.body, cleared.stream ? streamed : whole, response, pipe);
     },
     fetch: line.fetch,

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FinishReason, ReplyEvent } from '../chat.ts';
 import { codeOfStatus, type FailureCode } from './failure.ts';
+import { fieldsOf, isFields, textOf } from './json-fields.ts';
 
 export interface NativeFrame {
   readonly model: string;
@@ -32,8 +33,6 @@ export type ReadFrame =
   | { readonly kind: 'frame'; readonly frame: NativeFrame }
   | { readonly kind: 'failed'; readonly code: FailureCode };
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** readFrame reads one line. */
 export function readFrame(line: string): ReadFrame {
   let value: unknown;
@@ -42,31 +41,32 @@ export function readFrame(line: string): ReadFrame {
   } catch {
     return { kind: 'failed', code: 'upstream_malformed' };
   }
-  const fields = fieldsOf(value);
-  if (fields === undefined) return { kind: 'failed', code: 'upstream_malformed' };
+  if (!isFields(value)) return { kind: 'failed', code: 'upstream_malformed' };
+  const fields = value;
   if (fields['error'] !== undefined) return { kind: 'failed', code: explainOllama(500, line) };
   // Present at all means that somebody else's machine made this; what it says does not matter.
   if (isSaid(fields['remote_host']) || isSaid(fields['remote_model']))
     return { kind: 'failed', code: 'model_not_local' };
   const done = fields['done'] === true;
-  const message = fields['message'] === undefined && done ? {} : fieldsOf(fields['message']);
-  const content = message?.['content'] ?? '';
-  const thinking = message?.['thinking'] ?? '';
-  if (message === undefined || typeof content !== 'string' || typeof thinking !== 'string')
+  const message = fields['message'] === undefined && done ? {} : fields['message'];
+  if (!isFields(message)) return { kind: 'failed', code: 'upstream_malformed' };
+  const content = message['content'] ?? '';
+  const thinking = message['thinking'] ?? '';
+  if (typeof content !== 'string' || typeof thinking !== 'string')
     return { kind: 'failed', code: 'upstream_malformed' };
   const toolCalls = readCalls(message['tool_calls']);
   if (toolCalls === undefined) return { kind: 'failed', code: 'upstream_malformed' };
   return {
     kind: 'frame',
     frame: {
-      model: text(fields['model']),
-      createdSeconds: Math.max(0, Math.floor((Date.parse(text(fields['created_at'])) || Date.now()) / 1000)),
+      model: shortText(fields['model']),
+      createdSeconds: Math.max(0, Math.floor((Date.parse(shortText(fields['created_at'])) || Date.now()) / 1000)),
       content,
       thinking,
       toolCalls,
       logprobs: Array.isArray(fields['logprobs']) && fields['logprobs'].length > 0 ? fields['logprobs'] : undefined,
       done,
-      doneReason: text(fields['done_reason']),
+      doneReason: shortText(fields['done_reason']),
       promptTokens: counter(fields['prompt_eval_count']),
       outputTokens: counter(fields['eval_count']),
     },
@@ -79,11 +79,15 @@ function readCalls(value: unknown): readonly NativeToolCall[] | undefined {
   const calls: NativeToolCall[] = [];
   for (const each of value as readonly unknown[]) {
     const call = fieldsOf(each);
-    const called = fieldsOf(call?.['function']);
-    const name = called?.['name'];
-    if (called === undefined || typeof name !== 'string' || name === '') return undefined;
+    const called = fieldsOf(call['function']);
+    const name = called['name'];
+    if (typeof name !== 'string' || name === '') return undefined;
     const given = called['arguments'] ?? {};
-    calls.push({ id: text(call?.['id']), name, arguments: typeof given === 'string' ? given : JSON.stringify(given) });
+    calls.push({
+      id: shortText(call['id']),
+      name,
+      arguments: typeof given === 'string' ? given : JSON.stringify(given),
+    });
   }
   return calls;
 }
@@ -150,16 +154,17 @@ export function explainOllama(status: number, body: string): FailureCode {
 
 function errorText(body: string): string {
   try {
-    const error: unknown = fieldsOf(JSON.parse(body))?.['error'];
+    const error: unknown = fieldsOf(JSON.parse(body))['error'];
     return typeof error === 'string' ? error : JSON.stringify(error ?? '');
   } catch {
     return '';
   }
 }
 
-/** Frames carry the model name in front of later fields; a name is not a sentence. */
-function text(value: unknown): string {
-  return typeof value === 'string' && value.length <= 512 ? value : '';
+/** Names, times and ids are short; a longer one is something else. */
+function shortText(value: unknown): string {
+  const text = textOf(value);
+  return text.length <= 512 ? text : '';
 }
 
 function counter(value: unknown): number {
@@ -168,8 +173,4 @@ function counter(value: unknown): number {
 
 function isSaid(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
-}
-
-function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }

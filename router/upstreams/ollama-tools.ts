@@ -4,6 +4,7 @@
  * alternatives become anyOf, limits become words in the description. Fails towards less: what cannot be moved is left out.
  */
 import type { ToolDeclaration } from '../chat.ts';
+import { fieldsOf, type Fields } from './json-fields.ts';
 
 /** A schema may refer to itself; past these it is cut to "anything". */
 const DEEPEST = 12;
@@ -14,7 +15,7 @@ interface NativeTool {
   readonly function: {
     readonly name: string;
     readonly description: string;
-    readonly parameters: Readonly<Record<string, unknown>>;
+    readonly parameters: Fields;
   };
 }
 
@@ -32,26 +33,26 @@ export function nativeTools(tools: readonly ToolDeclaration[]): readonly NativeT
 function isHostedSearch(tool: ToolDeclaration): boolean {
   return (
     /^web_search(?:_preview)?(?:_[\d_]{4,16})?$/.test(tool.name) &&
-    Object.keys(record(record(tool.parameters)['properties'])).length === 0
+    Object.keys(fieldsOf(fieldsOf(tool.parameters)['properties'])).length === 0
   );
 }
 
-function parameters(schema: unknown): Readonly<Record<string, unknown>> {
-  const root = record(schema);
+function parameters(schema: unknown): Fields {
+  const root = fieldsOf(schema);
   const budget = { nodes: MOST_NODES };
-  const node = property(root, { ...record(root['definitions']), ...record(root['$defs']) }, budget, 0);
-  return { type: 'object', properties: record(node['properties']), required: strings(node['required']) };
+  const node = property(root, { ...fieldsOf(root['definitions']), ...fieldsOf(root['$defs']) }, budget, 0);
+  return { type: 'object', properties: fieldsOf(node['properties']), required: strings(node['required']) };
 }
 
 function property(
   schema: unknown,
-  definitions: Readonly<Record<string, unknown>>,
+  definitions: Fields,
   budget: { nodes: number },
   depth: number,
 ): Record<string, unknown> {
   budget.nodes -= 1;
   if (depth > DEEPEST || budget.nodes < 0) return {};
-  const source = flatten(record(schema), definitions);
+  const source = flatten(fieldsOf(schema), definitions);
   const within = (child: unknown): Record<string, unknown> => property(child, definitions, budget, depth + 1);
   const kept: Record<string, unknown> = {};
   if (typeof source['type'] === 'string' || Array.isArray(source['type'])) kept['type'] = source['type'];
@@ -60,7 +61,7 @@ function property(
   const alternatives = source['anyOf'] ?? source['oneOf'];
   if (Array.isArray(alternatives)) kept['anyOf'] = alternatives.map(within);
   if (Object.hasOwn(source, 'items') && !Array.isArray(source['items'])) kept['items'] = within(source['items']);
-  const properties = Object.entries(record(source['properties']));
+  const properties = Object.entries(fieldsOf(source['properties']));
   if (properties.length > 0 || source['type'] === 'object') {
     kept['properties'] = Object.fromEntries(properties.map(([name, child]) => [name, within(child)]));
     const required = strings(source['required']);
@@ -74,10 +75,7 @@ function property(
 }
 
 /** Puts references in place and merges allOf into one object. A reference to elsewhere, or in a circle, adds nothing. */
-function flatten(
-  source: Readonly<Record<string, unknown>>,
-  definitions: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+function flatten(source: Fields, definitions: Fields): Fields {
   let merged: Record<string, unknown> = { ...source };
   const seen = new Set<string>();
   for (
@@ -88,38 +86,29 @@ function flatten(
     seen.add(reference);
     const name = /^#\/(?:\$defs|definitions)\/([^/]{1,256})$/.exec(reference)?.[1] ?? '';
     const { $ref: _, ...own } = merged;
-    merged = { ...record(Object.hasOwn(definitions, name) ? definitions[name] : undefined), ...own };
+    merged = { ...fieldsOf(Object.hasOwn(definitions, name) ? definitions[name] : undefined), ...own };
   }
   if (!Array.isArray(merged['allOf'])) return merged;
   const { allOf, ...own } = merged;
-  const parts = [...(allOf as readonly unknown[]).map((part) => followOnce(record(part), definitions)), own];
+  const parts = [...(allOf as readonly unknown[]).map((part) => followOnce(fieldsOf(part), definitions)), own];
   return {
     ...Object.assign({}, ...parts),
-    properties: Object.assign({}, ...parts.map((part) => record(part['properties']))),
+    properties: Object.assign({}, ...parts.map((part) => fieldsOf(part['properties']))),
     required: [...new Set(parts.flatMap((part) => strings(part['required'])))],
   };
 }
 
-function followOnce(
-  part: Readonly<Record<string, unknown>>,
-  definitions: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+function followOnce(part: Fields, definitions: Fields): Fields {
   return Object.hasOwn(part, 'allOf') ? part : flatten(part, definitions);
 }
 
 const LIMITS = ['default', 'format', 'pattern', 'minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems'];
 
-function limits(source: Readonly<Record<string, unknown>>): string {
+function limits(source: Fields): string {
   const said = LIMITS.filter((name) => Object.hasOwn(source, name)).map(
     (name) => `${name}: ${JSON.stringify(source[name])}`,
   );
   return said.length === 0 ? '' : `(${said.join(', ')})`;
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : {};
 }
 
 function strings(value: unknown): readonly string[] {

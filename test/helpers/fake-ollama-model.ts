@@ -204,7 +204,7 @@ export const NOW = '2026-11-23T18:00:00.123456789Z';
 export const NDJSON = { 'content-type': 'application/x-ndjson' };
 
 export type Frame = Record<string, unknown> & {
-  readonly message: { content: string; thinking?: string; tool_calls?: readonly unknown[] };
+  readonly message: { role: 'assistant'; content: string; thinking?: string; tool_calls?: readonly unknown[] };
   readonly done: boolean;
 };
 
@@ -217,7 +217,7 @@ export function framesOf(
   const base = (done: boolean, message: Partial<Frame['message']>): Frame => ({
     model,
     created_at: NOW,
-    message: { ...{ role: 'assistant' }, content: '', ...message },
+    message: { role: 'assistant', content: '', ...message },
     done,
     ...extra,
   });

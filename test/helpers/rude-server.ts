@@ -162,7 +162,7 @@ async function write(socket: Socket, reply: RudeReply): Promise<void> {
         const room = socket.write(
           Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]),
         );
-        if (!room) await new Promise<void>((resolve) => socket.once('drain', resolve).once('close', resolve));
+        if (!room) await roomIn(socket);
         if (reply.gapMs !== undefined) await sleep(reply.gapMs);
       }
       if (reply.end === 'truncated') socket.end();
@@ -185,6 +185,16 @@ async function write(socket: Socket, reply: RudeReply): Promise<void> {
     case 'hang':
       await new Promise<void>((resolve) => socket.once('close', resolve));
   }
+}
+
+async function roomIn(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
 }
 
 function head(status: number, headers: Readonly<Record<string, string>>): string {
