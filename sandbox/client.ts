@@ -32,6 +32,8 @@ export interface ToolExecutorOptions {
   readonly labels: readonly string[];
   /** Absolute; scopes live in `sandbox/` beneath it. */
   readonly stateDir: string;
+  /** The file the config came from: no workspace may hold it. */
+  readonly configFile?: string;
   readonly onEvent?: (event: BrokerEvent) => void;
   readonly calls?: CallGateOptions;
   readonly patience?: Patience;
@@ -70,7 +72,12 @@ class BrokerClient implements SandboxClient {
     this.#gate = new CallGate(options.calls ?? CALLS);
     this.#broker = new Broker({
       start: options.start ?? startBroker,
-      policy: { sandbox: config, labels, stateDir },
+      policy: {
+        sandbox: config,
+        labels,
+        stateDir,
+        guarded: options.configFile === undefined ? [] : [options.configFile],
+      },
       patience: options.patience ?? PATIENCE,
       onEvent: options.onEvent ?? (() => undefined),
     });

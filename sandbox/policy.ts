@@ -3,6 +3,7 @@
  * config file changes it. Pure. Fails closed: what no rule speaks of is unknown, an empty allow list allows nothing, a name
  * the policy cannot know is a problem that keeps the whole sandbox off.
  */
+import { isAbsolute, normalize } from 'node:path';
 import type { SandboxConfig } from '../config/schema.ts';
 import type { Mode } from './executor.ts';
 import { policyDigest } from './policy-digest.ts';
@@ -106,6 +107,9 @@ export function policyProblems(policy: SandboxPolicy): readonly string[] {
       hostAllowed(settings.mode, `${key}.tools.${tool}.mode`);
     }
   }
+  const root = sandbox.workspaceRoot;
+  if (root !== '' && (!isAbsolute(root) || normalize(root) === '/' || root.includes('\0')))
+    problems.push('sandbox.workspaceRoot: needs the absolute path of a directory other than /');
   if (!labels.includes(sandbox.egress.upToLabel))
     problems.push(`sandbox.egress.upToLabel: "${sandbox.egress.upToLabel}" is not on the ladder ${labels.join(' < ')}`);
   return problems;

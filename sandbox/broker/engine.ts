@@ -27,6 +27,7 @@ const REQUEST_FRAME_LIMIT = 16 * 1024 * 1024;
 interface Decided {
   readonly policy: SandboxPolicy;
   readonly stateDir: string;
+  readonly guarded: string[];
   readonly scopesRoot: string;
   readonly egressRoot: string;
   readonly signer: TicketSigner;
@@ -82,6 +83,7 @@ export function serveEngine(options: {
     decided = {
       policy: policy.policy,
       stateDir: message.stateDir,
+      guarded: message.guarded,
       scopesRoot: join(message.stateDir, 'sandbox', 'scopes'),
       // Short, because a socket's path is at most 107 bytes; unguessable, because /tmp is everyone's.
       egressRoot: `/tmp/sluice-${randomBytes(8).toString('hex')}`,
@@ -112,6 +114,7 @@ export function serveEngine(options: {
       sandbox: decided.policy.sandbox,
       labels: [...decided.policy.labels],
       stateDir: decided.stateDir,
+      guarded: decided.guarded,
       scopesRoot: decided.scopesRoot,
       egressRoot: decided.egressRoot,
     });

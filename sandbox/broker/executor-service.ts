@@ -3,6 +3,7 @@
  * abort, prove, scopes. It runs nothing before it is bound. When the router goes it stops everything and ends.
  */
 import { mkdir, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type { Duplex } from 'node:stream';
 import { Sandbox } from '../../config/schema.ts';
 import type { SandboxConfig } from '../../config/schema.ts';
@@ -18,6 +19,7 @@ import type { EgressOpener } from './plan-runner.ts';
 import { Proofs } from './proofs.ts';
 import { ScopeStore } from './scope-store.ts';
 import { TicketGate } from './ticket.ts';
+import { workspaceProblem } from './workspace-root.ts';
 
 /** A thorough probe run on a loaded machine takes seconds, not minutes. */
 const PROVE_TIMEOUT_MS = 120_000;
@@ -25,12 +27,16 @@ const PRUNE_INTERVAL_MS = 600_000;
 /** Backends get this long to stop what runs; then the process ends and the kernel does it (die-with-parent). */
 const CLOSE_TIMEOUT_MS = 3_000;
 
+/** Where this program's own files are. */
+const PROGRAM_ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
 /** What the engine tells the executor, read and checked. */
 export interface Bound {
   readonly modes: readonly Mode[];
   readonly sandbox: SandboxConfig;
   readonly labels: readonly string[];
   readonly stateDir: string;
+  readonly guarded: readonly string[];
   readonly scopesRoot: string;
   readonly egressRoot: string;
 }
@@ -94,8 +100,8 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
   function bind(binding: LinkBinding): void {
     const sandbox = Sandbox.safeParse(binding.sandbox);
     if (!sandbox.success) return void end();
-    const { modes, labels, stateDir, scopesRoot, egressRoot } = binding;
-    const bound: Bound = { modes, labels, stateDir, scopesRoot, egressRoot, sandbox: sandbox.data };
+    const { modes, labels, stateDir, guarded, scopesRoot, egressRoot } = binding;
+    const bound: Bound = { modes, labels, stateDir, guarded, scopesRoot, egressRoot, sandbox: sandbox.data };
     const backends = options.createBackends(bound);
     const owner = options.ownerOf(bound);
     const proofs = new Proofs({
@@ -116,6 +122,8 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
       proofs,
       scopes,
       egress: options.createEgress(bound),
+      workspaceProblem: (source) =>
+        workspaceProblem(source, { holds: [stateDir, ...guarded, PROGRAM_ROOT], outside: [stateDir] }),
       graceMs: options.graceMs ?? RUN_GRACE_MS,
       stuck: () => void end(),
     });

@@ -76,7 +76,12 @@ export class Generation {
 
   constructor(
     processes: BrokerProcesses,
-    policy: { readonly sandbox: SandboxConfig; readonly labels: readonly string[]; readonly stateDir: string },
+    policy: {
+      readonly sandbox: SandboxConfig;
+      readonly labels: readonly string[];
+      readonly stateDir: string;
+      readonly guarded: readonly string[];
+    },
     standingsChanged: (standings: readonly Standing[]) => void,
     patience: Patience = PATIENCE,
   ) {
@@ -93,12 +98,7 @@ export class Generation {
     });
     void processes.ended.then((how) => this.#lose(how));
     this.#startTimer = setTimeout(() => this.#lose('the broker did not start in time'), patience.startMs);
-    this.#engine.send({
-      kind: 'start',
-      sandbox: policy.sandbox,
-      labels: [...policy.labels],
-      stateDir: policy.stateDir,
-    });
+    this.#engine.send({ kind: 'start', ...policy, labels: [...policy.labels], guarded: [...policy.guarded] });
   }
 
   get readiness(): Promise<Readiness> {

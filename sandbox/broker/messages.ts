@@ -85,6 +85,8 @@ export const engineStart = z.strictObject({
   sandbox: z.unknown(),
   labels: z.array(z.string()).min(1),
   stateDir: z.string().startsWith('/'),
+  /** What no workspace may hold, beside the state directory: the config file. */
+  guarded: z.array(z.string()),
 });
 export const toEngine = z.discriminatedUnion('kind', [
   engineStart,
@@ -191,6 +193,7 @@ export const linkBinding = z.strictObject({
   sandbox: z.unknown(),
   labels: z.array(z.string()),
   stateDir: z.string().startsWith('/'),
+  guarded: z.array(z.string()),
   scopesRoot: z.string().startsWith('/'),
   egressRoot: z.string().startsWith('/'),
 });

@@ -37,6 +37,8 @@ export interface PlanRunnerOptions {
   readonly proofs: Proofs;
   readonly scopes: ScopeStore;
   readonly egress: EgressOpener;
+  /** What is wrong with a workspace an operator named; empty when nothing is. */
+  readonly workspaceProblem: (source: string) => Promise<string>;
   readonly graceMs: number;
   /** A backend neither ended nor could be stopped: only the end of this process ends what it runs. */
   readonly stuck: () => void;
@@ -70,6 +72,10 @@ export class PlanRunner {
     if (backend === undefined) return refused('sandbox-unavailable', `There is no ${plan.mode} backend.`);
     if (signal.aborted) return refused('aborted', 'The call was cancelled before it started.');
 
+    if (plan.workspace.access !== 'none' && !this.#options.scopes.owns(plan.workspace.source)) {
+      const problem = await this.#options.workspaceProblem(plan.workspace.source);
+      if (problem !== '') return refused('sandbox-unavailable', `Nothing ran: ${problem}`);
+    }
     let scope: Scope | undefined;
     let door: EgressDoor | undefined;
     try {

@@ -65,6 +65,11 @@ export class ScopeStore {
     };
   }
 
+  /** Whether a path is one of a scope's own. */
+  owns(path: string): boolean {
+    return path.startsWith(`${this.#options.root}/`);
+  }
+
   async list(): Promise<readonly ScopeReport[]> {
     const reports: ScopeReport[] = [];
     for (const scopeKey of await this.#names()) {

@@ -12,8 +12,8 @@ export type InsidePath =
 const MAX_PATH_BYTES = 4095;
 const MAX_NAME_BYTES = 255;
 
-// C0, DEL and C1; line and paragraph separators; bidirectional marks and overrides, which make a log show another path.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+// C0, DEL, C1 and line ends forge lines of a log; bidirectional marks and overrides make it show another path.
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 
 export function parseInsidePath(text: string): InsidePath {
   if (text === '') return refused('the path is empty');
@@ -22,11 +22,10 @@ export function parseInsidePath(text: string): InsidePath {
   if (Buffer.byteLength(text) > MAX_PATH_BYTES) return refused(`the path is longer than ${MAX_PATH_BYTES} bytes`);
   if (text.split('/').some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES))
     return refused(`a name in the path is longer than ${MAX_NAME_BYTES} bytes`);
-  if (text === WORKSPACE_INSIDE) return { kind: 'path', path: '.' };
   // Relative to the workspace whenever it can be said so, with a leading ./ so that no path is ever read as an option.
-  if (text.startsWith(`${WORKSPACE_INSIDE}/`))
-    return { kind: 'path', path: `./${text.slice(WORKSPACE_INSIDE.length + 1)}` };
-  return { kind: 'path', path: text.startsWith('/') ? text : `./${text}` };
+  if (text === WORKSPACE_INSIDE || text === '.') return { kind: 'path', path: '.' };
+  if (text.startsWith(`${WORKSPACE_INSIDE}/`)) return { kind: 'path', path: `.${text.slice(WORKSPACE_INSIDE.length)}` };
+  return { kind: 'path', path: text.startsWith('/') || text.startsWith('./') ? text : `./${text}` };
 }
 
 /**

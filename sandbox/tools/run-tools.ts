@@ -49,8 +49,9 @@ export const execTool = defineTool({
     command: z.string().min(1).max(MAX_COMMAND_BYTES).describe('The shell command.'),
     cwd,
   }),
+  // Without "--" a command that begins with a dash would be read as options of the shell.
   toCommand: (input) =>
-    tooLong(input.command, MAX_COMMAND_BYTES) ?? toCommand([SHELL_INSIDE, '-c', input.command], '', input.cwd),
+    tooLong(input.command, MAX_COMMAND_BYTES) ?? toCommand([SHELL_INSIDE, '-c', '--', input.command], '', input.cwd),
 });
 
 export const pythonTool = defineTool({
