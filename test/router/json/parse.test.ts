@@ -162,6 +162,14 @@ describe('leaves', () => {
 /** Deep equality that takes our objects for plain ones. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
+function nativeParse(text: string): { readonly value: unknown } | 'refused' {
+  try {
+    return { value: plain(JSON.parse(text)) };
+  } catch {
+    return 'refused';
+  }
+}
+
 describe('against JSON.parse', () => {
   it('gives the same value for every object', () => {
     fc.assert(
@@ -170,9 +178,7 @@ describe('against JSON.parse', () => {
         fc.constantFrom(0, 1, '\t'),
         (value, indent) => {
           const text = JSON.stringify(value, null, indent);
-          const parsed = parse(text);
-          expect(parsed.kind).toBe('document');
-          if (parsed.kind === 'document') expect(plain(parsed.document.root)).toEqual(plain(JSON.parse(text)));
+          expect(plain(document(text).root)).toEqual(plain(JSON.parse(text)));
         },
       ),
       { numRuns: 400 },
@@ -215,16 +221,10 @@ describe('against JSON.parse', () => {
           for (const [at, cut, put] of changes) text = text.slice(0, at) + put + text.slice(at + cut);
           text = text.toWellFormed();
           const parsed = parse(text);
-          let native: { readonly value: unknown } | undefined;
-          try {
-            native = { value: JSON.parse(text) };
-          } catch {
-            native = undefined;
-          }
-          if (parsed.kind === 'document') {
-            expect(native).toBeDefined();
-            expect(plain(parsed.document.root)).toEqual(plain(native!.value));
-          } else if (parsed.problem.code === 'invalid_json') expect(native).toBeUndefined();
+          // What is refused beyond JSON's grammar (duplicates, lone surrogates, ranges) has no say here.
+          fc.pre(parsed.kind === 'document' || parsed.problem.code === 'invalid_json');
+          const ours = parsed.kind === 'document' ? { value: plain(parsed.document.root) } : 'refused';
+          expect(ours).toEqual(nativeParse(text));
         },
       ),
       { numRuns: 3000 },
