@@ -6,14 +6,19 @@
 export interface ChatRequest {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly ToolDeclaration[];
-  readonly toolChoice: { readonly kind: 'auto' | 'none' | 'required' } | { readonly kind: 'tool'; readonly name: string };
+  readonly toolChoice:
+    | { readonly kind: 'auto' | 'none' | 'required' }
+    | { readonly kind: 'tool'; readonly name: string };
   readonly parallelToolCalls: boolean;
   readonly stream: boolean;
   /** The client asked for a usage chunk at the end of the stream. */
   readonly includeUsage: boolean;
   readonly choices: number;
   readonly sampling: Sampling;
-  readonly responseFormat: { readonly kind: 'text' } | { readonly kind: 'json' } | { readonly kind: 'schema'; readonly name: string; readonly schema: unknown };
+  readonly responseFormat:
+    | { readonly kind: 'text' }
+    | { readonly kind: 'json' }
+    | { readonly kind: 'schema'; readonly name: string; readonly schema: unknown };
   /** Empty when not asked for. */
   readonly reasoningEffort: string;
 }
@@ -79,7 +84,13 @@ export type ReplyEvent =
   | { readonly kind: 'text'; readonly choice: number; readonly text: string }
   | { readonly kind: 'reasoning'; readonly choice: number; readonly text: string }
   | { readonly kind: 'refusal'; readonly choice: number; readonly text: string }
-  | { readonly kind: 'tool-call'; readonly choice: number; readonly index: number; readonly id: string; readonly name: string }
+  | {
+      readonly kind: 'tool-call';
+      readonly choice: number;
+      readonly index: number;
+      readonly id: string;
+      readonly name: string;
+    }
   | { readonly kind: 'tool-arguments'; readonly choice: number; readonly index: number; readonly text: string }
   | { readonly kind: 'logprobs'; readonly choice: number; readonly value: unknown }
   | { readonly kind: 'finish'; readonly choice: number; readonly reason: FinishReason }

@@ -52,7 +52,10 @@ export function clear(
   ceiling: Ceiling,
   classifier: Pick<Classifier, 'rescan'>,
 ): Clearance {
-  const refused = (cause: (Clearance & { kind: 'refused' })['cause'], entities: readonly EntityType[] = []): Clearance => ({
+  const refused = (
+    cause: (Clearance & { kind: 'refused' })['cause'],
+    entities: readonly EntityType[] = [],
+  ): Clearance => ({
     kind: 'refused',
     cause,
     entities,

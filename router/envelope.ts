@@ -4,7 +4,15 @@ import type { Gap } from '../classifiers/verdict.ts';
 import type { ChatRequest } from './chat.ts';
 import type { JsonDocument } from './json/document.ts';
 
-export type ProtocolName = 'openai-chat' | 'openai-responses' | 'openai-completions' | 'openai-embeddings' | 'anthropic-messages' | 'ollama-chat' | 'ollama-generate' | 'ollama-embed';
+export type ProtocolName =
+  | 'openai-chat'
+  | 'openai-responses'
+  | 'openai-completions'
+  | 'openai-embeddings'
+  | 'anthropic-messages'
+  | 'ollama-chat'
+  | 'ollama-generate'
+  | 'ollama-embed';
 
 export interface RequestEnvelope {
   /** Ours, `req_` and 24 hex digits; never the client's. */

@@ -15,12 +15,23 @@ export function compilePolicy(config: Config, upstreams: readonly UpstreamConfig
       name: upstream.name,
       kind: isLocal(upstream) ? 'local' : 'cloud',
       sees: upstream.sees,
-      models: upstream.kind === 'openai' ? [upstream.model, ...upstream.models] : upstream.kind === 'stand-in' && !isLocal(upstream) ? [upstream.model] : [],
+      models:
+        upstream.kind === 'openai'
+          ? [upstream.model, ...upstream.models]
+          : upstream.kind === 'stand-in' && !isLocal(upstream)
+            ? [upstream.model]
+            : [],
     })),
     rules: config.policy.rules.map((rule) => {
       const condition = compileCondition(rule.when);
       if (condition.kind === 'invalid') throw new Error(`rule "${rule.name}" does not compile`);
-      return { name: rule.name, test: condition.test, upToLabel: rule.upToLabel ?? config.labels.at(-1) ?? '', route: rule.route, upstream: rule.upstream };
+      return {
+        name: rule.name,
+        test: condition.test,
+        upToLabel: rule.upToLabel ?? config.labels.at(-1) ?? '',
+        route: rule.route,
+        upstream: rule.upstream,
+      };
     }),
   };
 }

@@ -22,9 +22,13 @@ export interface ConditionInput {
 
 export type ConditionResult = 'yes' | 'no' | 'failed';
 export type Condition = (input: ConditionInput) => ConditionResult;
-export type CompiledCondition = { readonly kind: 'condition'; readonly test: Condition } | { readonly kind: 'invalid'; readonly message: string };
+export type CompiledCondition =
+  | { readonly kind: 'condition'; readonly test: Condition }
+  | { readonly kind: 'invalid'; readonly message: string };
 
-const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 500, maxMapEntries: 50, maxCallArguments: 16 } })
+const environment = new Environment({
+  limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 500, maxMapEntries: 50, maxCallArguments: 16 },
+})
   .registerVariable('label', 'string')
   .registerVariable('verdict', 'string')
   .registerVariable('entities', 'list<string>')
@@ -42,7 +46,8 @@ export function compileCondition(source: string): CompiledCondition {
   try {
     const checked = environment.check(source);
     if (!checked.valid) return { kind: 'invalid', message: firstLine(checked.error?.message ?? 'does not type-check') };
-    if (checked.type !== 'bool') return { kind: 'invalid', message: `yields ${String(checked.type)}, not a truth value` };
+    if (checked.type !== 'bool')
+      return { kind: 'invalid', message: `yields ${String(checked.type)}, not a truth value` };
     const run = environment.parse(source);
     return {
       kind: 'condition',

@@ -61,23 +61,34 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     const index = ladder.indexOf(label);
     return index === -1 ? ladder.length : index;
   };
-  const label = rank(input.session.label) > rank(input.verdict.label) ? input.session.label : input.verdict.label;
+  const seen = input.verdict.kind === 'unknown' ? sealed(input.verdict.label, compiled, rank) : input.verdict.label;
+  const label = rank(input.session.label) > rank(seen) ? input.session.label : seen;
   const reasons: Reason[] = [];
   const above = entitiesAboveBottom(input.verdict.findings, compiled);
   // A combination raises a label none of its members has alone: then all of them are the evidence.
-  const entities = above.length > 0 || input.verdict.kind !== 'sensitive' ? above : [...new Set(input.verdict.findings.map((finding) => finding.entity))];
-  const attack = input.signals.filter((signal) => signal.kind === 'control-text' || signal.kind === 'evasion').map((signal) => `${signal.kind}:${signal.name}`);
+  const entities =
+    above.length > 0 || input.verdict.kind !== 'sensitive'
+      ? above
+      : [...new Set(input.verdict.findings.map((finding) => finding.entity))];
+  const attack = input.signals
+    .filter((signal) => signal.kind === 'control-text' || signal.kind === 'evasion')
+    .map((signal) => `${signal.kind}:${signal.name}`);
 
   // Evidence first: it is what the reasons must name whatever is decided.
   if (input.verdict.kind === 'unknown') reasons.push({ code: 'classification-incomplete', gaps: input.verdict.gaps });
   if (entities.length > 0) reasons.push({ code: 'sensitive-content', entities });
-  if (rank(input.session.label) > rank(input.verdict.label)) reasons.push({ code: 'session-label', label: input.session.label });
+  if (rank(input.session.label) > rank(seen)) reasons.push({ code: 'session-label', label: input.session.label });
   if (attack.length > 0) reasons.push({ code: 'policy-attack', signals: attack });
 
   const shut = input.verdict.kind === 'unknown' || attack.length > 0;
-  const cloudFor = (name: string | undefined): UpstreamView | undefined => upstreams.find((each) => each.kind === 'cloud' && (name === undefined || each.name === name));
-  const open = (upstream: UpstreamView | undefined): UpstreamView | undefined => (upstream !== undefined && !shut && rank(label) <= rank(upstream.sees) ? upstream : undefined);
-  const unmaskable = input.verdict.kind === 'sensitive' ? entities.filter((entity) => !(compiled.entities[entity] ?? compiled.otherEntities).maskable) : [];
+  const cloudFor = (name: string | undefined): UpstreamView | undefined =>
+    upstreams.find((each) => each.kind === 'cloud' && (name === undefined || each.name === name));
+  const open = (upstream: UpstreamView | undefined): UpstreamView | undefined =>
+    upstream !== undefined && !shut && rank(label) <= rank(upstream.sees) ? upstream : undefined;
+  const unmaskable =
+    input.verdict.kind === 'sensitive'
+      ? entities.filter((entity) => !(compiled.entities[entity] ?? compiled.otherEntities).maskable)
+      : [];
   // What is remembered but no longer in the text cannot be masked out of it; a session raised only by maskable findings that are still here can.
   const maskFits =
     policy.masking !== 'off' &&
@@ -85,12 +96,19 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     input.verdict.kind === 'sensitive' &&
     unmaskable.length === 0 &&
     rank(label) <= rank(policy.maskUpTo) &&
-    (rank(input.session.label) === 0 || (input.session.maskable && rank(input.session.label) <= rank(input.verdict.label)));
+    (rank(input.session.label) === 0 ||
+      (input.session.maskable && rank(input.session.label) <= rank(input.verdict.label)));
 
   const done = (route: Route, extra: readonly Reason[] = []): Decision => {
     const all = [...reasons, ...extra];
     const [first = { code: 'simple', score: input.complexity } as const, ...rest] = all;
-    return { route, reasons: [first, ...rest], label, counterfactual: route.kind === 'cloud' || route.kind === 'cloud-masked' ? '' : counterfactual(input, compiled, label, entities) };
+    return {
+      route,
+      reasons: [first, ...rest],
+      label,
+      counterfactual:
+        route.kind === 'cloud' || route.kind === 'cloud-masked' ? '' : counterfactual(input, compiled, label, entities),
+    };
   };
   const refuse = (code: RefusalCode, extra: readonly Reason[] = []): Decision => done({ kind: 'refuse', code }, extra);
   const local = (extra: readonly Reason[] = [], name?: string, model = ''): Decision => {
@@ -99,7 +117,8 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     if (upstream !== undefined) return done({ kind: 'local', upstream: upstream.name, model }, extra);
     // Without any local model a clean request may still be answered: nothing in it needs to stay.
     const direct = open(cloudFor(undefined));
-    if (!upstreams.some((each) => each.kind === 'local') && direct !== undefined) return done({ kind: 'cloud', upstream: direct.name, model: '' }, [...extra, { code: 'no-local-upstream' }]);
+    if (!upstreams.some((each) => each.kind === 'local') && direct !== undefined)
+      return done({ kind: 'cloud', upstream: direct.name, model: '' }, [...extra, { code: 'no-local-upstream' }]);
     return refuse('no_local_model', extra);
   };
 
@@ -134,14 +153,17 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
         return local([by], rule.upstream);
       case 'cloud': {
         const upstream = open(cloudFor(rule.upstream));
-        if (upstream !== undefined) return done({ kind: 'cloud', upstream: upstream.name, model: modelFor(input, upstream) }, [by]);
+        if (upstream !== undefined)
+          return done({ kind: 'cloud', upstream: upstream.name, model: modelFor(input, upstream) }, [by]);
         return local([{ code: 'rule-overruled', rule: rule.name }]);
       }
       case 'cloud-masked': {
         const upstream = cloudFor(rule.upstream);
         const clear = open(upstream);
-        if (clear !== undefined) return done({ kind: 'cloud', upstream: clear.name, model: modelFor(input, clear) }, [by]);
-        if (upstream !== undefined && maskFits) return done({ kind: 'cloud-masked', upstream: upstream.name, model: modelFor(input, upstream) }, [by]);
+        if (clear !== undefined)
+          return done({ kind: 'cloud', upstream: clear.name, model: modelFor(input, clear) }, [by]);
+        if (upstream !== undefined && maskFits)
+          return done({ kind: 'cloud-masked', upstream: upstream.name, model: modelFor(input, upstream) }, [by]);
         return local([{ code: 'rule-overruled', rule: rule.name }]);
       }
     }
@@ -152,23 +174,41 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     const atLocal = input.localModels.find((each) => each.model === input.model);
     if (atLocal !== undefined) return local([{ code: 'model-honoured' }], atLocal.upstream, input.model);
     const atCloud = open(upstreams.find((each) => each.kind === 'cloud' && each.models.includes(input.model)));
-    if (atCloud !== undefined) return done({ kind: 'cloud', upstream: atCloud.name, model: input.model }, [{ code: 'model-honoured' }]);
+    if (atCloud !== undefined)
+      return done({ kind: 'cloud', upstream: atCloud.name, model: input.model }, [{ code: 'model-honoured' }]);
   }
   const overridden: readonly Reason[] = ROUTED_MODELS.has(input.model) ? [] : [{ code: 'model-overridden' }];
-  const weight: Reason = input.band === 'complex' ? { code: 'complex-reasoning', score: input.complexity } : { code: 'simple', score: input.complexity };
+  const weight: Reason =
+    input.band === 'complex'
+      ? { code: 'complex-reasoning', score: input.complexity }
+      : { code: 'simple', score: input.complexity };
   const cloud = cloudFor(undefined);
 
   if (shut) return local(overridden);
   const cleanFor = upstreams.find((each) => each.kind === 'cloud' && open(each) !== undefined);
   if (cleanFor !== undefined) {
     const wanted = input.band === 'complex' ? policy.clean.complex : policy.clean.simple;
-    return wanted === 'cloud' ? done({ kind: 'cloud', upstream: cleanFor.name, model: '' }, [weight, ...overridden]) : local([weight, ...overridden]);
+    return wanted === 'cloud'
+      ? done({ kind: 'cloud', upstream: cleanFor.name, model: '' }, [weight, ...overridden])
+      : local([weight, ...overridden]);
   }
   if (cloud === undefined) return local([{ code: 'no-cloud-upstream' }, weight, ...overridden]);
-  if (input.band === 'complex' && maskFits) return done({ kind: 'cloud-masked', upstream: cloud.name, model: '' }, [weight, ...overridden]);
+  if (input.band === 'complex' && maskFits)
+    return done({ kind: 'cloud-masked', upstream: cloud.name, model: '' }, [weight, ...overridden]);
   if (unmaskable.length > 0) return local([{ code: 'not-maskable', entities: unmaskable }, ...overridden]);
-  if (policy.masking === 'off' && input.verdict.kind === 'sensitive') return local([{ code: 'masking-off' }, ...overridden]);
+  if (policy.masking === 'off' && input.verdict.kind === 'sensitive')
+    return local([{ code: 'masking-off' }, ...overridden]);
   return local([weight, ...overridden]);
+}
+
+/** What nobody could read gets at least the lowest label that no cloud upstream may see, so that it stays inside on every later turn too. */
+function sealed(label: Label, compiled: CompiledPolicy, rank: (label: Label) => number): Label {
+  const open = Math.max(
+    -1,
+    ...compiled.upstreams.filter((each) => each.kind === 'cloud').map((each) => rank(each.sees)),
+  );
+  const seal = compiled.ladder[Math.min(open + 1, compiled.ladder.length - 1)];
+  return seal !== undefined && rank(seal) > rank(label) ? seal : label;
 }
 
 function modelFor(input: DecisionInput, upstream: UpstreamView): string {
@@ -177,21 +217,36 @@ function modelFor(input: DecisionInput, upstream: UpstreamView): string {
 
 function entitiesAboveBottom(findings: readonly Finding[], compiled: CompiledPolicy): readonly string[] {
   const bottom = compiled.ladder[0];
-  return [...new Set(findings.filter((finding) => (compiled.entities[finding.entity] ?? compiled.otherEntities).label !== bottom).map((finding) => finding.entity))];
+  return [
+    ...new Set(
+      findings
+        .filter((finding) => (compiled.entities[finding.entity] ?? compiled.otherEntities).label !== bottom)
+        .map((finding) => finding.entity),
+    ),
+  ];
 }
 
 /** One line for receipts and explain: the smallest change of evidence that would have opened the cloud. */
-function counterfactual(input: DecisionInput, compiled: CompiledPolicy, label: Label, entities: readonly string[]): string {
+function counterfactual(
+  input: DecisionInput,
+  compiled: CompiledPolicy,
+  label: Label,
+  entities: readonly string[],
+): string {
   if (!compiled.upstreams.some((each) => each.kind === 'cloud')) return '';
   const bottom = compiled.ladder[0] ?? '';
   const parts: string[] = [];
-  if (input.verdict.kind === 'unknown') parts.push(`unreadable parts at ${[...new Set(input.verdict.gaps.map((gap) => gap.pointer || '/'))].slice(0, 3).join(', ')}`);
+  if (input.verdict.kind === 'unknown')
+    parts.push(
+      `unreadable parts at ${[...new Set(input.verdict.gaps.map((gap) => gap.pointer || '/'))].slice(0, 3).join(', ')}`,
+    );
   for (const entity of entities.slice(0, 3)) {
     const at = input.verdict.findings.find((finding) => finding.entity === entity)?.span.segment ?? '';
     parts.push(`${entity} at ${at}`);
   }
   if (parts.length === 0 && label !== bottom) parts.push(`the conversation's label ${label}`);
-  if (input.signals.some((signal) => signal.kind === 'control-text' || signal.kind === 'evasion')) parts.push('text that tries to steer the policy');
+  if (input.signals.some((signal) => signal.kind === 'control-text' || signal.kind === 'evasion'))
+    parts.push('text that tries to steer the policy');
   if (input.band === 'simple' && compiled.policy.clean.simple === 'local') parts.push('its low complexity');
   return parts.length === 0 ? '' : `would have been cloud but for ${parts.join(' and ')}`;
 }

@@ -12,6 +12,7 @@ export function loadOrCreateKey(stateDir: string): Buffer {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   const key = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
-  if (key.length !== 32) throw new Error('digest.key in the state directory is damaged; restore it, or remove it together with sessions.db');
+  if (key.length !== 32)
+    throw new Error('digest.key in the state directory is damaged; restore it, or remove it together with sessions.db');
   return key;
 }

@@ -21,8 +21,17 @@ export interface Remembered {
 export interface SessionMemory {
   recall(trace: ConversationTrace): Remembered;
   /** Raises every mark of the trace from message `from` on, and the reply when there is one. Throws StoreFault when it cannot be kept. */
-  remember(trace: ConversationTrace, label: string, options: { readonly from: number; readonly maskable: boolean }): void;
-  rememberReply(trace: ConversationTrace, reply: { readonly text: string; readonly callIds: readonly string[] }, label: string, maskable: boolean): void;
+  remember(
+    trace: ConversationTrace,
+    label: string,
+    options: { readonly from: number; readonly maskable: boolean },
+  ): void;
+  rememberReply(
+    trace: ConversationTrace,
+    reply: { readonly text: string; readonly callIds: readonly string[] },
+    label: string,
+    maskable: boolean,
+  ): void;
   rememberBand(trace: ConversationTrace, band: 'simple' | 'complex'): void;
   readonly size: number;
   close(): void;
@@ -47,7 +56,12 @@ const LINE_CHARS = 48;
 const MAX_LINES = 2_000;
 const BANDS = 50_000;
 
-export function createSessionMemory(options: { readonly key: Buffer; readonly ladder: readonly string[]; readonly maxEntries: number; readonly store: MarkStore }): SessionMemory {
+export function createSessionMemory(options: {
+  readonly key: Buffer;
+  readonly ladder: readonly string[];
+  readonly maxEntries: number;
+  readonly store: MarkStore;
+}): SessionMemory {
   const { ladder, maxEntries, store } = options;
   const rank = (label: string): number => {
     const index = ladder.indexOf(label);
@@ -80,7 +94,8 @@ export function createSessionMemory(options: { readonly key: Buffer; readonly la
     let label = exact?.label;
     if (folded.size > 0) {
       const bytes = Buffer.from(digest, 'hex');
-      for (const [each, set] of folded) if ((label === undefined || rank(each) > rank(label)) && set.has(bytes)) label = each;
+      for (const [each, set] of folded)
+        if ((label === undefined || rank(each) > rank(label)) && set.has(bytes)) label = each;
     }
     if (label === undefined) return undefined;
     return { label, maskable: exact !== undefined && exact.label === label && exact.maskable };
@@ -90,7 +105,12 @@ export function createSessionMemory(options: { readonly key: Buffer; readonly la
     const fresh: Mark[] = [];
     for (const digest of new Set(digests)) {
       const before = marks.get(digest);
-      if (before !== undefined && rank(before.label) >= rank(label) && (before.maskable === maskable || !before.maskable)) continue;
+      if (
+        before !== undefined &&
+        rank(before.label) >= rank(label) &&
+        (before.maskable === maskable || !before.maskable)
+      )
+        continue;
       const higher = before !== undefined && rank(before.label) > rank(label) ? before.label : label;
       fresh.push({ digest, label: higher, maskable: maskable && before?.maskable !== false });
     }
@@ -153,7 +173,12 @@ export function createSessionMemory(options: { readonly key: Buffer; readonly la
 }
 
 /** traceConversation digests what a request's conversation is known by. `ids` are header values that name it. */
-export function traceConversation(key: Buffer, principal: string, messages: readonly ChatMessage[], ids: readonly string[]): ConversationTrace {
+export function traceConversation(
+  key: Buffer,
+  principal: string,
+  messages: readonly ChatMessage[],
+  ids: readonly string[],
+): ConversationTrace {
   const digestOf = digester(key, principal);
   const chains: string[] = [];
   const positions: number[] = [];
@@ -162,7 +187,10 @@ export function traceConversation(key: Buffer, principal: string, messages: read
   let previous = '';
   messages.forEach((message, index) => {
     if (message.role === 'system') return;
-    const text = message.content.map((part) => (part.kind === 'text' ? part.text : part.kind === 'image' ? part.url : part.type)).join('\n').trim();
+    const text = message.content
+      .map((part) => (part.kind === 'text' ? part.text : part.kind === 'image' ? part.url : part.type))
+      .join('\n')
+      .trim();
     previous = digestOf('chain', `${previous}\n${message.role}\n${text}`);
     chains.push(previous);
     positions.push(index);
@@ -170,7 +198,14 @@ export function traceConversation(key: Buffer, principal: string, messages: read
     for (const call of message.toolCalls) if (call.id !== '') idDigests.push(digestOf('id', plainId(call.id)));
     if (message.toolCallId !== '') idDigests.push(digestOf('id', plainId(message.toolCallId)));
   });
-  return { principal, chains, positions, lines, ids: idDigests, root: ids.find((id) => id !== '') === undefined ? (chains[0] ?? '') : (idDigests[0] ?? '') };
+  return {
+    principal,
+    chains,
+    positions,
+    lines,
+    ids: idDigests,
+    root: ids.find((id) => id !== '') === undefined ? (chains[0] ?? '') : (idDigests[0] ?? ''),
+  };
 }
 
 /** Clients rewrite ids: OpenClaw drops the underscore of `call_…`. */

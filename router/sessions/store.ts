@@ -43,7 +43,8 @@ export function openSqliteStore(stateDir: string): MarkStore {
   const all = database.prepare('SELECT digest, label, maskable FROM mark ORDER BY at');
   return {
     *load() {
-      for (const row of all.iterate()) yield { digest: String(row['digest']), label: String(row['label']), maskable: row['maskable'] === 1 };
+      for (const row of all.iterate())
+        yield { digest: String(row['digest']), label: String(row['label']), maskable: row['maskable'] === 1 };
     },
     save(marks) {
       try {

@@ -33,8 +33,12 @@ export function importsOf(path: string, text: string): readonly string[] {
   if (errors.length > 0) throw new Error(`${path} does not parse`);
   return [
     ...module.staticImports.map((each) => each.moduleRequest.value),
-    ...module.staticExports.flatMap((each) => each.entries.flatMap((entry) => (entry.moduleRequest === null ? [] : [entry.moduleRequest.value]))),
-    ...module.dynamicImports.map((each) => text.slice(each.moduleRequest.start, each.moduleRequest.end).replace(/^['"`]|['"`]$/g, '')),
+    ...module.staticExports.flatMap((each) =>
+      each.entries.flatMap((entry) => (entry.moduleRequest === null ? [] : [entry.moduleRequest.value])),
+    ),
+    ...module.dynamicImports.map((each) =>
+      text.slice(each.moduleRequest.start, each.moduleRequest.end).replace(/^['"`]|['"`]$/g, ''),
+    ),
   ];
 }
 

@@ -1,0 +1,114 @@
+/** `sluice explain`: what would happen to this request and why. Sends nothing, runs nothing, remembers nothing, and prints no value: positions, entities, steps. */
+import { Command } from 'commander';
+import { describeReason } from '../http/decision-headers.ts';
+import { prepare, type Turn } from '../pipeline/prepare.ts';
+import { openaiChat } from '../protocols/openai-chat.ts';
+import { provision } from '../provision.ts';
+import { createLog } from '../telemetry/log.ts';
+import { data, EXIT, loadOrExit, readInput, talk, talkProblems } from './terminal.ts';
+
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('Explain the decision for a chat request (JSON file or standard input). Sends nothing.')
+    .argument('[file]', 'request JSON; standard input when absent or -')
+    .option('-c, --config <file>', 'configuration file (YAML)')
+    .option('--json', 'print JSON')
+    .action(async (file: string | undefined, options: { readonly config?: string; readonly json?: boolean }) => {
+      const loaded = loadOrExit(options.config);
+      // The environment alone may know no cloud; then the question is answered as if there were one.
+      const models = options.config === undefined ? 'stand-ins' : 'configured';
+      const provisioned = await provision({
+        config: loaded.config,
+        digest: loaded.digest,
+        environment: process.env,
+        log: createLog('silent'),
+        models,
+        sandbox: 'off',
+      });
+      if (provisioned.kind === 'invalid') {
+        talkProblems(loaded.file, provisioned.problems);
+        process.exit(EXIT.unusable);
+      }
+      const scope = {
+        id: 'req_explain',
+        principal: 'explain',
+        agent: 'main',
+        conversationIds: [],
+        signal: new AbortController().signal,
+      };
+      const prepared = await prepare(readInput(file), openaiChat, scope, provisioned.context, {
+        pass: 'again',
+        nearMisses: 'collect',
+      });
+      await provisioned.close();
+      if (prepared.kind === 'problem') {
+        talk(`${prepared.code}${prepared.pointer === '' ? '' : ` at ${prepared.pointer}`}`);
+        process.exit(EXIT.unusable);
+      }
+      const explanation = explainTurn(prepared.turn);
+      if (options.json === true) data(JSON.stringify(explanation, null, 2));
+      else for (const line of describeExplanation(explanation)) data(line);
+    });
+}
+
+export interface DecisionExplanation {
+  readonly route: string;
+  readonly upstream: string;
+  readonly label: string;
+  readonly verdict: string;
+  readonly reasons: readonly string[];
+  readonly counterfactual: string;
+  readonly complexity: {
+    readonly score: number;
+    readonly band: string;
+    readonly reasons: readonly { readonly code: string; readonly weight: number }[];
+  };
+  readonly findings: Turn['classification']['verdict']['findings'];
+  readonly nearMisses: Turn['classification']['nearMisses'];
+  readonly signals: Turn['classification']['signals'];
+  readonly gaps: Turn['envelope']['gaps'];
+}
+
+export function explainTurn(turn: Turn): DecisionExplanation {
+  const { decision, classification, complexity } = turn;
+  const { verdict } = classification;
+  return {
+    route: decision.route.kind,
+    upstream: decision.route.kind === 'refuse' ? '' : decision.route.upstream,
+    label: decision.label,
+    verdict: verdict.kind,
+    reasons: decision.reasons.map(describeReason),
+    counterfactual: decision.counterfactual,
+    complexity: { score: complexity.score, band: complexity.band, reasons: complexity.reasons },
+    findings: verdict.findings,
+    nearMisses: classification.nearMisses,
+    signals: classification.signals,
+    gaps: verdict.kind === 'unknown' ? verdict.gaps : [],
+  };
+}
+
+function describeExplanation(explanation: DecisionExplanation): readonly string[] {
+  const span = (each: {
+    readonly span: { readonly segment: string; readonly start: number; readonly end: number };
+  }): string => `${each.span.segment} [${each.span.start}, ${each.span.end})`;
+  return [
+    `route       ${explanation.route}${explanation.upstream === '' ? '' : ` (${explanation.upstream})`}`,
+    `label       ${explanation.label}`,
+    `verdict     ${explanation.verdict}`,
+    `because     ${explanation.reasons.join(', ')}`,
+    ...(explanation.counterfactual === '' ? [] : [`otherwise   ${explanation.counterfactual}`]),
+    `complexity  ${explanation.complexity.score.toFixed(2)} (${explanation.complexity.band})  ${explanation.complexity.reasons.map((reason) => `${reason.code} ${reason.weight >= 0 ? '+' : ''}${reason.weight.toFixed(2)}`).join('  ')}`,
+    ...explanation.findings.map(
+      (finding) =>
+        `finding     ${finding.entity} ${finding.score.toFixed(2)} at ${span(finding)} by ${finding.recognizer}: ${finding.explanation.steps.map((step) => `${step.kind}${step.kind === 'context' ? ` "${step.word}"` : ''} ${step.score.toFixed(2)}`).join(' -> ')}${finding.explanation.views.length === 0 ? '' : ` (read as ${finding.explanation.views.join(' > ')})`}`,
+    ),
+    ...explanation.gaps.map((gap) => `gap         ${gap.cause} at ${gap.pointer || '/'} (${gap.classifier})`),
+    ...explanation.signals.map(
+      (signal) => `signal      ${signal.kind}:${signal.name} ${signal.score.toFixed(2)} at ${signal.pointer}`,
+    ),
+    ...explanation.nearMisses.map(
+      (miss) =>
+        `near miss   ${miss.entity} ${miss.score.toFixed(2)} at ${span(miss)} by ${miss.recognizer}: ${miss.cause}${miss.cause === 'below-threshold' ? ` (needs ${miss.threshold})` : ''}`,
+    ),
+  ];
+}

@@ -1,0 +1,96 @@
+/** `sluice serve`: starts the proxy, says what it found, drains on SIGTERM. */
+import { Command } from 'commander';
+import { listen } from '../listen.ts';
+import type { Context } from '../pipeline/context.ts';
+import { provision } from '../provision.ts';
+import { createLog } from '../telemetry/log.ts';
+import { describeStart } from './start-report.ts';
+import { data, EXIT, loadOrExit, talk, talkProblems } from './terminal.ts';
+
+interface ServeOptions {
+  readonly config?: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly demo: boolean;
+}
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description(
+      'Start the proxy. Without a config file and without any model in reach it starts in demo mode with stand-in models.',
+    )
+    .option('-c, --config <file>', 'configuration file (YAML)')
+    .option('--host <address>', 'address to listen on')
+    .option('--port <port>', 'TCP port; 0 takes a free one')
+    .option('--no-demo', 'never start stand-in models')
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const loaded = loadOrExit(options.config);
+  const port = options.port === undefined ? loaded.config.listen.port : Number(options.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    talk('--port takes a number from 0 to 65535');
+    process.exit(EXIT.unusable);
+  }
+  const config = {
+    ...loaded.config,
+    listen: { ...loaded.config.listen, host: options.host ?? loaded.config.listen.host, port },
+  };
+  const log = createLog(config.log.level);
+  const build = (models: 'configured' | 'stand-ins') =>
+    provision({ config, digest: loaded.digest, environment: process.env, log, models, sandbox: 'on' });
+
+  let provisioned = await build('configured');
+  // The demo only ever starts where nobody configured anything and no model is in reach.
+  if (
+    provisioned.kind === 'context' &&
+    options.config === undefined &&
+    options.demo &&
+    !(await anyModel(provisioned.context))
+  ) {
+    await provisioned.close();
+    provisioned = await build('stand-ins');
+  }
+  if (provisioned.kind === 'invalid') {
+    talkProblems(loaded.file, provisioned.problems);
+    process.exit(EXIT.unusable);
+  }
+  const { context, close } = provisioned;
+
+  const listening = await listen(() => context, config.listen.host, config.listen.port);
+  if (listening.kind === 'failed') {
+    talk(`cannot listen on ${config.listen.host}:${config.listen.port} (${listening.code})`);
+    await close();
+    process.exit(EXIT.failed);
+  }
+  const { listener } = listening;
+  for (const line of await describeStart(
+    context,
+    `http://${config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host}:${listener.port}`,
+  ))
+    data(line);
+
+  let draining = false;
+  const drain = async (signal: string): Promise<void> => {
+    // A second signal is a person who has waited long enough.
+    if (draining) process.exit(EXIT.failed);
+    draining = true;
+    log.info({ event: 'drain', signal }, 'drain');
+    await listener.drain(config.listen.drainMs);
+    await close();
+    process.exit(EXIT.done);
+  };
+  process.on('SIGTERM', () => void drain('SIGTERM'));
+  process.on('SIGINT', () => void drain('SIGINT'));
+}
+
+/** anyModel: whether a cloud upstream is configured or a local server answers with a model. */
+async function anyModel(context: Context): Promise<boolean> {
+  if (context.clouds.size > 0) return true;
+  for (const upstream of context.locals.values()) {
+    const answer = await upstream.models();
+    if (answer.kind === 'models' && answer.models.length > 0) return true;
+  }
+  return false;
+}

@@ -1,0 +1,46 @@
+/** What every command shares: talk goes to stderr, data to stdout, and nothing printed can steer the terminal. */
+import { readFileSync } from 'node:fs';
+import type { ConfigProblem } from '../../config/explain.ts';
+import { type LoadedConfig, loadConfig } from '../../config/load.ts';
+
+export const EXIT = { done: 0, failed: 1, unusable: 2 } as const;
+
+export function talk(line: string): void {
+  process.stderr.write(`${printable(line)}\n`);
+}
+
+export function data(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** printable drops control characters: names from model servers and files could hold escape sequences. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- these are the very characters to drop
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+}
+
+export function talkProblems(file: string, problems: readonly ConfigProblem[]): void {
+  talk(
+    `${file === '' ? 'configuration' : file}: ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`,
+  );
+  for (const problem of problems) talk(`  ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`);
+}
+
+/** loadOrExit reads the configuration or says why not and exits 2. */
+export function loadOrExit(file: string | undefined): LoadedConfig & { readonly kind: 'config' } {
+  const loaded = loadConfig(file, process.env);
+  if (loaded.kind === 'config') return loaded;
+  talkProblems(loaded.file, loaded.problems);
+  process.exit(EXIT.unusable);
+}
+
+/** readInput reads a file, or standard input for `-` or nothing. */
+export function readInput(path: string | undefined): Buffer {
+  try {
+    return readFileSync(path === undefined || path === '-' ? 0 : path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    talk(`cannot read ${path ?? 'standard input'} (${code})`);
+    process.exit(EXIT.unusable);
+  }
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+/** The command line: one file per command. stdout is data, stderr is talk; exit 0 done, 1 a finding or a failure, 2 unusable input. */
+import { Command } from 'commander';
+import { checkCommand } from './commands/check.ts';
+import { classifyCommand } from './commands/classify.ts';
+import { explainCommand } from './commands/explain.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
+import { serveCommand } from './commands/serve.ts';
+
+const program = new Command('sluice')
+  .description('Privacy router: sensitive prompts stay on a local model, tool calls run in a sandbox.')
+  .version('0.1.0')
+  .showHelpAfterError();
+for (const command of [serveCommand(), checkCommand(), explainCommand(), classifyCommand(), sandboxCommand()])
+  program.addCommand(command);
+await program.parseAsync();

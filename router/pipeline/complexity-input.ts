@@ -1,0 +1,29 @@
+/** What the complexity score may see of a request: plain data, whole conversation, no wire format. */
+import type { ComplexityInput } from '../../classifiers/complexity/score.ts';
+import type { Config } from '../../config/schema.ts';
+import type { RequestEnvelope } from '../envelope.ts';
+
+const EFFORTS: ReadonlySet<string> = new Set(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);
+
+export function complexityInput(envelope: RequestEnvelope, config: Config): ComplexityInput {
+  const local = config.upstreams.find((upstream) => upstream.kind === 'ollama');
+  const { chat } = envelope;
+  return {
+    segments: chat.messages.map((message) => ({
+      role: message.role,
+      text: message.content.map((part) => (part.kind === 'text' ? part.text : '')).join('\n'),
+    })),
+    toolCount: chat.tools.length,
+    totalChars: envelope.document.source.length,
+    localWindowTokens: local?.contextTokens ?? 0,
+    structuredOutput: chat.responseFormat.kind !== 'text',
+    reasoningEffort: EFFORTS.has(chat.reasoningEffort)
+      ? (chat.reasoningEffort as ComplexityInput['reasoningEffort'])
+      : 'unset',
+  };
+}
+
+/** A turn whose last message is a tool's belongs to a run that is under way. */
+export function insideToolLoop(envelope: RequestEnvelope): boolean {
+  return envelope.chat.messages.at(-1)?.role === 'tool';
+}

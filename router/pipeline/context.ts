@@ -1,0 +1,41 @@
+/** Everything a request needs that outlives it. Built once by main; a reload builds a new one and swaps it whole. */
+import type { Classifier } from '../../classifiers/classifier.ts';
+import type { Config } from '../../config/schema.ts';
+import type { ToolExecutor } from '../../sandbox/executor.ts';
+import type { MaskStore } from '../masking/store.ts';
+import type { CompiledPolicy } from '../policy/decide.ts';
+import type { SessionMemory } from '../sessions/memory.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { CloudUpstream, LocalUpstream } from '../upstreams/upstream.ts';
+import type { PendingRounds } from './pending-rounds.ts';
+
+export interface Context {
+  readonly config: Config;
+  /** Digest of the configuration, hex; the first 12 digits go into headers. */
+  readonly policyDigest: string;
+  readonly policy: CompiledPolicy;
+  readonly classifier: Classifier;
+  readonly memory: SessionMemory;
+  /** Key of all digests of this installation. */
+  readonly key: Buffer;
+  readonly locals: ReadonlyMap<string, LocalUpstream>;
+  readonly clouds: ReadonlyMap<string, CloudUpstream>;
+  readonly executor: ToolExecutor;
+  readonly masks: MaskStore;
+  readonly pending: PendingRounds;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Stand-in models answer: every reply says so. */
+  readonly demo: boolean;
+}
+
+/** What is fixed for one HTTP request. */
+export interface RequestScope {
+  readonly id: string;
+  readonly principal: string;
+  readonly agent: string;
+  /** Values of headers that name the conversation. */
+  readonly conversationIds: readonly string[];
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,208 @@
+/**
+ * Decision to a reply. Narrows, never widens: cloud may become local (door refused, masking failed, upstream down), local never becomes
+ * cloud. Fails closed: without a Cleared there is no cloud request.
+ */
+import { parseJson } from '../json/parse.ts';
+import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
+import { clear, type Cleared } from '../clearance.ts';
+import type { Decision, Reason, Route } from '../decision.ts';
+import type { ErrorCode } from '../errors.ts';
+import { explainPlaceholders } from '../masking/explain.ts';
+import { createRestorer, restoreEvents } from '../masking/restore.ts';
+import { createMasker } from '../masking/mask.ts';
+import type { Protocol } from '../protocols/protocol.ts';
+import { readOpenAIChatBody, readOpenAIChatStream } from '../protocols/openai-chat-reader.ts';
+import type { CloudReply } from '../upstreams/upstream.ts';
+import type { Context, RequestScope } from './context.ts';
+import type { Turn } from './prepare.ts';
+
+export type Dispatched =
+  | {
+      readonly kind: 'events';
+      readonly events: AsyncIterable<ReplyEvent>;
+      readonly decision: Decision;
+      readonly model: string;
+    }
+  /** The client's wire is the upstream's and nothing needs to be read: the bytes may pass as they come. */
+  | {
+      readonly kind: 'raw';
+      readonly reply: CloudReply & { readonly kind: 'response' };
+      readonly decision: Decision;
+      readonly model: string;
+    }
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure; readonly decision: Decision }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly decision: Decision };
+
+export interface DispatchOptions {
+  /** `allowed` when no tool call of this turn could be ours to run. */
+  readonly raw: 'allowed' | 'needs-events';
+}
+
+export async function dispatch(
+  turn: Turn,
+  protocol: Protocol,
+  scope: RequestScope,
+  context: Context,
+  options: DispatchOptions,
+): Promise<Dispatched> {
+  const { decision } = turn;
+  const { route } = decision;
+  switch (route.kind) {
+    case 'refuse':
+      return { kind: 'refused', code: route.code, decision };
+    case 'local':
+      return toLocal(turn, decision, route, scope, context);
+    case 'cloud':
+    case 'cloud-masked':
+      return toCloud(turn, route, protocol, scope, context, options);
+  }
+}
+
+function toLocal(
+  turn: Turn,
+  decision: Decision,
+  route: Route & { readonly kind: 'local' },
+  scope: RequestScope,
+  context: Context,
+): Dispatched {
+  const upstream = context.locals.get(route.upstream);
+  if (upstream === undefined) return { kind: 'refused', code: 'no_local_model', decision };
+  return {
+    kind: 'events',
+    events: upstream.send(turn.envelope.chat, { model: route.model, signal: scope.signal }),
+    decision,
+    model: route.model,
+  };
+}
+
+/** inward takes a cloud route home: the first local upstream that may see the label, or a refusal. */
+function inward(turn: Turn, reason: Reason, refusal: ErrorCode, scope: RequestScope, context: Context): Dispatched {
+  const ladder = context.policy.ladder;
+  const rank = (label: string): number => (ladder.includes(label) ? ladder.indexOf(label) : ladder.length);
+  const view = context.policy.upstreams.find(
+    (each) => each.kind === 'local' && rank(each.sees) >= rank(turn.decision.label),
+  );
+  const reasons: Decision['reasons'] = [reason, ...turn.decision.reasons];
+  if (view === undefined)
+    return {
+      kind: 'refused',
+      code: refusal,
+      decision: { ...turn.decision, reasons, route: { kind: 'refuse', code: 'no_local_model' } },
+    };
+  const route = { kind: 'local', upstream: view.name, model: '' } as const;
+  return toLocal(turn, { ...turn.decision, reasons, route }, route, scope, context);
+}
+
+async function toCloud(
+  turn: Turn,
+  route: Route & { readonly kind: 'cloud' | 'cloud-masked' },
+  protocol: Protocol,
+  scope: RequestScope,
+  context: Context,
+  options: DispatchOptions,
+): Promise<Dispatched> {
+  const upstream = context.clouds.get(route.upstream);
+  const view = context.policy.upstreams.find((each) => each.name === route.upstream);
+  if (upstream === undefined || view === undefined)
+    return { kind: 'refused', code: 'cloud_upstream_failed', decision: turn.decision };
+  const model = route.model === '' ? upstream.defaultModel : route.model;
+  const ready = route.kind === 'cloud' ? asItStands(turn) : await masked(turn, view.sees, protocol, scope, context);
+  if (ready.kind === 'failed') {
+    context.metrics.doorRefusals.inc({ cause: 'mask-failed' });
+    return inward(turn, { code: 'mask-failed' }, 'clearance_failed', scope, context);
+  }
+
+  const stream = turn.envelope.chat.stream;
+  const body = protocol.forUpstream(ready.document, { model, stream, includeUsage: stream });
+  const clearance = clear(
+    ready.classification,
+    ready.label,
+    { upstream: upstream.name, path: '/chat/completions', body, stream },
+    { sees: view.sees, ladder: context.policy.ladder },
+    context.classifier,
+  );
+  if (clearance.kind === 'refused') {
+    context.metrics.doorRefusals.inc({ cause: clearance.cause });
+    return inward(turn, { code: 'door-refused', entities: clearance.entities }, 'clearance_failed', scope, context);
+  }
+  const reply = await send(clearance.cleared, upstream, scope);
+  if (reply.kind === 'failed') {
+    if (context.config.policy.onCloudFailure === 'local' && fallsBack(reply.failure) && context.locals.size > 0) {
+      return inward(turn, { code: 'cloud-failed' }, 'cloud_upstream_failed', scope, context);
+    }
+    return { kind: 'failed', failure: reply.failure, decision: turn.decision };
+  }
+  if (options.raw === 'allowed' && route.kind === 'cloud' && upstream.wire === protocol.name)
+    return { kind: 'raw', reply, decision: turn.decision, model };
+  const events = stream
+    ? readOpenAIChatStream(reply.body, upstream.name)
+    : readOpenAIChatBody(reply.body, upstream.name);
+  return { kind: 'events', events: ready.restore(events), decision: turn.decision, model };
+}
+
+function send(
+  cleared: Cleared,
+  upstream: { send(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<CloudReply> },
+  scope: RequestScope,
+): Promise<CloudReply> {
+  return upstream.send(cleared, { signal: scope.signal });
+}
+
+/** A rejection is the request's own fault and would fail at home too; an abort is the client's wish. */
+function fallsBack(failure: UpstreamFailure): boolean {
+  return failure.code !== 'upstream_rejected' && failure.code !== 'aborted' && failure.code !== 'model_not_found';
+}
+
+interface Ready {
+  readonly kind: 'ready';
+  readonly document: Turn['envelope']['document'];
+  readonly classification: Turn['classification'];
+  readonly label: string;
+  readonly restore: (events: AsyncIterable<ReplyEvent>) => AsyncIterable<ReplyEvent>;
+}
+
+function asItStands(turn: Turn): Ready {
+  return {
+    kind: 'ready',
+    document: turn.envelope.document,
+    classification: turn.classification,
+    label: turn.decision.label,
+    restore: (events) => events,
+  };
+}
+
+/** masked replaces what was found, then takes the same road again: parse, read, classify. Only a result that may go counts. */
+async function masked(
+  turn: Turn,
+  sees: string,
+  protocol: Protocol,
+  scope: RequestScope,
+  context: Context,
+): Promise<Ready | { readonly kind: 'failed' }> {
+  const { ladder } = context.policy;
+  const ceiling = ladder.indexOf(sees);
+  const findings = turn.classification.verdict.findings;
+  const map = context.masks.open(scope.principal, turn.trace.root);
+  const result = createMasker(map).mask(turn.envelope.document, findings);
+  if (result.kind !== 'masked') return { kind: 'failed' };
+  const limits = { maxDepth: context.config.listen.maxDepth + 1, maxLeaves: 1_000_000 };
+  const first = parseJson(Buffer.from(result.source), limits);
+  if (first.kind === 'problem') return { kind: 'failed' };
+  const parsed = parseJson(Buffer.from(explainPlaceholders(first.document, result.count)), limits);
+  if (parsed.kind === 'problem') return { kind: 'failed' };
+  const read = protocol.read(parsed.document);
+  if (read.kind === 'problem') return { kind: 'failed' };
+  const classification = await context.classifier.classify(read.segments, read.gaps, {
+    signal: scope.signal,
+    nearMisses: 'omit',
+  });
+  const rank = ladder.indexOf(classification.verdict.label);
+  if (classification.verdict.kind === 'unknown' || rank === -1 || rank > ceiling) return { kind: 'failed' };
+  return {
+    kind: 'ready',
+    document: parsed.document,
+    classification,
+    label: classification.verdict.label,
+    restore: (events) => restoreEvents(events, createRestorer(map)),
+  };
+}

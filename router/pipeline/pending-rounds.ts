@@ -1,0 +1,37 @@
+/**
+ * Tool calls that ran here in a turn whose other calls went back to the client. When the client answers its own, the next request gets ours
+ * put back, so the model misses nothing. Bounded and in memory: what is forgotten the model asks for again.
+ */
+import type { ToolResult } from '../protocols/protocol.ts';
+
+export interface PendingRounds {
+  /** `waitFor` are ids of the calls returned to the client, as sent. */
+  keep(principal: string, waitFor: readonly string[], results: readonly ToolResult[]): void;
+  take(principal: string, answered: readonly string[]): readonly ToolResult[];
+}
+
+const MAX_ROUNDS = 10_000;
+
+export function createPendingRounds(): PendingRounds {
+  const rounds = new Map<string, readonly ToolResult[]>();
+  // Clients rewrite ids (OpenClaw drops the underscore).
+  const keyOf = (principal: string, id: string): string => `${principal}\n${id.replace(/[^A-Za-z0-9]/g, '')}`;
+  return {
+    keep(principal, waitFor, results) {
+      const first = waitFor[0];
+      if (first === undefined || results.length === 0) return;
+      rounds.set(keyOf(principal, first), results);
+      if (rounds.size > MAX_ROUNDS) rounds.delete(rounds.keys().next().value ?? '');
+    },
+    take(principal, answered) {
+      for (const id of answered) {
+        const key = keyOf(principal, id);
+        const results = rounds.get(key);
+        if (results === undefined) continue;
+        // Kept until pushed out: the client replays its whole history on every later turn.
+        return results;
+      }
+      return [];
+    },
+  };
+}

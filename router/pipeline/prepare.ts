@@ -1,0 +1,187 @@
+/**
+ * Body to decision: strict parse, shape, offered tools, classification, what the conversation is remembered for, complexity, the table. Every turn of
+ * the tool loop comes through here again, so nothing is sent on the strength of an earlier look. Fails closed: a problem is a 400 and nothing is
+ * sent; a classifier that cannot answer makes the verdict unknown.
+ */
+import type { Gap } from '../../classifiers/verdict.ts';
+import type { Classification } from '../../classifiers/classifier.ts';
+import { bandOf, scoreComplexity } from '../../classifiers/complexity/score.ts';
+import type { ChatMessage } from '../chat.ts';
+import type { Decision } from '../decision.ts';
+import type { RequestEnvelope } from '../envelope.ts';
+import type { ErrorCode } from '../errors.ts';
+import { parseJson } from '../json/parse.ts';
+import { decide } from '../policy/decide.ts';
+import type { Protocol } from '../protocols/protocol.ts';
+import { type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
+import { complexityInput, insideToolLoop } from './complexity-input.ts';
+import type { Context, RequestScope } from './context.ts';
+
+export interface Turn {
+  readonly envelope: RequestEnvelope;
+  readonly classification: Classification;
+  readonly trace: ConversationTrace;
+  readonly remembered: Remembered;
+  readonly complexity: {
+    readonly score: number;
+    readonly reasons: readonly { readonly code: string; readonly weight: number }[];
+    readonly band: 'simple' | 'complex';
+  };
+  readonly decision: Decision;
+  /** Bundled tools this request may use, by the name the model knows. */
+  readonly bundled: ReadonlySet<string>;
+}
+
+export type Prepared =
+  | { readonly kind: 'turn'; readonly turn: Turn }
+  | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer: string };
+
+/** Leaves in one body; a 20 MB body of single digits would otherwise cost seconds. */
+const MAX_LEAVES = 500_000;
+
+export interface PrepareOptions {
+  /** `first`: as the client sent it, so offered tools and kept tool rounds are added. `again`: a turn of the tool loop. */
+  readonly pass: 'first' | 'again';
+  readonly nearMisses: 'collect' | 'omit';
+}
+
+export async function prepare(
+  bytes: Uint8Array,
+  protocol: Protocol,
+  scope: RequestScope,
+  context: Context,
+  options: PrepareOptions,
+): Promise<Prepared> {
+  const limits = { maxDepth: context.config.listen.maxDepth, maxLeaves: MAX_LEAVES };
+  const first = readBody(bytes, protocol, limits);
+  if (first.kind === 'problem') return first;
+  let body = first;
+
+  const declared = new Set(body.read.chat.tools.map((tool) => tool.name));
+  const wanted = new Set(context.config.tools.offer);
+  const offered =
+    body.read.chat.toolChoice.kind === 'none'
+      ? []
+      : context.executor
+          .offered(scope.agent)
+          .filter((tool) => (wanted.has('all') || wanted.has(tool.name)) && !declared.has(tool.name));
+  if (options.pass === 'first') {
+    let source = body.document.source;
+    const kept = keptResults(body.read.chat.messages, scope, context);
+    if (offered.length > 0) source = protocol.withTools(body.document, offered);
+    if (kept.length > 0) {
+      const reread = readBody(Buffer.from(source), protocol, limits);
+      if (reread.kind === 'problem') return reread;
+      source = protocol.withToolRound(reread.document, '', kept);
+    }
+    if (source !== body.document.source) {
+      const again = readBody(Buffer.from(source), protocol, limits);
+      if (again.kind === 'problem') return again;
+      body = again;
+    }
+  }
+
+  const { document, read } = body;
+  const trace = traceConversation(context.key, scope.principal, read.chat.messages, scope.conversationIds);
+  const remembered = context.memory.recall(trace);
+  const gaps = isUnseen(read.chat.messages, remembered, context) ? [...read.gaps, UNSEEN_HISTORY] : read.gaps;
+  const envelope: RequestEnvelope = {
+    id: scope.id,
+    protocol: protocol.name,
+    principal: scope.principal,
+    model: read.model,
+    document,
+    segments: read.segments,
+    gaps,
+    chat: read.chat,
+  };
+  const classification = await context.classifier.classify(read.segments, gaps, {
+    signal: scope.signal,
+    nearMisses: options.nearMisses,
+  });
+  const scored = scoreComplexity(complexityInput(envelope, context.config));
+  const band = bandOf(scored.score, context.config.complexity, remembered.band, insideToolLoop(envelope));
+  const decision = decide(
+    {
+      verdict: classification.verdict,
+      signals: classification.signals,
+      session: remembered,
+      complexity: scored.score,
+      band,
+      model: read.model,
+      localModels: await namedLocalModel(read.model, context),
+      tools: read.chat.tools.map((tool) => tool.name),
+      principal: scope.principal,
+      protocol: protocol.name,
+      chars: document.source.length,
+      turns: read.chat.messages.length,
+    },
+    context.policy,
+  );
+  return {
+    kind: 'turn',
+    turn: {
+      envelope,
+      classification,
+      trace,
+      remembered,
+      complexity: { ...scored, band },
+      decision,
+      bundled: new Set(offered.map((tool) => tool.name)),
+    },
+  };
+}
+
+function readBody(
+  bytes: Uint8Array,
+  protocol: Protocol,
+  limits: { readonly maxDepth: number; readonly maxLeaves: number },
+) {
+  const parsed = parseJson(bytes, limits);
+  if (parsed.kind === 'problem')
+    return { kind: 'problem', code: parsed.problem.code, pointer: parsed.problem.pointer } as const;
+  const read = protocol.read(parsed.document);
+  if (read.kind === 'problem')
+    return { kind: 'problem', code: read.problem.code, pointer: read.problem.pointer } as const;
+  return { kind: 'body', document: parsed.document, read } as const;
+}
+
+const UNSEEN_HISTORY: Gap = { classifier: 'sessions', cause: 'unseen-history', pointer: '' };
+
+/** Answers in a history that none of this process's conversations leads to: the operator may not want to trust what they left out. */
+function isUnseen(messages: readonly ChatMessage[], remembered: Remembered, context: Context): boolean {
+  return (
+    context.config.sessions.unseenHistory === 'local' &&
+    remembered.band === undefined &&
+    messages.some((message) => message.role === 'assistant')
+  );
+}
+
+/** Results of calls that ran here while the client's own were out; they belong right after the client's answers. */
+function keptResults(messages: readonly ChatMessage[], scope: RequestScope, context: Context) {
+  const answered: string[] = [];
+  for (let index = messages.length - 1; index >= 0; index -= 1) {
+    const message = messages[index];
+    if (message?.role !== 'tool') break;
+    answered.push(message.toolCallId);
+  }
+  return context.pending.take(scope.principal, answered);
+}
+
+/** Asks the local catalogues only for a name that could be theirs: `auto` and cloud names cost no look-up. */
+async function namedLocalModel(
+  model: string,
+  context: Context,
+): Promise<readonly { readonly upstream: string; readonly model: string }[]> {
+  if (model === '' || model === 'auto' || !context.config.policy.honourModels) return [];
+  if (context.policy.upstreams.some((upstream) => upstream.kind === 'cloud' && upstream.models.includes(model)))
+    return [];
+  const found: { readonly upstream: string; readonly model: string }[] = [];
+  for (const upstream of context.locals.values()) {
+    const answer = await upstream.models();
+    if (answer.kind === 'unreachable') continue;
+    const hit = answer.models.find((each) => each.id === model || each.id === `${model}:latest`);
+    if (hit !== undefined) found.push({ upstream: upstream.name, model: hit.id });
+  }
+  return found;
+}

@@ -1,0 +1,55 @@
+/** Writes the latch before anything of the reply reaches the client. Fails closed: a store that cannot be written is `store-failed`, and the caller refuses. */
+import type { Context } from './context.ts';
+import type { Turn } from './prepare.ts';
+
+export function rememberTurn(turn: Turn, context: Context): 'kept' | 'store-failed' {
+  const { trace, complexity } = turn;
+  context.memory.rememberBand(trace, complexity.band);
+  const { label } = turn.decision;
+  if (rankOf(label, context) === 0) return 'kept';
+  try {
+    context.memory.remember(trace, label, { from: firstSensitiveMessage(turn), maskable: isMaskable(turn, context) });
+    return 'kept';
+  } catch (error) {
+    context.log.error({ err: error, event: 'store-failed' }, 'store-failed');
+    return 'store-failed';
+  }
+}
+
+/** The answer's own marks are extra nets under the chain, which is already kept: a failure here is logged and counted on by nobody. */
+export function rememberReply(
+  turn: Turn,
+  reply: { readonly text: string; readonly callIds: readonly string[] },
+  context: Context,
+): void {
+  const { label } = turn.decision;
+  if (rankOf(label, context) === 0) return;
+  try {
+    context.memory.rememberReply(turn.trace, reply, label, isMaskable(turn, context));
+  } catch (error) {
+    context.log.error({ err: error, event: 'store-failed' }, 'store-failed');
+  }
+}
+
+/** isMaskable: whether everything that raised this conversation could be masked out of its text. */
+export function isMaskable(turn: Turn, context: Context): boolean {
+  const { verdict } = turn.classification;
+  if (verdict.kind === 'unknown' || !turn.remembered.maskable) return false;
+  return verdict.findings.every(
+    (finding) => (context.policy.entities[finding.entity] ?? context.policy.otherEntities).maskable,
+  );
+}
+
+/** Findings outside the messages (tools, metadata) count for the whole conversation, and so does a label that only memory knows: 0. */
+function firstSensitiveMessage(turn: Turn): number {
+  const { verdict } = turn.classification;
+  const positions = verdict.findings.map((finding) => {
+    const match = /^\/messages\/(\d+)/.exec(finding.span.segment);
+    return match === null ? 0 : Number(match[1]);
+  });
+  return positions.length === 0 ? 0 : Math.min(...positions);
+}
+
+function rankOf(label: string, context: Context): number {
+  return context.policy.ladder.indexOf(label);
+}

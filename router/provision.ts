@@ -1,0 +1,213 @@
+/**
+ * Config to a Context that can serve: proof, upstreams, classifier, sandbox, memory. Says what is missing and how to get it. Fails closed: a
+ * configuration whose proof fails, or a secret that is not there, is `invalid`, and nothing is served.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Classifier } from '../classifiers/classifier.ts';
+import { createClassifier } from '../classifiers/classify.ts';
+import { builtInRecognizers, builtInTaggers } from '../classifiers/registry.ts';
+import type { Recognizer } from '../classifiers/recognizer.ts';
+import { loadRuleFile } from '../classifiers/rules/load.ts';
+import type { ConfigProblem } from '../config/explain.ts';
+import { type Environment, resolveSecret, stateDirOf } from '../config/load.ts';
+import type { Config, UpstreamConfig } from '../config/schema.ts';
+import { createToolExecutor } from '../sandbox/client.ts';
+import type { ToolExecutor } from '../sandbox/executor.ts';
+import { createMaskStore } from './masking/store.ts';
+import type { Context } from './pipeline/context.ts';
+import { createPendingRounds } from './pipeline/pending-rounds.ts';
+import { compilePolicy } from './policy/compile.ts';
+import { provePolicy } from './policy/prove.ts';
+import { loadOrCreateKey } from './sessions/key.ts';
+import { createSessionMemory } from './sessions/memory.ts';
+import { createVolatileStore, openSqliteStore } from './sessions/store.ts';
+import type { Log } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { createOllamaUpstream } from './upstreams/ollama.ts';
+import { createOpenAIUpstream } from './upstreams/openai.ts';
+import { createCloudStandIn, createLocalStandIn } from './upstreams/stand-in.ts';
+import type { CloudUpstream, LocalUpstream } from './upstreams/upstream.ts';
+
+export interface ProvisionOptions {
+  readonly config: Config;
+  readonly digest: string;
+  readonly environment: Environment;
+  readonly log: Log;
+  /** `stand-ins`: the demo's built-in models take the place of whatever upstreams the configuration names. */
+  readonly models: 'configured' | 'stand-ins';
+  /** `off` leaves the broker unstarted, for commands that run no tools; an executor is taken as it is. */
+  readonly sandbox: 'on' | 'off' | ToolExecutor;
+}
+
+export type Provisioned =
+  | { readonly kind: 'context'; readonly context: Context; readonly close: () => Promise<void> }
+  | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
+
+/** Stand-ins for the demo. The cloud one may see only the lowest label, as a real one would by default. */
+export function standInUpstreams(config: Config): readonly UpstreamConfig[] {
+  const timeouts = { connectTimeoutMs: 5_000, firstByteTimeoutMs: 60_000, idleTimeoutMs: 60_000 };
+  return [
+    { kind: 'stand-in', name: 'local', sees: config.labels.at(-1) ?? '', model: 'stand-in-local', ...timeouts },
+    { kind: 'stand-in', name: 'cloud', sees: config.labels[0] ?? '', model: 'stand-in-cloud', ...timeouts },
+  ];
+}
+
+/** The demo shows the sandbox at work, so it offers the bundled tools where nobody chose any. */
+function withDemoTools(config: Config): Config {
+  return config.tools.offer.length > 0 ? config : { ...config, tools: { ...config.tools, offer: ['all'] } };
+}
+
+export async function provision(options: ProvisionOptions): Promise<Provisioned> {
+  const { environment } = options;
+  const demo = options.models === 'stand-ins';
+  const config = demo ? withDemoTools(options.config) : options.config;
+  const upstreams: readonly UpstreamConfig[] = demo ? standInUpstreams(config) : config.upstreams;
+  const problems = [...provePolicy(config, upstreams)];
+  const classifier = buildClassifier(config);
+  if (classifier.kind === 'invalid') problems.push(...classifier.problems);
+  for (const upstream of upstreams) {
+    if (
+      upstream.kind === 'openai' &&
+      upstream.apiKey !== undefined &&
+      resolveSecret(upstream.apiKey, environment) === undefined
+    ) {
+      problems.push({
+        path: `upstreams.${upstream.name}.apiKey`,
+        message: `${upstream.apiKey} is not set or cannot be read`,
+      });
+    }
+  }
+  if (problems.length > 0 || classifier.kind === 'invalid') return { kind: 'invalid', problems };
+
+  const stateDir =
+    demo && config.stateDir === '' ? mkdtempSync(join(tmpdir(), 'sluice-demo-')) : stateDirOf(config, environment);
+  const locals = new Map<string, LocalUpstream>();
+  const clouds = new Map<string, CloudUpstream>();
+  for (const upstream of upstreams) addUpstream(upstream, environment, locals, clouds);
+  const key = demo ? randomBytes(32) : loadOrCreateKey(stateDir);
+  const executor =
+    options.sandbox === 'on'
+      ? await createToolExecutor({ config: config.sandbox, labels: config.labels, stateDir })
+      : options.sandbox === 'off'
+        ? sandboxOff(config)
+        : options.sandbox;
+  const memory = createSessionMemory({
+    key,
+    ladder: config.labels,
+    maxEntries: config.sessions.maxEntries,
+    store: demo ? createVolatileStore() : openSqliteStore(stateDir),
+  });
+  const context: Context = {
+    config,
+    policyDigest: options.digest,
+    policy: compilePolicy(config, upstreams),
+    classifier: classifier.classifier,
+    memory,
+    key,
+    locals,
+    clouds,
+    executor,
+    masks: createMaskStore(key),
+    pending: createPendingRounds(),
+    metrics: createMetrics(),
+    log: options.log,
+    demo,
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([executor.close(), ...[...locals.values(), ...clouds.values()].map((each) => each.close())]);
+    memory.close();
+    if (demo && config.stateDir === '') rmSync(stateDir, { recursive: true, force: true });
+  };
+  return { kind: 'context', context, close };
+}
+
+export function buildClassifier(
+  config: Config,
+):
+  | { readonly kind: 'classifier'; readonly classifier: Classifier }
+  | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] } {
+  const problems: ConfigProblem[] = [];
+  const extra: Recognizer[] = [];
+  const builtIn = builtInRecognizers();
+  const entities = new Set([...builtIn, ...builtInTaggers()].flatMap((each) => each.entities));
+  config.classify.recognizerFiles.forEach((file, index) => {
+    const path = `classify.recognizerFiles[${index}]`;
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch {
+      problems.push({ path, message: `cannot read ${file}` });
+      return;
+    }
+    const loaded = loadRuleFile(file, text, entities);
+    if (loaded.kind === 'invalid')
+      problems.push(
+        ...loaded.problems.map((problem) => ({ path, message: `${file}:${problem.line}: ${problem.message}` })),
+      );
+    else extra.push(...loaded.recognizers);
+  });
+  if (problems.length > 0) return { kind: 'invalid', problems };
+  return {
+    kind: 'classifier',
+    classifier: createClassifier(config.classify, config.labels, {
+      recognizers: [...builtIn, ...extra],
+      taggers: builtInTaggers(),
+    }),
+  };
+}
+
+function addUpstream(
+  upstream: UpstreamConfig,
+  environment: Environment,
+  locals: Map<string, LocalUpstream>,
+  clouds: Map<string, CloudUpstream>,
+): void {
+  switch (upstream.kind) {
+    case 'ollama':
+      locals.set(upstream.name, createOllamaUpstream(upstream));
+      return;
+    case 'openai': {
+      const apiKey = upstream.apiKey === undefined ? undefined : resolveSecret(upstream.apiKey, environment);
+      clouds.set(upstream.name, createOpenAIUpstream(upstream, apiKey));
+      return;
+    }
+    case 'stand-in':
+      if (upstream.name === 'local') locals.set(upstream.name, createLocalStandIn(upstream));
+      else clouds.set(upstream.name, createCloudStandIn(upstream));
+  }
+}
+
+function sandboxOff(config: Config): ToolExecutor {
+  const status = {
+    backend: config.sandbox.mode,
+    usable: false,
+    reason: 'the sandbox was not started for this command.',
+    claims: [],
+    probedAt: 0,
+    policyDigest: '',
+  } as const;
+  const receipt = (tool: string) => ({
+    tool,
+    backend: config.sandbox.mode,
+    policyDigest: '',
+    probeAgeMs: 0,
+    attested: {},
+    durationMs: 0,
+  });
+  return {
+    offered: () => [],
+    run: (request) =>
+      Promise.resolve({
+        kind: 'refused',
+        code: 'sandbox-unavailable',
+        message: 'The sandbox was not started for this command.',
+        receipt: receipt(request.tool),
+      }),
+    status: () => status,
+    verify: () => Promise.resolve(status),
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * A whole Sluice in this process, on a free port, between fakes that record every byte: the real provisioning, pipeline, store and server; only models and, where
+ * asked, the sandbox are fakes.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { parseConfig } from '../../config/load.ts';
+import { listen } from '../../router/listen.ts';
+import type { Context } from '../../router/pipeline/context.ts';
+import { provision } from '../../router/provision.ts';
+import { createLog } from '../../router/telemetry/log.ts';
+import type { BoundedOutput, ToolExecutor, ToolOutcome, ToolRequest } from '../../sandbox/executor.ts';
+import { type FakeOllama, startFakeOllama } from './fake-ollama.ts';
+import type { FakeOllamaOptions } from './fake-ollama-model.ts';
+import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from './fake-openai.ts';
+
+export interface TestSluice {
+  readonly url: string;
+  readonly context: Context;
+  readonly cloud: FakeOpenAI;
+  readonly local: FakeOllama;
+  /** Every byte the cloud ever got, heads included. */
+  sentToCloud(): string;
+  /** Everything logged so far. */
+  logged(): string;
+  ask(body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export interface TestSluiceOptions {
+  /** YAML besides upstreams, stateDir. */
+  readonly config?: string;
+  readonly cloud?: FakeOpenAIOptions;
+  readonly local?: FakeOllamaOptions;
+  readonly sandbox?: 'on' | 'off' | ToolExecutor;
+  /** Taken instead of the fakes' own. */
+  readonly localUrl?: string;
+  readonly cloudUrl?: string;
+  readonly stateDir?: string;
+}
+
+export async function startSluice(options: TestSluiceOptions = {}): Promise<TestSluice> {
+  const cloud = await startFakeOpenAI(options.cloud ?? {});
+  const local = await startFakeOllama(options.local ?? {});
+  const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'sluice-test-'));
+  const yaml = `
+stateDir: "${stateDir}"
+upstreams:
+  - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: restricted, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
+  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
+${options.config ?? ''}`;
+  const loaded = parseConfig(yaml, '/test/sluice.yaml', {});
+  if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.problems));
+  const lines: string[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  const provisioned = await provision({
+    config: loaded.config,
+    digest: loaded.digest,
+    environment: { KEY: 'upstream-key-of-the-test' },
+    log: createLog('debug', sink),
+    models: 'configured',
+    sandbox: options.sandbox ?? 'off',
+  });
+  if (provisioned.kind === 'invalid') throw new Error(JSON.stringify(provisioned.problems));
+  const { context } = provisioned;
+  const listening = await listen(() => context, '127.0.0.1', 0);
+  if (listening.kind === 'failed') throw new Error(listening.code);
+  const url = `http://127.0.0.1:${listening.listener.port}`;
+  return {
+    url,
+    context,
+    cloud,
+    local,
+    sentToCloud: () => cloud.wire().toString('utf8'),
+    logged: () => lines.join(''),
+    ask: (body, headers = {}) =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body:
+          typeof body === 'string' || body instanceof Uint8Array
+            ? (body as NonNullable<RequestInit['body']>)
+            : JSON.stringify(body),
+      }),
+    async close() {
+      await listening.listener.drain(50);
+      await provisioned.close();
+      await Promise.all([cloud.close(), local.close()]);
+      if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Text that any policy takes for complex and for nothing else. */
+export const COMPLEX =
+  'Prove step by step that the algorithm below terminates, derive its worst-case complexity, compare three alternative designs with their trade-offs, and refactor the code so that every invariant holds under concurrency.';
+export const CARD = '4111 1111 1111 1111';
+export const say = (content: unknown, change: object = {}): object => ({
+  model: 'auto',
+  messages: [{ role: 'user', content }],
+  ...change,
+});
+
+const output = (text: string): BoundedOutput => ({ head: text, tail: '', omittedBytes: 0 });
+
+/** An executor that records what it was asked and answers from a function. Nothing runs. */
+export function recordingExecutor(
+  answer: (request: ToolRequest) => string,
+  tools: readonly string[] = ['exec'],
+): ToolExecutor & { readonly requests: ToolRequest[] } {
+  const requests: ToolRequest[] = [];
+  const status = {
+    backend: 'bubblewrap',
+    usable: true,
+    reason: '',
+    claims: [],
+    probedAt: 1,
+    policyDigest: 'd'.repeat(64),
+  } as const;
+  return {
+    requests,
+    offered: () =>
+      tools.map((name) => ({
+        name,
+        description: `the ${name} tool`,
+        parameters: { type: 'object', properties: { command: { type: 'string' } }, required: ['command'] },
+      })),
+    run(request): Promise<ToolOutcome> {
+      requests.push(request);
+      return Promise.resolve({
+        kind: 'exited',
+        code: 0,
+        stdout: output(answer(request)),
+        stderr: output(''),
+        receipt: {
+          tool: request.tool,
+          backend: 'bubblewrap',
+          policyDigest: status.policyDigest,
+          probeAgeMs: 0,
+          attested: {},
+          durationMs: 1,
+        },
+      });
+    },
+    status: () => status,
+    verify: () => Promise.resolve(status),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The words of a chat reply, streamed or whole. */
+export function spoken(reply: string): string {
+  if (!reply.startsWith('data: ') && !reply.startsWith(':'))
+    return (
+      (JSON.parse(reply) as { choices: readonly { message: { content: string | null } }[] }).choices[0]?.message
+        .content ?? ''
+    );
+  return reply
+    .split('\n\n')
+    .filter((event) => event.startsWith('data: {'))
+    .map(
+      (event) =>
+        (JSON.parse(event.slice('data: '.length)) as { choices?: readonly { delta?: { content?: string | null } }[] })
+          .choices?.[0]?.delta?.content ?? '',
+    )
+    .join('');
+}
