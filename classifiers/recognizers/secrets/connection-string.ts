@@ -7,7 +7,7 @@ import type { Around } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
 import { decodeBase64Url } from './base64.ts';
-import { isElided, isPlaceholder } from './placeholder.ts';
+import { isPlaceholder } from './placeholder.ts';
 
 const DATABASE =
   /(?:mongo|postgres|mysql|maria|redis|amqp|mssql|sqlserver|oracle|cassandra|clickhouse|cockroach|kafka|neo4j|bolt|db2|ldap|snowflake|couchdb|mqtt|nats|memcached|elastic|jdbc|sqlalchemy|influx)/i;
