@@ -21,32 +21,69 @@ export interface RestoreOptions {
   readonly text?: Channel;
 }
 
+interface StreamState {
+  /** The beginning of what may be a token. */
+  held: string;
+  /** JSON as the model wrote it, tokens and all: it tells how deep inside strings a token stands. Empty on text channels. */
+  written: string;
+}
+
 export function createRestorer(map: MaskMap): Restorer {
-  const held = new Map<string, string>();
+  const streams = new Map<string, StreamState>();
   return {
     push(stream, text, channel) {
       if (map.size === 0) return text;
-      const before = held.get(stream);
-      const all = before === undefined ? text : before + text;
-      if (!all.includes('[')) return all;
+      let state = streams.get(stream);
+      if (state === undefined) {
+        state = { held: '', written: '' };
+        streams.set(stream, state);
+      }
+      const all = state.held + text;
       const prefix = tokenPrefix(all);
-      const keep = prefix !== '' && map.hasPrefix(prefix) ? prefix : '';
-      if (keep === '') held.delete(stream);
-      else held.set(stream, keep);
-      const ready = keep === '' ? all : all.slice(0, all.length - keep.length);
+      state.held = prefix !== '' && map.hasPrefix(prefix) ? prefix : '';
+      const ready = state.held === '' ? all : all.slice(0, all.length - state.held.length);
+      const before = state.written;
+      if (channel === 'json') state.written += ready;
       if (!ready.includes('[[')) return ready;
-      return ready.replace(tokenPattern(), (token) => {
+      return ready.replace(tokenPattern(), (token: string, at: number) => {
         const value = map.valueOf(token);
-        if (value === undefined) return token;
-        return channel === 'json' ? JSON.stringify(value).slice(1, -1) : value;
+        if (value === undefined || channel === 'text') return value ?? token;
+        const once = JSON.stringify(value).slice(1, -1);
+        // Only a value that escaping changes needs the depth, which costs a look at all that came before.
+        return once === value ? value : escapeTimes(value, stringDepth(before + ready.slice(0, at)));
       });
     },
     flush(stream) {
-      const rest = held.get(stream) ?? '';
-      held.delete(stream);
+      const rest = streams.get(stream)?.held ?? '';
+      streams.delete(stream);
       return rest;
     },
   };
+}
+
+function escapeTimes(value: string, times: number): string {
+  let escaped = value;
+  for (let time = 0; time < Math.max(1, times); time++) escaped = JSON.stringify(escaped).slice(1, -1);
+  return escaped;
+}
+
+/** Strings inside strings that JSON text ends in: 1 in `{"a":"…`, 2 in `{"a":"{\\"b\\":\\"…`, 0 outside any. */
+function stringDepth(json: string): number {
+  let open = -1;
+  for (let at = json.indexOf('"'); at !== -1; at = json.indexOf('"', at + 1)) {
+    let slashes = at - 1;
+    while (json[slashes] === '\\') slashes--;
+    if (open === -1) open = at;
+    else if ((at - slashes) % 2 === 1) open = -1;
+  }
+  if (open === -1) return 0;
+  let inner: unknown;
+  try {
+    inner = JSON.parse(`${json.slice(open)}"`);
+  } catch {
+    return 1;
+  }
+  return typeof inner === 'string' && /^\s{0,64}[[{]/.test(inner) ? 1 + stringDepth(inner) : 1;
 }
 
 type TextEvent = Extract<ReplyEvent, { readonly text: string }>;

@@ -109,10 +109,19 @@ function nearestKey(container: Container): string {
   return at === null ? '' : String(at.key);
 }
 
-/** Whether text may be a JSON object or array: cheap enough to ask of every string. */
+/** Whether text may be a JSON object or array: cheap enough to ask of every string, and no padding hides one. */
 export function looksLikeJson(text: string): boolean {
-  const first = /^\s{0,64}([[{])/.exec(text)?.[1];
-  return first !== undefined && /[\]}]\s{0,64}$/.test(text.slice(-65));
+  let start = 0;
+  while (isJsonSpace(text.charCodeAt(start))) start++;
+  const first = text.charCodeAt(start);
+  if (first !== 0x7b && first !== 0x5b) return false;
+  let end = text.length - 1;
+  while (isJsonSpace(text.charCodeAt(end))) end--;
+  return text.charCodeAt(end) === (first === 0x7b ? 0x7d : 0x5d);
+}
+
+function isJsonSpace(unit: number): boolean {
+  return unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09;
 }
 
 function openInner(

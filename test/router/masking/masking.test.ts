@@ -407,6 +407,41 @@ describe('restoreEvents()', () => {
     }
   });
 
+  it.each<[string, string, unknown]>([
+    ['a string', '{"a":"x TOKEN"}', { a: 'x V' }],
+    ['JSON in a string', JSON.stringify({ a: JSON.stringify({ b: 'TOKEN' }) }), { a: { b: 'V' } }],
+    [
+      'JSON in JSON in a string',
+      JSON.stringify({ a: JSON.stringify([JSON.stringify({ c: '"TOKEN"' })]) }),
+      { a: [{ c: '"V"' }] },
+    ],
+    [
+      'a string after such ones',
+      JSON.stringify({ a: JSON.stringify({ b: '"\\' }), d: 'TOKEN' }),
+      { a: { b: '"\\' }, d: 'V' },
+    ],
+    ['text in a string that only quotes', JSON.stringify({ a: 'say "TOKEN"' }), { a: 'say "V"' }],
+  ])('escapes values in arguments as deep as they stand: %s', (_name, json, expected) => {
+    const map = newMap();
+    const value = 'a"b\\\n';
+    const token = map.tokenFor(value, 'E')!;
+    const open = (given: unknown): unknown => {
+      if (typeof given === 'string' && /^[[{]/.test(given)) return open(JSON.parse(given));
+      if (typeof given === 'string') return given.replaceAll(value, 'V');
+      if (Array.isArray(given)) return given.map(open);
+      return Object.fromEntries(Object.entries(given as object).map(([key, each]) => [key, open(each)]));
+    };
+    const text = json.replace('TOKEN', token);
+    for (let cut = 0; cut <= text.length; cut++) {
+      const restorer = createRestorer(map);
+      const out =
+        restorer.push('s', text.slice(0, cut), 'json') +
+        restorer.push('s', text.slice(cut), 'json') +
+        restorer.flush('s');
+      expect(open(out)).toEqual(expected);
+    }
+  });
+
   it('escapes values in message text too where the client asked for JSON', async () => {
     const map = newMap();
     const token = map.tokenFor('a"b', 'E')!;

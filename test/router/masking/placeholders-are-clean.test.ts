@@ -24,7 +24,20 @@ async function labelOf(text: string, hint = 'content', form: Segment['form'] = '
 /** A masked request is classified again, and only a clean one may leave: a placeholder that is itself found would make masking useless. */
 describe('a placeholder is clean', () => {
   const map = createMaskStore(Buffer.alloc(32, 3)).open('p', 'c');
-  const entities = ['EMAIL_ADDRESS', 'PHONE_NUMBER', 'CREDIT_CARD', 'IBAN', 'US_SSN', 'IP_ADDRESS', 'PERSON', 'US_BANK_NUMBER', 'MEDICAL_LICENSE', 'DATE_TIME', 'CRYPTO', 'DENY_LIST'];
+  const entities = [
+    'EMAIL_ADDRESS',
+    'PHONE_NUMBER',
+    'CREDIT_CARD',
+    'IBAN',
+    'US_SSN',
+    'IP_ADDRESS',
+    'PERSON',
+    'US_BANK_NUMBER',
+    'MEDICAL_LICENSE',
+    'DATE_TIME',
+    'CRYPTO',
+    'DENY_LIST',
+  ];
   const frames: readonly [string, (token: string) => string][] = [
     ['alone', (token) => token],
     ['after a cue', (token) => `My name is ${token}, e-mail: ${token}, phone ${token}, SSN: ${token}, IBAN ${token}.`],
@@ -41,16 +54,20 @@ describe('a placeholder is clean', () => {
       for (let value = 0; value < 20; value++) {
         const token = map.tokenFor(`${entity} ${value}`, entity)!;
         const verdict = await labelOf(frame(token));
-        if (verdict.label !== 'public' || verdict.kind !== 'clean') found.push(`${entity}: ${verdict.kind} ${verdict.findings.map((each) => each.entity).join()}`);
+        if (verdict.label !== 'public' || verdict.kind !== 'clean')
+          found.push(`${entity}: ${verdict.kind} ${verdict.findings.map((each) => each.entity).join()}`);
       }
     }
     expect(found).toEqual([]);
   });
 
-  it.each(['email', 'ssn', 'phone', 'credit_card', 'iban', 'name', 'address', 'dob'])('as the value of a field named %s', async (hint) => {
-    const verdict = await labelOf(map.tokenFor('v', 'US_SSN')!, hint, 'arguments');
-    expect(verdict).toMatchObject({ kind: 'clean', label: 'public' });
-  });
+  it.each(['email', 'ssn', 'phone', 'credit_card', 'iban', 'name', 'address', 'dob'])(
+    'as the value of a field named %s',
+    async (hint) => {
+      const verdict = await labelOf(map.tokenFor('v', 'US_SSN')!, hint, 'arguments');
+      expect(verdict).toMatchObject({ kind: 'clean', label: 'public' });
+    },
+  );
 
   it('and so is the line that explains it', async () => {
     expect(await labelOf(PLACEHOLDER_LINE)).toMatchObject({ kind: 'clean', label: 'public', findings: [] });
