@@ -4,6 +4,7 @@
  */
 import { findContextWord, contextMatcher } from './context.ts';
 import { toScore } from './finding.ts';
+import { regexExtent } from './regex-extent.ts';
 import type { EntityType, ScoreStep } from './finding.ts';
 import type { Candidate, Reach, Recognizer, RecognizerInput, Trigger, Window } from './recognizer.ts';
 
@@ -42,6 +43,7 @@ export interface PatternDeclaration {
   readonly triggers: readonly Trigger[];
   readonly reach?: Reach;
   readonly requires?: Recognizer['requires'];
+  readonly guard?: Recognizer['guard'];
   /** Lower-case words or phrases (up to four words, single spaces). `dateOfBirth` and `date_of_birth` in a text read as `date of birth`. */
   readonly context?: readonly string[];
   /** How far context is looked for; default 80 before, 40 after. */
@@ -61,7 +63,7 @@ export interface PatternDeclaration {
 /** Presidio's constants: what a context word adds, and the least a candidate with context has. */
 const CONTEXT_BOOST = 0.35;
 const CONTEXT_FLOOR = 0.4;
-/** Room for look-behind and word boundaries before a window, and for a value that runs out of it. */
+/** Room for look-behind and word boundaries before a window, and at most for a value that runs out of it. */
 const MARGIN_BEFORE = 16;
 const MARGIN_AFTER = 256;
 
@@ -121,6 +123,7 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     triggers,
     cost: compiled.length,
     ...(declaration.reach ? { reach: declaration.reach } : {}),
+    ...(declaration.guard ? { guard: declaration.guard } : {}),
     ...(declaration.requires ? { requires: declaration.requires } : {}),
     find(input, window, report) {
       for (const pattern of compiled) eachMatch(pattern, input, window, (around) => report(judge(pattern, around)));
@@ -134,6 +137,8 @@ interface CompiledPattern {
   readonly score: number;
   readonly regex: RegExp;
   readonly hasValueGroup: boolean;
+  /** Units after a window that a match begun in it can reach. */
+  readonly margin: number;
   readonly narrow: Pattern['narrow'];
 }
 
@@ -147,19 +152,19 @@ function compilePattern(pattern: Pattern, entity: EntityType): CompiledPattern {
     score: pattern.score,
     regex: new RegExp(pattern.regex.source, [...flags].join('')),
     hasValueGroup,
+    margin: Math.min(MARGIN_AFTER, regexExtent(pattern.regex) + 1),
     narrow: pattern.narrow,
   };
 }
 
 function eachMatch(
-  { regex, hasValueGroup, narrow }: CompiledPattern,
+  { regex, hasValueGroup, margin, narrow }: CompiledPattern,
   { text, hint }: RecognizerInput,
   window: Window,
   visit: (around: Around) => void,
 ): void {
   const base = Math.max(0, window.start - MARGIN_BEFORE);
-  const slice =
-    base === 0 && window.end + MARGIN_AFTER >= text.length ? text : text.slice(base, window.end + MARGIN_AFTER);
+  const slice = base === 0 && window.end + margin >= text.length ? text : text.slice(base, window.end + margin);
   regex.lastIndex = window.start - base;
   for (let match = regex.exec(slice); match !== null; match = regex.exec(slice)) {
     if (match[0].length === 0) regex.lastIndex++;

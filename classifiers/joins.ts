@@ -48,13 +48,11 @@ function* seams(tail: readonly Piece[], segment: Segment, index: number): Genera
   if (!mayContinue(before, head)) return;
   yield joined(tail, before, { segment: index, offset: 0, text: head }, segment.hint);
   const label = LABEL.exec(head)?.[0].length ?? 0;
-  if (label > 0 && label < head.length)
-    yield joined(
-      tail,
-      before,
-      { segment: index, offset: label, text: segment.text.slice(label, label + HEAD) },
-      segment.hint,
-    );
+  if (label === 0 || label >= head.length) return;
+  const rest = (offset: number): Piece => ({ segment: index, offset, text: segment.text.slice(offset, offset + HEAD) });
+  yield joined(tail, before, rest(label), segment.hint);
+  // Groups of digits keep the blank between them.
+  if (head[label - 1] === ' ') yield joined(tail, before, rest(label - 1), segment.hint);
 }
 
 function joined(tail: readonly Piece[], before: string, piece: Piece, hint: string): Join {

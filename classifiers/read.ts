@@ -237,8 +237,10 @@ function addSighting(
     throw new RangeError('a candidate lies outside the text');
   }
   const innermost = layers.at(-1);
-  // Around an edit the text is what the outer layer already showed.
-  if (depth > 0 && innermost?.rewritten.editIn(candidate.start, candidate.end) === 'none') return;
+  // Away from edits the text is what the outer layer already showed. Right beside one it has an edge it had not before.
+  const from = Math.max(0, candidate.start - 1);
+  const to = Math.min(text.length, candidate.end + 1);
+  if (depth > 0 && innermost?.rewritten.editIn(from, to) === 'none') return;
   let start = candidate.start;
   let end = candidate.end;
   let hidden = false;

@@ -5,6 +5,7 @@
  */
 
 export interface Automaton {
+  readonly classCount: number;
   /** UTF-16 unit -> class; 0 is every character no literal has. */
   readonly classes: Uint16Array;
   /**
@@ -88,5 +89,5 @@ export function buildAutomaton(literals: readonly string[]): Automaton {
       next[offset + unitClass] = (endsHere[target]?.length ?? 0) > 0 ? ~targetOffset : targetOffset;
     }
   }
-  return { classes, next, ends };
+  return { classCount, classes, next, ends };
 }

@@ -34,9 +34,9 @@ export interface ScanPlan {
   readonly before: Int32Array;
   readonly after: Int32Array;
   readonly automaton: Automaton;
-  /** Per literal: rule ids. */
-  readonly rulesOfLiteral: readonly Int32Array[];
-  readonly lengthOfLiteral: Int32Array;
+  /** Per state in which literals end (row offset divided by the number of classes): rule, literal length, whole word (1) or not, rule, … */
+  readonly hits: readonly (Int32Array | undefined)[];
+  readonly guards: readonly (ScanRule['guard'] | undefined)[];
   readonly digits: readonly LengthRule[];
   readonly runs: Readonly<Record<RunClass, readonly LengthRule[]>>;
   readonly singles: readonly LengthRule[];
@@ -50,7 +50,8 @@ export interface ScanPlan {
 const DEFAULT_REACH: Reach = { before: 64, after: 64 };
 
 export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
-  const rulesByLiteral = new Map<string, Set<number>>();
+  /** Per literal: rule, and whether it must be a whole word (1) or not (0). */
+  const rulesByLiteral = new Map<string, Map<number, number>>();
   const digits: LengthRule[] = [];
   const runs: Record<RunClass, LengthRule[]> = { alphanumeric: [], hex: [], token: [] };
   const singles: LengthRule[] = [];
@@ -63,9 +64,9 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
         case 'keyword':
           for (const literal of trigger.literals) {
             const folded = literal.toLowerCase();
-            const ids = rulesByLiteral.get(folded);
-            if (ids) ids.add(rule);
-            else rulesByLiteral.set(folded, new Set([rule]));
+            const known = rulesByLiteral.get(folded) ?? new Map<number, number>();
+            rulesByLiteral.set(folded, known);
+            known.set(rule, trigger.whole && known.get(rule) !== 0 ? 1 : 0);
           }
           break;
         case 'digits':
@@ -90,15 +91,28 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
     }
   }
   const literals = [...rulesByLiteral.keys()];
+  const automaton = buildAutomaton(literals);
+  const hits: (Int32Array | undefined)[] = [];
+  for (const [state, ending] of automaton.ends) {
+    hits[state / automaton.classCount] = Int32Array.from(
+      [...ending].flatMap((id) =>
+        [...(rulesByLiteral.get(literals[id] ?? '') ?? [])].flatMap(([rule, whole]) => [
+          rule,
+          literals[id]?.length ?? 0,
+          whole,
+        ]),
+      ),
+    );
+  }
   const required = rules.map((rule) => rule.requires?.digits ?? Infinity);
   const byLength = (left: LengthRule, right: LengthRule): number => left.atLeast - right.atLeast;
   return {
     rules,
     before: Int32Array.from(rules, (rule) => (rule.reach ?? DEFAULT_REACH).before),
     after: Int32Array.from(rules, (rule) => (rule.reach ?? DEFAULT_REACH).after),
-    automaton: buildAutomaton(literals),
-    rulesOfLiteral: literals.map((literal) => Int32Array.from(rulesByLiteral.get(literal) ?? [])),
-    lengthOfLiteral: Int32Array.from(literals, (literal) => literal.length),
+    automaton,
+    hits: Array.from({ length: automaton.next.length / automaton.classCount }, (_, state) => hits[state]),
+    guards: rules.map((rule) => rule.guard),
     digits: digits.toSorted(byLength),
     runs: {
       alphanumeric: runs.alphanumeric.toSorted(byLength),

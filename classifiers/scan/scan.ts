@@ -2,7 +2,7 @@
  * The one pass over a text. Finds every trigger of every rule and collects, per rule, the windows in which it should
  * look. Linear; can stop anywhere and go on, so a long text never holds the event loop.
  */
-import type { RunClass, Window } from '../recognizer.ts';
+import type { Window } from '../recognizer.ts';
 import type { LengthRule, ScanPlan } from './plan.ts';
 import {
   ALPHANUMERIC,
@@ -19,6 +19,8 @@ import {
 const BOUNDARY = DIGIT | ALPHANUMERIC | TOKEN | FOREIGN_LETTER;
 /** Separators that may stand between two digits of a group, and characters between two single characters. */
 const LONGEST_GAP = 3;
+/** Runs without any digit count from this length on: no identifier of letters and digits is shorter and has none. */
+const LONG_WITHOUT_DIGIT = 25;
 
 export class Scan {
   readonly #plan: ScanPlan;
@@ -26,17 +28,20 @@ export class Scan {
   /** Rules from this id on are not run (views, once decoding is deep enough). */
   readonly #ruleLimit: number;
   /** Per touched rule: start, end, start, end, … */
-  readonly #windows = new Map<number, number[]>();
+  readonly #windows: (number[] | undefined)[] = [];
   /** start, end, digits of every group that is long enough. */
   readonly #groups: number[] = [];
-  readonly #shortestOf: Readonly<Record<RunClass, number>>;
+  /** Alphanumeric runs shorter than this are nobody's, unless they hold digits or stand alone. */
+  readonly #shortestWord: number;
+  readonly #shortestToken: number;
+  readonly #shortestHex: number;
   #at = 0;
   #state = 0;
   #kind = 0;
-  #alphanumericStart = 0;
+  #wordStart = 0;
   #tokenStart = 0;
   #digitStart = 0;
-  #runHasDigit = false;
+  /** Where the last digit of the text so far ended: a run that starts before it holds a digit. */
   #groupStart = 0;
   #groupEnd = -1;
   #groupDigits = 0;
@@ -49,36 +54,58 @@ export class Scan {
     this.#text = text;
     this.#ruleLimit = ruleLimit;
     const shortest = (rules: readonly LengthRule[]): number => rules[0]?.atLeast ?? Infinity;
-    this.#shortestOf = {
-      alphanumeric: shortest(plan.runs.alphanumeric),
-      hex: shortest(plan.runs.hex),
-      token: shortest(plan.runs.token),
-    };
+    this.#shortestHex = shortest(plan.runs.hex);
+    this.#shortestWord = plan.capitalized.length > 0 ? 2 : Math.min(LONG_WITHOUT_DIGIT, this.#shortestHex);
+    this.#shortestToken = shortest(plan.runs.token);
   }
 
   /** advance scans up to `units` more; returns whether the text is done. */
   advance(units: number): boolean {
     const text = this.#text;
-    const { classes, next } = this.#plan.automaton;
+    const { automaton, hits } = this.#plan;
+    const { classes, next, classCount } = automaton;
     const kinds = UNIT_KINDS;
+    const shortestWord = this.#shortestWord;
+    const shortestToken = this.#shortestToken;
     const to = Math.min(text.length, this.#at + units);
     let state = this.#state;
     let previous = this.#kind;
+    let wordStart = this.#wordStart;
+    let tokenStart = this.#tokenStart;
     for (let index = this.#at; index < to; index++) {
       const unit = text.charCodeAt(index);
       // Both tables cover every UTF-16 unit and every state; the index is never out of range.
       state = next[state + (classes[unit] as number)] as number;
       if (state < 0) {
         state = ~state;
-        this.#hit(state, index + 1);
+        this.#hit(hits[state / classCount] as Int32Array, index + 1);
       }
       const kind = kinds[unit] as number;
-      if (((kind ^ previous) & BOUNDARY) !== 0) this.#boundary(index, previous, kind);
+      const changed = (kind ^ previous) & BOUNDARY;
       previous = kind;
+      if (changed === 0) continue;
+      if ((changed & DIGIT) !== 0) {
+        if ((kind & DIGIT) !== 0) this.#startDigits(index);
+        else this.#endDigits(index);
+      }
+      if ((changed & ALPHANUMERIC) !== 0) {
+        if ((kind & ALPHANUMERIC) !== 0) wordStart = index;
+        else {
+          const length = index - wordStart;
+          if (length === 1 || length >= shortestWord || this.#groupEnd > wordStart) this.#endWord(wordStart, index);
+        }
+      }
+      if ((changed & TOKEN) !== 0) {
+        if ((kind & TOKEN) !== 0) tokenStart = index;
+        else if (index - tokenStart >= shortestToken) this.#openRun(this.#plan.runs.token, tokenStart, index);
+      }
+      if ((changed & kind & FOREIGN_LETTER) !== 0) this.#openAll(this.#plan.capitalized, index, index + 1);
     }
     this.#at = to;
     this.#state = state;
     this.#kind = previous;
+    this.#wordStart = wordStart;
+    this.#tokenStart = tokenStart;
     if (to < text.length) return false;
     this.#finish();
     return true;
@@ -94,7 +121,9 @@ export class Scan {
 
   /** Ids of the rules with a window, whatever they require. */
   triggered(): number[] {
-    return [...this.#windows.keys()].toSorted((left, right) => left - right);
+    const rules: number[] = [];
+    for (let rule = 0; rule < this.#windows.length; rule++) if (this.#windows[rule]) rules.push(rule);
+    return rules;
   }
 
   /** open adds a window that something outside the text asks for. */
@@ -103,21 +132,22 @@ export class Scan {
   }
 
   #merged(rule: number): Window[] {
-    const flat = this.#windows.get(rule) ?? [];
+    const flat = this.#windows[rule] ?? [];
     const sorted: { start: number; end: number }[] = [];
     let inOrder = true;
+    let last = 0;
     for (let index = 0; index < flat.length; index += 2) {
       const start = Math.max(0, flat[index] ?? 0);
-      const end = Math.min(this.#text.length, flat[index + 1] ?? 0);
-      inOrder &&= start >= (sorted.at(-1)?.start ?? 0);
-      sorted.push({ start, end });
+      inOrder &&= start >= last;
+      last = start;
+      sorted.push({ start, end: Math.min(this.#text.length, flat[index + 1] ?? 0) });
     }
     if (!inOrder) sorted.sort((left, right) => left.start - right.start);
     const merged: { start: number; end: number }[] = [];
+    let open: { start: number; end: number } | undefined;
     for (const window of sorted) {
-      const last = merged.at(-1);
-      if (last && window.start <= last.end) last.end = Math.max(last.end, window.end);
-      else merged.push(window);
+      if (open && window.start <= open.end) open.end = Math.max(open.end, window.end);
+      else merged.push((open = window));
     }
     const required = this.#plan.rules[rule]?.requires?.digits;
     return required === undefined ? merged : merged.filter((window) => this.#holdsGroup(window, required));
@@ -140,126 +170,113 @@ export class Scan {
   }
 
   #finish(): void {
-    this.#boundary(this.#text.length, this.#kind, 0);
+    const end = this.#text.length;
+    if ((this.#kind & DIGIT) !== 0) this.#endDigits(end);
+    if ((this.#kind & ALPHANUMERIC) !== 0) this.#endWord(this.#wordStart, end);
+    if ((this.#kind & TOKEN) !== 0) this.#openRun(this.#plan.runs.token, this.#tokenStart, end);
     this.#closeGroup();
     this.#closeSingles();
-    for (const rule of this.#plan.always) this.#open(rule, 0, this.#text.length);
+    for (const rule of this.#plan.always) this.#add(rule, 0, end);
   }
 
   #open(rule: number, start: number, end: number): void {
+    const { before, after, guards } = this.#plan;
     if (rule >= this.#ruleLimit) return;
-    const { before, after, rules } = this.#plan;
-    if (rules[rule]?.guard?.(this.#text, start, end) === false) return;
-    this.#add(rule, start - (before[rule] ?? 0), end + (after[rule] ?? 0));
+    const guard = guards[rule];
+    if (guard !== undefined && !guard(this.#text, start, end)) return;
+    this.#add(rule, start - (before[rule] as number), end + (after[rule] as number));
   }
 
   #add(rule: number, from: number, to: number): void {
-    const windows = this.#windows.get(rule);
-    if (!windows) {
-      this.#windows.set(rule, [from, to]);
+    const windows = this.#windows[rule];
+    if (windows === undefined) {
+      while (this.#windows.length < rule) this.#windows.push(undefined);
+      this.#windows[rule] = [from, to];
       return;
     }
     const last = windows.length - 1;
-    const lastStart = windows[last - 1] ?? 0;
-    if (from >= lastStart && from <= (windows[last] ?? 0)) windows[last] = Math.max(windows[last] ?? 0, to);
-    else windows.push(from, to);
+    const lastEnd = windows[last] as number;
+    if (from <= lastEnd && from >= (windows[last - 1] as number)) {
+      if (to > lastEnd) windows[last] = to;
+    } else windows.push(from, to);
   }
 
-  #hit(state: number, end: number): void {
-    const { automaton, rulesOfLiteral, lengthOfLiteral } = this.#plan;
-    for (const literal of automaton.ends.get(state) ?? []) {
-      const start = end - (lengthOfLiteral[literal] ?? 0);
-      for (const rule of rulesOfLiteral[literal] ?? []) this.#open(rule, start, end);
-    }
+  #openAll(rules: readonly number[], start: number, end: number): void {
+    for (const rule of rules) this.#open(rule, start, end);
   }
 
-  #boundary(index: number, previous: number, kind: number): void {
-    const changed = previous ^ kind;
-    if ((changed & DIGIT) !== 0) {
-      if ((kind & DIGIT) !== 0) this.#startDigits(index);
-      else {
-        this.#groupDigits += index - this.#digitStart;
-        this.#groupEnd = index;
-      }
-    }
-    if ((changed & ALPHANUMERIC) !== 0) {
-      if ((kind & ALPHANUMERIC) === 0) this.#endAlphanumeric(this.#alphanumericStart, index);
-      else {
-        this.#alphanumericStart = index;
-        this.#runHasDigit = (kind & DIGIT) !== 0;
-      }
-    }
-    if ((changed & TOKEN) !== 0) {
-      if ((kind & TOKEN) !== 0) this.#tokenStart = index;
-      else if (index - this.#tokenStart >= this.#shortestOf.token) this.#openRun('token', this.#tokenStart, index);
-    }
-    if ((changed & FOREIGN_LETTER) !== 0 && (kind & FOREIGN_LETTER) !== 0) {
-      for (const rule of this.#plan.capitalized) this.#open(rule, index, index + 1);
-    }
-  }
-
-  #startDigits(index: number): void {
-    this.#runHasDigit = true;
-    this.#digitStart = index;
-    const gap = index - this.#groupEnd;
-    let continues = this.#groupEnd >= 0 && gap <= LONGEST_GAP;
-    for (let at = this.#groupEnd; continues && at < index; at++) {
-      continues = ((UNIT_KINDS[this.#text.charCodeAt(at)] ?? 0) & SEPARATOR) !== 0;
-    }
-    if (continues) return;
-    this.#closeGroup();
-    this.#groupStart = index;
-    this.#groupDigits = 0;
-  }
-
-  #closeGroup(): void {
-    const digits = this.#groupDigits;
-    if (digits < this.#plan.shortestGroup || this.#groupEnd < 0) return;
-    this.#groups.push(this.#groupStart, this.#groupEnd, digits);
-    for (const { atLeast, rule } of this.#plan.digits) {
-      if (atLeast > digits) break;
-      this.#open(rule, this.#groupStart, this.#groupEnd);
-    }
-  }
-
-  #openRun(of: RunClass, start: number, end: number): void {
-    for (const { atLeast, rule } of this.#plan.runs[of]) {
+  #openRun(rules: readonly LengthRule[], start: number, end: number): void {
+    for (let index = 0; index < rules.length; index++) {
+      const { atLeast, rule } = rules[index] as LengthRule;
       if (atLeast > end - start) break;
       this.#open(rule, start, end);
     }
   }
 
-  #endAlphanumeric(start: number, end: number): void {
+  #hit(hits: Int32Array, end: number): void {
+    for (let index = 0; index < hits.length; index += 3) {
+      const start = end - (hits[index + 1] as number);
+      if (hits[index + 2] === 1 && !isWhole(this.#text, start, end)) continue;
+      this.#open(hits[index] as number, start, end);
+    }
+  }
+
+  #startDigits(index: number): void {
+    this.#digitStart = index;
+    const from = this.#groupEnd;
+    let continues = from >= 0 && index - from <= LONGEST_GAP;
+    for (let at = from; continues && at < index; at++) {
+      continues = ((UNIT_KINDS[this.#text.charCodeAt(at)] as number) & SEPARATOR) !== 0;
+    }
+    if (continues) return;
+    this.#closeGroup();
+    this.#groupStart = index;
+  }
+
+  #endDigits(index: number): void {
+    this.#groupDigits += index - this.#digitStart;
+    this.#groupEnd = index;
+  }
+
+  #closeGroup(): void {
+    const digits = this.#groupDigits;
+    this.#groupDigits = 0;
+    if (digits < this.#plan.shortestGroup) return;
+    this.#groups.push(this.#groupStart, this.#groupEnd, digits);
+    const rules = this.#plan.digits;
+    for (let index = 0; index < rules.length; index++) {
+      const { atLeast, rule } = rules[index] as LengthRule;
+      if (atLeast > digits) break;
+      this.#open(rule, this.#groupStart, this.#groupEnd);
+    }
+  }
+
+  /** Called for words that are long, hold a digit, or are one character. */
+  #endWord(start: number, end: number): void {
     const length = end - start;
-    if (length >= this.#shortestOf.alphanumeric) this.#openRun('alphanumeric', start, end);
-    if (length >= this.#shortestOf.hex) this.#findHex(start, end);
+    const holdsDigit = this.#groupEnd > start;
     if (length === 1) this.#addSingle(start);
-    else if (this.#singles > 0) this.#closeSingles();
-    if (
-      this.#runHasDigit &&
-      length > 1 &&
-      this.#plan.lookAlikeDigits.length > 0 &&
-      this.#isLookAlikeNumber(start, end)
-    ) {
-      for (const rule of this.#plan.lookAlikeDigits) this.#open(rule, start, end);
-    }
-    if (this.#plan.capitalized.length > 0 && length > 1) {
-      const first = UNIT_KINDS[this.#text.charCodeAt(start)] ?? 0;
-      const second = UNIT_KINDS[this.#text.charCodeAt(start + 1)] ?? 0;
-      if ((first & UPPER) !== 0 && (second & UPPER) === 0)
-        for (const rule of this.#plan.capitalized) this.#open(rule, start, end);
-    }
+    const { runs, lookAlikeDigits, capitalized } = this.#plan;
+    if (holdsDigit || length >= LONG_WITHOUT_DIGIT) this.#openRun(runs.alphanumeric, start, end);
+    if (length >= this.#shortestHex) this.#findHex(start, end);
+    if (holdsDigit && length > 1 && lookAlikeDigits.length > 0 && this.#isLookAlikeNumber(start, end))
+      this.#openAll(lookAlikeDigits, start, end);
+    if (capitalized.length === 0 || length < 2) return;
+    const first = UNIT_KINDS[this.#text.charCodeAt(start)] ?? 0;
+    const second = UNIT_KINDS[this.#text.charCodeAt(start + 1)] ?? 0;
+    if ((first & UPPER) !== 0 && (second & UPPER) === 0) this.#openAll(capitalized, start, end);
   }
 
   #findHex(start: number, end: number): void {
     let from = start;
     for (let at = start; at <= end; at++) {
-      if (at < end && ((UNIT_KINDS[this.#text.charCodeAt(at)] ?? 0) & HEX) !== 0) continue;
-      if (at - from >= this.#shortestOf.hex) this.#openRun('hex', from, at);
+      if (at < end && ((UNIT_KINDS[this.#text.charCodeAt(at)] as number) & HEX) !== 0) continue;
+      if (at - from >= this.#shortestHex) this.#openRun(this.#plan.runs.hex, from, at);
       from = at + 1;
     }
   }
 
+  /** A longer word between two single characters makes the gap between them too long. */
   #addSingle(start: number): void {
     if (this.#singles > 0 && start - this.#singlesEnd > LONGEST_GAP) this.#closeSingles();
     if (this.#singles === 0) this.#singlesStart = start;
@@ -287,4 +304,17 @@ export class Scan {
     }
     return lookAlikes > 0 && lookAlikes < end - from;
   }
+}
+
+const isLower = (unit: number): boolean => unit >= 0x61 && unit <= 0x7a;
+const isUpper = (unit: number): boolean => unit >= 0x41 && unit <= 0x5a;
+
+/** A word by itself, or one of several grown together in camel case; a plural s may follow. */
+function isWhole(text: string, start: number, end: number): boolean {
+  const before = text.charCodeAt(start - 1);
+  if (isLower(before) && !isUpper(text.charCodeAt(start))) return false;
+  if (isUpper(before) && (isUpper(text.charCodeAt(start)) || isUpper(text.charCodeAt(start + 1)))) return false;
+  let after = text.charCodeAt(end);
+  if (after === 0x73) after = text.charCodeAt(end + 1);
+  return !isLower(after) && !(isUpper(after) && isUpper(text.charCodeAt(end - 1)));
 }

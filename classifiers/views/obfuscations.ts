@@ -2,14 +2,18 @@
  * Ways people write values so that programs do not see them: [at] and (dot), spaced characters, letters for digits, rot13,
  * backwards, numbers in words; and line breaks in the middle of a value, which no one needs to intend.
  */
-import { keywords } from '../recognizer.ts';
+import { digits, keywords } from '../recognizer.ts';
 import { replacing } from './decoding.ts';
 import type { DecodingView } from './decoding.ts';
 
 const AT_OR_DOT = /\s{0,2}[[({<]\s{0,2}(?:(?<at>at|@)|(?:dot|punkt|punto|point|\.))\s{0,2}[\])}>]\s{0,2}/gi;
-const SPELLED = /(?<=[\w-])\s{1,2}(?:(?<at>at)|dot)\s{1,2}(?=[\w-])/gi;
+const SPELLED =
+  /(?<=[\w-])\s{1,2}(?:(?<at>at)|dot)\s{1,2}(?=[\w-])|(?<=[A-Za-z0-9])[_-](?:(?<glued>at)|dot)[_-](?=[A-Za-z0-9])/gi;
 /** ` at ` alone is English; with a ` dot ` after the next word it is an address. */
 const SPELLED_ADDRESS = /^[\w-]{1,40}(?:\s{1,2}dot\s{1,2}[\w-]{1,40}){1,4}/i;
+/** `jane_at_example.org`, `jane-at-example-dot-org`: after the glued word only a host name makes it an address. */
+const GLUED_ADDRESS =
+  /^[A-Za-z0-9-]{1,40}(?:\.[A-Za-z0-9-]{1,40}){0,4}(?:\.|[_-]dot[_-])[A-Za-z]{2,12}(?![A-Za-z0-9])/i;
 
 export const atDotView: DecodingView = {
   view: 'rewritten',
@@ -35,16 +39,29 @@ export const atDotView: DecodingView = {
       '(punkt)',
       '[punkt]',
       ' at ',
+      '_at_',
+      '-at-',
     ),
   ],
-  guard: (text, start, end) => text[start] !== ' ' || SPELLED_ADDRESS.test(text.slice(end, end + 120)),
+  guard(text, start, end) {
+    const mark = text[start];
+    if (mark === ' ') return SPELLED_ADDRESS.test(text.slice(end, end + 120));
+    return (mark !== '_' && mark !== '-') || GLUED_ADDRESS.test(text.slice(end, end + 120));
+  },
   edits(text, window, emit) {
     const slice = text.slice(window.start, window.end);
-    const spelled = / at [\w-]{1,40} dot /i.test(slice) ? [...slice.matchAll(SPELLED)] : [];
+    const spelled = / at [\w-]{1,40} dot |[_-]at[_-]/i.test(slice) ? [...slice.matchAll(SPELLED)] : [];
     const matches = [...slice.matchAll(AT_OR_DOT), ...spelled].toSorted((left, right) => left.index - right.index);
     for (const match of matches) {
       const from = window.start + match.index;
-      emit(replacing(from, from + match[0].length, match.groups?.['at'] === undefined ? '.' : '@', 'plain'));
+      emit(
+        replacing(
+          from,
+          from + match[0].length,
+          (match.groups?.['at'] ?? match.groups?.['glued']) === undefined ? '.' : '@',
+          'plain',
+        ),
+      );
     }
   },
 };
@@ -211,6 +228,20 @@ export const numberWordsView: DecodingView = {
           }
         },
       });
+    }
+  },
+};
+
+/** `x_311-19-1486`, `+1_212_809_6490`: an underscore is a letter to `\b`, so values behind one have no edge. */
+export const underscoreView: DecodingView = {
+  view: 'rewritten',
+  edit: 'plain',
+  triggers: [digits(7)],
+  guard: (text, start, end) => /_/.test(text.slice(Math.max(0, start - 4), end + 1)),
+  reach: { before: 4, after: 1 },
+  edits(text, window, emit) {
+    for (let at = window.start; at < window.end; at++) {
+      if (text.charCodeAt(at) === 0x5f) emit(replacing(at, at + 1, ' ', 'plain'));
     }
   },
 };
