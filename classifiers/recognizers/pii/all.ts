@@ -1,6 +1,7 @@
 /** Every PII recognizer that ships, in one explicit list. */
 import type { Recognizer } from '../../recognizer.ts';
 import { ACCOUNT_IDENTIFIERS } from './account-identifiers.ts';
+import { addressCorner, addressPhrase, addressUnit, eastAsianAddress, postBox } from './address-phrases.ts';
 import { BRITAIN } from './britain.ts';
 import { CENTRAL_EUROPE } from './central-europe.ts';
 import { EAST_ASIA } from './east-asia.ts';
@@ -19,7 +20,8 @@ import { NORTH_AMERICA } from './north-america.ts';
 import { OTHER_REGIONS } from './other-regions.ts';
 import { paymentCard } from './payment-card.ts';
 import { phoneInternational, phoneNational } from './phone.ts';
-import { postalCode, streetAddress } from './street-address.ts';
+import { letteredPostalCode, namedPostalCode, postalCode } from './postal-code.ts';
+import { streetAddress } from './street-address.ts';
 import { usSocialSecurity, usTaxpayer } from './us-social-security.ts';
 import { valueAddedTax } from './value-added-tax.ts';
 import { deviceNumber, vehicleNumber, vehiclePlate } from './vehicle.ts';
@@ -37,7 +39,14 @@ export const PII_RECOGNIZERS: readonly Recognizer[] = [
   ipv6Address,
   macAddress,
   streetAddress,
+  postBox,
+  addressUnit,
+  addressCorner,
+  addressPhrase,
+  eastAsianAddress,
   postalCode,
+  letteredPostalCode,
+  namedPostalCode,
   dateOfBirth,
   dateTime,
   age,

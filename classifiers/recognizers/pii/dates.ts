@@ -24,7 +24,8 @@ const DATE = [
 ].join('|');
 const EDGE_BEFORE = String.raw`(?<![\p{Lu}\p{Ll}\p{N}]|\d[.,/-])`;
 const EDGE_AFTER = String.raw`(?![\p{Lu}\p{Ll}\p{N}]|[./-]\d)`;
-const FULL_DATE = new RegExp(`${EDGE_BEFORE}(?:${DATE})${EDGE_AFTER}`, 'iu');
+/** A digit, or a letter some month begins with. */
+const FULL_DATE = new RegExp(`(?=[0-9JFMASONDEG])${EDGE_BEFORE}(?:${DATE})${EDGE_AFTER}`, 'iu');
 
 const BIRTH_LABEL = String.raw`(?:d\.?o\.?b\.?|date of birth|birth[\s_-]?dat(?:e|um)|birth[\s_-]?day|b[\s_-]?day|born|bday|geb(?:oren)?\.?|geburts(?:datum|tag)|date de naissance|née? le|née?|fecha de nacimiento|nacid[oa](?: el)?|naci(?: el)?|cumpleaños|data di nascita|nat[oa](?: il)?|data de nascimento|nascid[oa](?: em)?|geboortedatum|født|födelsedatum|född|data urodzenia|urodzon[ya]|дата рождения|родил(?:ся|ась)|出生日期|出生年月|生日|出生|生年月日|誕生日|생년월일|doğum tarihi|תאריך לידה|تاريخ الميلاد)`;
 const BIRTH = new RegExp(

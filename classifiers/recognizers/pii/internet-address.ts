@@ -112,9 +112,9 @@ export const ipv6Address = definePattern({
   invalidate: (value) => {
     const groups = value.split(':').filter((group) => group !== '');
     if (groups.length < 3 || !/\d/.test(value)) return true;
-    // Documentation, unique local, link-local; times and durations (`12:30:15::1`) have only decimal groups of two.
+    // Documentation, unique local, link-local; times, durations and fingerprints have only groups of two.
     if (/^(?:2001:0?db8|3fff:|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/i.test(value)) return true;
-    return groups.every((group) => group.length <= 2) && groups.length < 8;
+    return groups.every((group) => group.length <= 2);
   },
   context: ['ip', 'ipv6', 'ip address'],
 });

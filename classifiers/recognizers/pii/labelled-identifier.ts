@@ -49,6 +49,7 @@ export function labelledIdentifier(facts: Labels): Recognizer {
     entity: facts.entity,
     triggers: [keywords(...facts.wake)],
     reach: { before: 8, after: 48 },
+    ...(facts.digits >= 3 ? { requires: { digits: 3 } } : {}),
     patterns: [
       {
         name: 'labelled',

@@ -17,14 +17,14 @@ const phoneNumbers = createRequire(import.meta.url)('libphonenumber-js/min') as 
 };
 
 function isValidInternational(number: string): boolean {
-  return phoneNumbers.parsePhoneNumberFromString(number)?.isValid() ?? false;
+  return phoneNumbers.parsePhoneNumberFromString(number.replaceAll('_', ' '))?.isValid() ?? false;
 }
 
 const EXTENSION = String.raw`(?:[ ,;]{0,2}(?:x|ext\.?|extension|int\.?|poste|durchwahl|доб\.?)[ :.]{0,2}\d{1,6}(?!\d))?`;
-const GAP = String.raw`[ ().\-/]{0,3}`;
-const NOT_AFTER = String.raw`(?<![\w+]|\d[.,:/-])`;
+const GAP = String.raw`[ ()._\-/]{0,3}`;
+const NOT_AFTER = String.raw`(?<![A-Za-z0-9+]|\d[.,:/-])`;
 
-const INTERNATIONAL = new RegExp(String.raw`(?<![\w+])\+ ?\(?[1-9](?:${GAP}\d){6,17}(?!\d)${EXTENSION}`, 'i');
+const INTERNATIONAL = new RegExp(String.raw`(?<![A-Za-z0-9+])\+ ?\(?[1-9](?:${GAP}\d){6,17}(?!\d)${EXTENSION}`, 'i');
 const DIALLED = new RegExp(
   String.raw`${NOT_AFTER}\(?0(?:0|11)\)?${'[ .-]?'}[1-9](?:${GAP}\d){7,16}(?!\d)${EXTENSION}`,
   'i',
@@ -54,7 +54,7 @@ function longestInternational(text: string, start: number, end: number): readonl
   for (let tries = 0; tries < 5; tries += 1) {
     const value = text.slice(start, stop);
     if (isValidInternational(value.replace(/^\(?(?:00|011)\)?[ .-]?/, '+'))) return [{ start, end: stop }];
-    const cut = /[ ().\-/]{1,3}\d+$/.exec(value);
+    const cut = /[ ()._\-/]{1,3}\d+$/.exec(value);
     if (!cut || digitsOnly(value.slice(0, cut.index)).length < 8) break;
     stop = start + cut.index;
   }

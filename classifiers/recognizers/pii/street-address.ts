@@ -1,288 +1,238 @@
 /**
- * STREET_ADDRESS: a street with its house number in the orders and words of the main countries, post boxes, units, military mail.
- * POSTAL_CODE is a quasi-identifier: codes whose shape is their own (Britain, Canada, the Netherlands), others next to a
- * word or after a place.
+ * STREET_ADDRESS around a house number, in the orders and words of the main countries. Everything starts from a number:
+ * the words behind it are read forwards (`12 Main Street`, `12, rue de la Paix`), those before it backwards
+ * (`Hauptstraße 5`, `Via Roma 12`), so prose without a street costs one look at the neighbouring word.
  */
 import { definePattern } from '../../define-pattern.ts';
+import type { Pattern } from '../../define-pattern.ts';
 import { digits } from '../../recognizer.ts';
+import type { Window } from '../../recognizer.ts';
 
-/** Not inside a word or number, nor an amount, a fraction or a list mark. */
-const B = String.raw`(?<![\p{Lu}\p{Ll}\p{N}$€£_/.-])`;
 const E = String.raw`(?![\p{Lu}\p{Ll}\p{N}])`;
-const UNIT = String.raw`(?:,?\s{1,4}(?:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm|bldg|building|whg|wohnung|appt|app|bât|piso|puerta|interno|int|scala|no)\.?\s?#?\s?[\p{L}\d-]{1,6}|,?\s{0,2}#\s?\d{1,5}[A-Z]?)?`;
+const UNIT = String.raw`(?:,?[ \t\n]{1,4}(?:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm|bldg|building|whg|wohnung|appt|app|bât|piso|puerta|interno|int|scala|no)\.?[ \t]?#?[ \t]?[\p{L}\d-]{1,6}|,?[ \t]{0,2}#[ \t]?\d{1,5}[A-Z]?)?`;
 /** City, region, code: taken into the value when they follow, so that masking hides them too. */
-const TAIL_EN = String.raw`(?:,?\s{1,3}\p{Lu}[\p{L}.'’-]{1,24}(?:\s\p{Lu}[\p{L}.'’-]{1,24}){0,2})?(?:,?\s{1,3}(?:[A-Z]{2,3}|\p{Lu}\p{Ll}{3,13})?,?\s{1,3}(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4})${E})?`;
+const TAIL = String.raw`(?:,?\s{1,3}\p{Lu}[\p{L}.'’-]{1,24}(?:[ \t]\p{Lu}[\p{L}.'’-]{1,24}){0,2})?(?:,?\s{1,3}(?:[A-Z]{2,3}|\p{Lu}\p{Ll}{3,13})?,?\s{1,3}(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4})${E})?`;
 
 const ENGLISH_TYPE =
   '(?:street|st|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|square|sq|terrace|ter|parkway|pkwy|circle|cir|highway|hwy|close|crescent|cres|gardens|gdns|grove|mews|row|walk|trail|trl|alley|loop|plaza|turnpike|tpke|expressway|way|hill|rise|view|ridge|run|path|pass|point|pointe|quay|wharf|broadway|embankment|esplanade|parade|green|heights|hollow|junction|landing|manor|meadow|oval|park|springs|crossing|freeway|causeway|bend|cove|creek|vale|vista|fork|forks|knoll|knolls|glen|field|fields|estate|estates|mall|ramp|track|wynd)';
-const GERMANIC_SUFFIX =
-  '(?:stra(?:ß|ss)e|str\\.|str|weg|platz|allee|gasse|gäßli|damm|ufer|ring|chaussee|steig|straat|laan|plein|gracht|kade|singel|dijk|hof|markt|vej|vænget|gade|allé|stræde|gatan|vägen|gränd|torget|veien|veg|gata|gaten|bakken|tie|katu|kuja|polku|raitti|tänav|braut|gata|vegur|stígur|hólar|bygget|stien|vollen)';
+/** Words of prose between a number and a street: `120 for unauthorized road maintenance`. */
+const NOT_A_NAME =
+  'for|of|in|on|the|to|and|by|per|from|with|miles?|feet|km|cars?|people|more|other|different|long|way|hours?|minutes?|days?|years?';
+
 /** Words keep a space behind them, abbreviations need none. */
-const ROMANCE_WORD =
-  'rue|avenue|boulevard|allée|allées|chemin|impasse|place|quai|cours|route|square|passage|sentier|faubourg|rond-point|calle|avenida|avda|av|paseo|plaza|camino|carretera|ctra|ronda|travesía|callejón|carrer|passeig|plaça|rambla|carrera|diagonal|transversal|calzada|colonia|privada|via|viale|piazza|piazzale|corso|largo|vicolo|strada|contrada|lungotevere|salita|località|rua|travessa|praça|alameda|estrada|rodovia|beco|vila|ulica|ulice|aleja|plac|osiedle|náměstí|trg|bulevar|calea|aleea|улица|проспект|пр-т|переулок|бульвар|площадь|шоссе|вулиця|οδός|πλατεία|λεωφόρος|jalan|jln|lorong';
-const ROMANCE_ABBREVIATION = String.raw`c\/|av\.|avda\.|bd\.?|blvd\.|pº|pza\.|ctra\.|cra\.|v\.le|p\.za|c\.so|ul\.|al\.|pl\.|os\.|nám\.|bul\.|str\.|ул\.|пр\.|пер\.|пл\.|вул\.|αγ\.|λ\.|jl\.?`;
-const ROMANCE = String.raw`(?:(?i:${ROMANCE_WORD})[ \t]{1,2}|(?i:${ROMANCE_ABBREVIATION})[ \t]{0,2})`;
-const PARTICLE = String.raw`(?:(?:de|del|della|dei|degli|delle|di|da|do|dos|das|du|des|la|le|les|el|los|las|y|e|et|of|the|nad|na|św\.|gen\.|im\.|ks\.)[ \t]|[dl]['’])`;
-const PROPER = String.raw`(?:\p{Lu}[\p{L}'’.-]{0,24}|\d{1,2}(?= de )|\p{Lo}{2,20})`;
+const STREET_WORDS = new Set(
+  (
+    'rue avenue boulevard allée allées chemin impasse place quai cours route square passage sentier faubourg rond-point calle avenida avda av paseo plaza camino carretera ctra ronda travesía callejón carrer passeig plaça rambla carrera diagonal transversal ' +
+    'calzada colonia privada via viale piazza piazzale corso largo vicolo strada contrada lungotevere salita località rua travessa praça alameda estrada rodovia beco vila ulica ulice aleja plac osiedle náměstí trg bulevar calea aleea улица проспект пр-т ' +
+    'переулок бульвар площадь шоссе вулиця οδός πλατεία λεωφόρος jalan jln lorong straße strasse platz allee weg ring damm ufer c/ av. avda. bd bd. blvd. pº pza. ctra. cra. v.le p.za c.so ul. al. pl. os. nám. bul. str. ул. пр. пер. пл. вул. αγ. λ. jl jl. ' +
+    'alte neue große kleine obere untere am'
+  ).split(' '),
+);
+const ROMANCE = String.raw`(?:${[...STREET_WORDS].filter((word) => /^\p{L}{3,}$|-/u.test(word)).join('|')}|av|jl)[ \t]{1,2}|(?:c\/|av\.|avda\.|bd\.?|pza\.|ctra\.|cra\.|v\.le|p\.za|c\.so|ul\.|al\.|pl\.|os\.|nám\.|bul\.|str\.|ул\.|пр\.|пер\.|пл\.|вул\.)[ \t]{0,2}`;
+const PARTICLE_WORDS = new Set(
+  'de del della dei degli delle di da do dos das du des la le las les el los l y e et of the nad na am an der den dem im in zum zur unter auf van von św. gen. im. ks. imam al'.split(
+    ' ',
+  ),
+);
+const PARTICLE = String.raw`(?:(?:de|del|della|dei|degli|delle|di|da|do|dos|das|du|des|la|le|les|el|los|las|y|e|et|nad|na|św\.|gen\.|im\.|ks\.)[ \t]|[dl]['’])`;
+const PROPER = String.raw`(?:\p{Lu}[\p{L}'’.-]{0,24}|\p{Lo}{2,20})`;
 const ROMANCE_NAME = String.raw`(?:${PARTICLE}{0,2}${PROPER}[ \t]){0,4}${PARTICLE}{0,2}${PROPER}`;
+
+/** `Lindenweg`, `Keizersgracht`, `Storgatan`: the kind of street is the end of its name. */
+const SUFFIX =
+  /(?:stra(?:ß|ss)e|str\.?|weg|platz|allee|gasse|gäßli|damm|ufer|ring|chaussee|steig|straat|laan|plein|gracht|kade|singel|dijk|hof|markt|vej|vænget|gade|allé|stræde|gatan|vägen|gränd|torget|veien|veg|gata|gaten|bakken|tie|katu|kuja|polku|raitti|tänav|braut|vegur|stígur|hólar|bygget|stien|vollen)$/iu;
+/** The kind of street stands behind the name as its own word: Hungarian, Turkish, Nordic, Baltic. */
+const BEHIND =
+  /^(?:straße|strasse|str\.?|platz|allee|weg|ring|damm|ufer|gate|vei|väg|plads|utca|út|útja|u\.|tér|tere|körút|krt\.|rakpart|katu|tie|sokak|caddesi|cad\.|sok\.|mahallesi|mah\.|g\.|gatvė|iela|tn|st\.?|str)$/iu;
+
+const FORWARD: readonly { readonly name: string; readonly score: number; readonly rest: RegExp }[] = [
+  {
+    name: 'english',
+    score: 0.6,
+    rest: new RegExp(
+      String.raw`(?:[-–/]\d{1,5})?[A-Za-z]?,?[ \t]{1,2}(?:(?:[NSEW]|[NS][EW]|North|South|East|West)\.?[ \t])?(?:(?:\p{Lu}[\p{L}'’.-]{0,24}|\d{1,3}(?:st|nd|rd|th)|of|the|de|la)[ \t]{1,2}){1,4}(?:(?=\p{Lu})(?i:${ENGLISH_TYPE}))${E}\.?(?:[ \t](?:[NSEW]|[NS][EW])${E}\.?)?(?i:${UNIT})${TAIL}`,
+      'uy',
+    ),
+  },
+  {
+    name: 'english-lower-case',
+    score: 0.5,
+    rest: new RegExp(
+      String.raw`[a-z]?[ \t](?:(?!(?:${NOT_A_NAME})[ \t])(?:[a-z'’.]{2,20}|\d{1,3}(?:st|nd|rd|th))[ \t]){1,3}(?:street|avenue|road|boulevard|terrace|blvd|ave|rd|(?<=\d{3}[^\d]{3,40})(?:drive|lane|court))${E}\.?(?i:${UNIT})`,
+      'uy',
+    ),
+  },
+  {
+    name: 'broadway',
+    score: 0.6,
+    rest: new RegExp(
+      String.raw`[ \t](?:West |East |W\.? |E\.? |N\.? |S\.? )?(?:Broadway|Embarcadero|Whitehall|Piccadilly|Strand)${E}(?i:${UNIT})${TAIL}`,
+      'uy',
+    ),
+  },
+  {
+    name: 'romance-number-first',
+    score: 0.6,
+    rest: new RegExp(
+      String.raw`(?:[ \t]?(?:bis|ter|quater|[A-D]))?,?[ \t]{1,2}(?i:${ROMANCE})${ROMANCE_NAME}(?:,?[ \t]\d{1,5}${E})?(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{5}[ \t]\p{Lu}[\p{L}'’-]{1,24})?`,
+      'uy',
+    ),
+  },
+];
+
+const INSIDE = /[\p{Lu}\p{Ll}\p{N}$€£_/.-]/u;
+
+/** The whole digit group at `start`, when a house number can be there: not inside a word, an amount, a fraction, a list mark. */
+function isHouseNumber(text: string, start: number): boolean {
+  return start === 0 || !INSIDE.test(text[start - 1] ?? '');
+}
+
+function forwards(rest: RegExp): NonNullable<Pattern['narrow']> {
+  return (text, start, end) => {
+    if (!isHouseNumber(text, start) || !/[ \t,\-–/A-Za-z]/.test(text[end] ?? '')) return [];
+    rest.lastIndex = end;
+    const match = rest.exec(text);
+    return match ? [{ start, end: end + match[0].length }] : [];
+  };
+}
+
+/** How many words before a number may belong to a street's name. */
+const NAME_WORDS = 7;
+
+/** Words right before `end`, nearest first, as far as only spaces (and one comma before the number) part them. */
+function wordsBefore(text: string, end: number): readonly Window[] {
+  const found: Window[] = [];
+  let stop = end;
+  while (found.length < NAME_WORDS) {
+    let at = stop;
+    while (
+      at > 0 &&
+      stop - at < 3 &&
+      (text[at - 1] === ' ' || text[at - 1] === '\t' || (found.length === 0 && text[at - 1] === ','))
+    )
+      at -= 1;
+    if (at === stop && found.length > 0) break;
+    let start = at;
+    while (start > 0 && at - start < 32 && /[\p{L}\p{M}.'’/º#-]/u.test(text[start - 1] ?? '')) start -= 1;
+    if (start === at) break;
+    found.push({ start, end: at });
+    stop = start;
+  }
+  return found;
+}
+
+const isProper = (word: string): boolean => /^(?:\p{Lu}|\p{Lo}{2})/u.test(word);
+
+function backwards(text: string, start: number, end: number): readonly Window[] {
+  const before = text[start - 1];
+  if (before !== ' ' && before !== ',' && before !== '.' && before !== '\t') return [];
+  // A unit or a percent sign behind makes it a count; the letter of a house number belongs to it.
+  const behind = /^(?:[ \t]?[a-zA-Zа-я](?![\p{L}\d]))?(?:[/-]\d{1,4}[a-z]?)?\.?(?![\p{Lu}\p{Ll}\p{N}%]|[.,:]\d)/u.exec(
+    text.slice(end, end + 12),
+  );
+  if (!behind || end - start > 5) return [];
+  const words = wordsBefore(text, start).map((at) => ({ ...at, word: text.slice(at.start, at.end) }));
+  const nearest = words[0];
+  if (!nearest) return [];
+  const value = (from: number): readonly Window[] => [{ start: from, end: end + behind[0].length }];
+  const number = /^(?:n[º°.]?|nr\.?|no\.?|д\.?|km\.?|#)$/i.test(nearest.word) ? 1 : 0;
+  const last = words[number];
+  if (!last) return [];
+  const name = last.word.replace(/,$/, '');
+  if (isProper(name) && name.length > 4 && SUFFIX.test(name)) return value(last.start);
+  if (BEHIND.test(name) && isProper(words[number + 1]?.word ?? ''))
+    return value(words[number + 1]?.start ?? last.start);
+  if (!isProper(name)) return [];
+  // Back through the name to the word that says street; a capital word before that makes it English (`Rowan Avenue School 600`).
+  for (let index = number + 1; index < words.length; index += 1) {
+    const { word, start: from } = words[index] ?? last;
+    if (STREET_WORDS.has(word.toLowerCase())) {
+      const english =
+        isProper(words[index + 1]?.word ?? '') && !/[.]$/.test(words[index + 1]?.word ?? '') && isProper(word);
+      return english || (index === number + 1 && /^(?:am|place|square|route|ring)$/i.test(word)) ? [] : value(from);
+    }
+    if (!isProper(word) && !PARTICLE_WORDS.has(word.toLowerCase())) return glued(word) ? value(from) : [];
+  }
+  return [];
+}
+
+/** `ul.Słowicza`, `C/Mayor`. */
+function glued(word: string): boolean {
+  return /^(?:c\/|ul\.|ул\.|al\.|av\.|str\.|jl\.)\p{L}/iu.test(word);
+}
+
+/** `Allika 46 street`, `Nieuwe Baan 473 St.` */
+function streetBehind(text: string, start: number, end: number): readonly Window[] {
+  const behind = /^\.?,?[ \t](?:st\.|str?\.?|street)(?![\p{Lu}\p{Ll}])/iu.exec(text.slice(end, end + 12));
+  if (!behind || end - start < 2) return [];
+  const [nearest, second] = wordsBefore(text, start);
+  if (!nearest || nearest.end - nearest.start < 3) return [];
+  const name = second && isProper(text.slice(second.start, second.end)) ? second : nearest;
+  return /^(?:has|have|had|with|of|and|the|are|were|is|by|for|on|at|in|to|about|over)$/i.test(
+    text.slice(nearest.start, nearest.end),
+  )
+    ? []
+    : [{ start: name.start, end: end + behind[0].length }];
+}
+
+const NUMBER = /(?=\d)(?<!\d)\d{1,6}(?!\d)/;
+
+export const ADDRESS_CONTEXT: readonly string[] = [
+  'address',
+  'lives',
+  'lives at',
+  'living at',
+  'reside',
+  'residence',
+  'located',
+  'location',
+  'street',
+  'billing',
+  'shipping',
+  'mailing',
+  'deliver',
+  'delivery',
+  'moved',
+  'home',
+  'office',
+  'zip',
+  'postcode',
+  'adresse',
+  'anschrift',
+  'wohnt',
+  'wohnhaft',
+  'domicile',
+  'habite',
+  'dirección',
+  'domicilio',
+  'vive',
+  'indirizzo',
+  'abita',
+  'residente',
+  'endereço',
+  'mora',
+  'adres',
+  'woont',
+  'adress',
+  'bor',
+  'osoite',
+  'адрес',
+  '地址',
+  '住址',
+  '住所',
+  '주소',
+];
 
 export const streetAddress = definePattern({
   name: 'street-address',
   entity: 'STREET_ADDRESS',
   triggers: [digits(1)],
-  reach: { before: 72, after: 72 },
+  reach: { before: 4, after: 8 },
   patterns: [
-    {
-      name: 'english',
-      regex: new RegExp(
-        String.raw`${B}\d{1,6}(?:[-–/]\d{1,5})?[A-Za-z]?,?[ \t]{1,2}(?:(?:[NSEW]|[NS][EW]|North|South|East|West)\.?[ \t])?(?:(?:\p{Lu}[\p{L}'’.-]{0,24}|\d{1,3}(?:st|nd|rd|th)|of|the|de|la)[ \t]{1,2}){1,4}(?:(?=\p{Lu})(?i:${ENGLISH_TYPE}))${E}\.?(?:\s(?:[NSEW]|[NS][EW])${E}\.?)?(?i:${UNIT})${TAIL_EN}`,
-        'u',
-      ),
-      score: 0.6,
-    },
-    {
-      name: 'english-lower-case',
-      regex: new RegExp(
-        String.raw`${B}\d{1,6}[a-z]?[ \t](?:(?!for|of|in|on|the|to|and|by|per|from|with|miles?|feet|km|cars?|people|more|other|different|long|way)(?:[a-z'’.]{2,20}|\d{1,3}(?:st|nd|rd|th))[ \t]){1,3}(?:street|avenue|road|boulevard|terrace|blvd|ave|rd|(?<=\d{3}[^\d]{3,40})(?:drive|lane|court))${E}\.?(?i:${UNIT})`,
-        'u',
-      ),
-      score: 0.5,
-    },
-    {
-      name: 'broadway',
-      regex: new RegExp(
-        String.raw`${B}\d{1,5}\s(?:West |East |W\.? |E\.? |N\.? |S\.? )?(?:Broadway|Embarcadero|Whitehall|Piccadilly|Strand)${E}(?i:${UNIT})${TAIL_EN}`,
-        'u',
-      ),
-      score: 0.6,
-    },
-    {
-      name: 'germanic',
-      regex: new RegExp(
-        String.raw`${B}(?:\d{1,5}\s)?(?:\p{Lu}[\p{L}.-]{1,24}[\s-]){0,3}(?:\p{Lu}[\p{L}-]{1,30}(?i:${GERMANIC_SUFFIX})|(?:Alte|Neue|Große|Kleine|Obere|Untere|Am|An der|Auf der|Auf dem|Im|In der|Zum|Zur|Unter den)\s(?:\p{Lu}[\p{L}-]{2,24})(?:\s(?i:${GERMANIC_SUFFIX}))?|\p{Lu}[\p{L}-]{2,24}\s(?:Straße|Strasse|Str\.|Platz|Allee|Weg|Ring|Damm|Ufer|gate|vei|väg|plads|utca|út|útja|u\.|tér|tere|körút|krt\.|katu|tie|sokak|caddesi|cad\.|sok\.|mahallesi|mah\.))${'(?:\\s|,\\s?|\\sNo:?\\s?)'}\d{1,4}(?:\s?[a-zA-Z](?![\p{Lu}\p{Ll}]))?\.?(?:[-/]\d{1,4}[a-z]?)?${E}(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{4,5}(?:\s[A-Z]{2})?\s\p{Lu}[\p{L}-]{1,24})?`,
-        'u',
-      ),
-      score: 0.6,
-    },
-    {
-      name: 'romance-number-first',
-      regex: new RegExp(
-        String.raw`${B}\d{1,5}(?:[ \t]?(?:bis|ter|quater|[A-D]))?,?[ \t]{1,2}${ROMANCE}${ROMANCE_NAME}(?:,?[ \t]\d{1,5}${E})?(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{5}[ \t]\p{Lu}[\p{L}'’-]{1,24})?`,
-        'u',
-      ),
-      score: 0.6,
-    },
-    {
-      // A capital word before makes it English: `Rowan Avenue School, 600`.
-      name: 'romance-number-last',
-      regex: new RegExp(
-        String.raw`${B}(?<!\p{Lu}[\p{L}.]{1,20}[ \t])${ROMANCE}${ROMANCE_NAME}(?:,[ \t]?|[ \t])(?:n[º°.]{0,2}[ \t]?|nr\.?[ \t]?|no\.?[ \t]?|д\.?[ \t]?|km\.?[ \t]?|#[ \t]?)?\d{1,5}(?:[ \t]?[a-zA-Zа-я](?![\p{Lu}\p{Ll}]))?(?:\/\d{1,4})?(?:-\d{1,4})?${E}(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{2}-?\d{3}[ \t]\p{Lu}[\p{L}'’-]{1,24})?`,
-        'u',
-      ),
-      score: 0.6,
-    },
-    {
-      name: 'post-box',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}])(?:p\.? ?o\.? ?box|post ?box|postfach|postbus|postboks|apartado(?: de correos)?|boîte postale|casella postale|caixa postal|skr\. pocztowa|п\/я|gpo box)\s{1,2}#?\s?\d{1,6}(?![\p{Lu}\p{Ll}\p{N}])/iu,
-      score: 0.6,
-    },
-    {
-      name: 'unit',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}])(?:apt|apartment|suite|ste|whg|appt|flat)\.?\s#?\s?\d{2,5}[A-Z]?(?![\p{Lu}\p{Ll}\p{N}]|[.,]\d)/iu,
-      score: 0.5,
-    },
-    {
-      name: 'military',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}])(?:(?:PSC|CMR|Unit)\s\d{1,5},?\s(?:Box\s\d{1,5},?\s{1,2})?)?(?:FPO|APO|DPO),?\s(?:AA|AE|AP)\s\d{5}(?![\p{Lu}\p{Ll}\p{N}])/iu,
-      score: 0.7,
-    },
-    {
-      name: 'corner',
-      regex: new RegExp(
-        String.raw`${B}corner of[ \t](?:\d{1,5}[ \t])?${ROMANCE_NAME}[ \t](?:\d{1,5}\.?[ \t])?(?:str?\.?[ \t])?(?:and|&)[ \t]${ROMANCE_NAME}`,
-        'u',
-      ),
-      score: 0.5,
-    },
-    {
-      name: 'numbered-corner',
-      regex:
-        /(?<![\p{Lu}\p{Ll}])corner of[ \t](?:\d{1,5}[ \t])?(?:\p{L}[\p{L}.'’-]{1,24}[ \t]){1,3}\d{1,5}\.?[ \t](?:str?\.?[ \t])?(?:and|&)[ \t]\p{L}[\p{L}.'’-]{1,24}/iu,
-      score: 0.55,
-    },
-    {
-      name: 'name-number-street',
-      regex: new RegExp(
-        String.raw`${B}(?:\d{1,6}[ \t])?(?:\p{L}[\p{L}'’.-]{1,24}[ \t]){1,3}\d{2,4}\.?,?[ \t](?:st\.|str\.?|street)${'(?![\\p{L}])'}`,
-        'iu',
-      ),
-      score: 0.5,
-    },
-    {
-      name: 'chinese',
-      regex:
-        /(?:\p{Script=Han}{2,8}(?:省|市|自治区))?(?:\p{Script=Han}{1,8}[市区县區縣])?(?:\p{Script=Han}{1,10}[镇乡街道鎮])?\p{Script=Han}{1,12}(?:路|街|道|巷|弄|大道|胡同)\s?\d{1,5}\s?[号號](?:\s?\d{1,4}\s?[栋幢楼座樓])?(?:\s?\d{1,3}\s?单元)?(?:\s?\d{1,5}\s?[室号樓楼])?/u,
-      score: 0.7,
-    },
-    {
-      name: 'japanese',
-      regex:
-        /(?:〒?\d{3}-\d{4}\s{0,2})?(?:東京都|北海道|(?:京都|大阪)府|\p{Script=Han}{2,3}県)\p{L}{1,12}[市区町村郡]\p{L}{0,16}?\d{1,4}(?:丁目|番地?|-|－|の)\d{1,4}(?:[番号地]{0,2}|(?:-\d{1,5}))/u,
-      score: 0.7,
-    },
-    {
-      name: 'korean',
-      regex:
-        /(?:[가-힣]{2,8}(?:시|도)\s)?(?:[가-힣]{1,6}(?:시|군|구)\s){0,2}[가-힣0-9]{1,12}(?:로|길)\s?\d{1,4}(?:-\d{1,4})?(?:번길\s?\d{1,4})?(?![가-힣\d])/u,
-      score: 0.45,
-    },
-    {
-      name: 'labelled',
-      regex:
-        /(?<![\p{Lu}\p{Ll}])(?:(?:my|his|her|their|your|our|the|home|new|billing|shipping|mailing|postal|delivery|street|permanent|current) address(?:[ \t](?:is|was|with|to|as|at))?|address(?=:)|lives? at|living at|resid(?:es?|ing|ent) (?:at|of)|located at|ship(?:ping)?(?: it)? to|deliver(?:ed|y)? (?:it )?to|anschrift|wohnhaft|domicilié(?:e)? (?:au|à)|dirección(?: es)?|domicilio|indirizzo(?: è)?|endereço(?: é)?|adres|адрес)[:\s]{1,4}(?<value>\d{1,6}[A-Za-z]?,?[ \t]{1,2}(?:(?!of|in|and|or|for|to|at|with|by|per)\p{L}[\p{L}.'’-]{0,24}[ ,\t]{1,3}){1,5}\d{1,6}|\d{1,6}[A-Za-z]?,?[ \t](?:(?!of|in|and|or|for|to|at|with|by|per|million|years|people)\p{L}[\p{L}.'’-]{1,24}[ \t]){0,3}\p{L}[\p{L}.'’-]{1,24},[ \t]\p{L}[\p{L}.'’-]{1,24})(?![\p{Lu}\p{Ll}\p{N}])/iu,
-      score: 0.6,
-    },
-    {
-      // No word for street at all (`Nieuwe Baan 473`): the verb must say that it is a place.
-      name: 'place-verb',
-      regex:
-        /(?<![\p{Lu}\p{Ll}])(?:lives?|living|reside[sd]?|residing|located|situated|(?:station|restaurant|office|offices|house|store|shop|clinic|school|hotel|party|building|home|address) (?:is|are)|stop|drops? (?:me|you|us|him|her|them) off|meet(?:ing)?(?: (?:me|us|him|her|them|you))?(?: \p{L}{3,12}day)?|pick (?:me|us|him|her|them) up|side|enter|delivered?|sent|return(?:ed)?|moved?|shipped) (?:at|on|to|of)[ \t](?<value>(?:\d{1,6}[ \t])?(?!(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|May|June|July|August|September|October|November|December|Room|Gate|Page|Exit|Chapter|Level|Route|Highway|Table|Figure|Line|Step|Pier|Terminal|Platform|Floor|Version|Number|No|Day|Week|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Windows|Python|Area|Section|Building|Door|Suite|Box|Zone|District|Grade|Class|Season|Episode|Part|Phase|Round|World|Studio|Channel|Port|Interstate)[ \t])(?:\p{Lu}[\p{L}'’.-]{1,24}[ \t]){1,4}\d{1,4}[a-z]?\.?)(?![\p{Lu}\p{Ll}\p{N}%]|[.,:]\d|[ ](?:AD|BC|am|pm|AM|PM|million))/u,
-      score: 0.5,
-    },
-    {
-      // The line of a street, with the line of its flat below.
-      name: 'envelope',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}.,$€£])\d{1,6}[A-Za-z]?[ \t]{1,2}(?:[\p{L}\d][\p{L}\d.'’-]{0,24}[ \t]{1,2}){0,4}[\p{L}\d][\p{L}\d.'’-]{0,24},?\s{1,6}(?:[>?*|]{1,3}\s{0,2})?(?:apt|suite|ste|flat)\.?[ \t]#?\d{1,5}(?![\p{Lu}\p{Ll}\p{N}])/iu,
-      score: 0.6,
-    },
-    {
-      name: 'number-name-number',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}.,])\d{1,6}\s\p{Lu}[\p{L}.'’-]{2,24}(?:\s\p{Lu}[\p{L}.'’-]{1,24}){0,3}\s\d{1,4}[,\n]\s{0,4}\p{Lu}[\p{L}-]{1,24}/u,
-      score: 0.45,
-    },
+    ...FORWARD.map(({ name, score, rest }): Pattern => ({ name, regex: NUMBER, score, narrow: forwards(rest) })),
+    { name: 'number-last', regex: NUMBER, score: 0.6, narrow: backwards },
+    { name: 'number-street', regex: NUMBER, score: 0.5, narrow: streetBehind },
   ],
-  context: [
-    'address',
-    'addresses',
-    'lives',
-    'lives at',
-    'living at',
-    'reside',
-    'resides',
-    'residence',
-    'located',
-    'location',
-    'street',
-    'billing',
-    'shipping',
-    'mailing',
-    'deliver',
-    'delivery',
-    'moved',
-    'home',
-    'offices',
-    'office',
-    'zip',
-    'postcode',
-    'adresse',
-    'anschrift',
-    'wohnt',
-    'wohnhaft',
-    'domicile',
-    'habite',
-    'dirección',
-    'domicilio',
-    'vive',
-    'indirizzo',
-    'abita',
-    'residente',
-    'endereço',
-    'mora',
-    'adres',
-    'woont',
-    'adress',
-    'bor',
-    'osoite',
-    'адрес',
-    '地址',
-    '住址',
-    '住所',
-    '주소',
-  ],
+  context: ADDRESS_CONTEXT,
   contextReach: { before: 60, after: 24 },
-});
-
-export const postalCode = definePattern({
-  name: 'postal-code',
-  entity: 'POSTAL_CODE',
-  triggers: [digits(2)],
-  reach: { before: 40, after: 24 },
-  patterns: [
-    {
-      name: 'british',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}-])(?:GIR ?0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d|[A-HK-Y]\d\d|\d[A-HJKPSTUW]|[A-HK-Y]\d[ABEHMNPRV-Y]) \d[ABD-HJLNP-UW-Z]{2})(?![\p{Lu}\p{Ll}\p{N}-])/u,
-      score: 0.6,
-    },
-    {
-      name: 'canadian',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}-])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ -]\d[ABCEGHJ-NPRSTV-Z]\d(?![\p{Lu}\p{Ll}\p{N}-])/u,
-      score: 0.6,
-    },
-    {
-      name: 'dutch',
-      regex: /(?<![\p{Lu}\p{Ll}\p{N}-])[1-9]\d{3} ?(?!SA|SD|SS)[A-Z]{2}(?![\p{Lu}\p{Ll}\p{N}-])(?=,?\s\p{Lu}\p{L})/u,
-      score: 0.5,
-    },
-    {
-      name: 'american',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}.,-])(?:(?<=\b[A-Z]{2},? )\d{5}(?:-\d{4})?|\d{5}-\d{4})(?![\p{Lu}\p{Ll}\p{N}-]|[.,]\d)/u,
-      score: 0.55,
-    },
-    {
-      name: 'five-digits',
-      regex: /(?<![\p{Lu}\p{Ll}\p{N}.,$€£#/:+-])(?:[A-Z]{1,2}-)?\d{4,6}(?:-\d{4})?(?![\p{Lu}\p{Ll}\p{N}%/:-]|[.,]\d)/u,
-      score: 0.15,
-    },
-    {
-      name: 'before-town',
-      regex:
-        /(?<![\p{Lu}\p{Ll}\p{N}.,$€£#/:+-])(?:[A-Z]{1,2}-)?(?:\d{5}|\d{2}-\d{3}|\d{3} \d{2})(?=\s\p{Lu}\p{Ll}{2,20}(?![\p{Ll}]))(?!\s(?:Days|People|Years|Dollars|Users|Euro))/u,
-      score: 0.3,
-    },
-    { name: 'japanese', regex: /〒\s?\d{3}-?\d{4}(?!\d)/u, score: 0.8 },
-  ],
-  context: [
-    'zip',
-    'zip code',
-    'zipcode',
-    'postcode',
-    'post code',
-    'postal code',
-    'postal',
-    'plz',
-    'postleitzahl',
-    'code postal',
-    'código postal',
-    'cap',
-    'cep',
-    'postnummer',
-    'postinumero',
-    'pin code',
-    'pincode',
-    'kod pocztowy',
-    'индекс',
-    '邮编',
-    '邮政编码',
-    '郵便番号',
-    '우편번호',
-  ],
-  contextReach: { before: 30, after: 16 },
 });

@@ -12,11 +12,11 @@ import { standardNumber } from './standard-number.ts';
 
 const assigned = standardNumber('us/ssn');
 const issued = (number: string): boolean => assigned(number) && !number.endsWith('0000');
-const EDGE_BEFORE = String.raw`(?<![\w+]|\d[.,/-]|[-/$€£#]\d{0,2})`;
-const EDGE_AFTER = String.raw`(?![\w]|[.,/-]\d)`;
-const DASHED = new RegExp(`(?<![\\w+]|\\d[.,/-])\\d{3}-\\d{2}-\\d{4}${EDGE_AFTER}`);
+const EDGE_BEFORE = String.raw`(?<![A-Za-z0-9+]|\d[.,/-]|[-/$€£#]\d{0,2})`;
+const EDGE_AFTER = String.raw`(?![A-Za-z0-9]|[.,/-]\d)`;
+const DASHED = new RegExp(`(?<![A-Za-z0-9+]|\\d[.,/-])\\d{3}-\\d{2}-\\d{4}${EDGE_AFTER}`);
 const SPACED = new RegExp(String.raw`${EDGE_BEFORE}\d{3}(?<gap>[ ._/]|--| - )\d{2}\k<gap>\d{4}${EDGE_AFTER}`);
-const ANY = new RegExp(String.raw`(?<![\w+]|\d[.,/-])\d(?:[ ._/-]{0,3}\d){8}${EDGE_AFTER}`);
+const ANY = new RegExp(String.raw`(?<![A-Za-z0-9+]|\d[.,/-])\d(?:[ ._/-]{0,3}\d){8}${EDGE_AFTER}`);
 
 const only =
   (test: (number: string) => boolean) =>

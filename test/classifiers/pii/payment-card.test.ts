@@ -27,6 +27,8 @@ describe('paymentCard', () => {
     ['mixed separators', '4787-7893 2879.2170', '4787-7893 2879.2170'],
     ['security code behind', '4787 7893 2879 2170 123 12/27', '4787 7893 2879 2170'],
     ['a number before', 'order 12 4787 7893 2879 2170', '4787 7893 2879 2170'],
+    ['published test number pasted as one’s own', 'my card is 4111 1111 1111 1111', '4111 1111 1111 1111'],
+    ['part of an identifier', 'x_4787_7893_2879_2170', '4787_7893_2879_2170'],
     ['American Express', '378282246310005', '378282246310005'],
     ['American Express as printed', '3782 822463 10005', '3782 822463 10005'],
     ['Diners Club', '3056 930902 5904', '3056 930902 5904'],
@@ -51,6 +53,7 @@ describe('paymentCard', () => {
     ['longer number', '47877893287921704787789328792170'],
     ['list of numbers', '[4, 7, 8, 7, 7, 8, 9, 3, 2, 8, 7, 9, 2, 1, 7, 0]'],
     ['EAN without context', 'EAN 4006381333931'],
+    ['published test number in talk of tests', 'Use test card 4242 4242 4242 4242 from the docs'],
   ])('leaves %s', (_name, text) => {
     expect(foundIn([paymentCard], text)).toEqual([]);
   });

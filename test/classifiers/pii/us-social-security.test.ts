@@ -15,6 +15,7 @@ describe('usSocialSecurity', () => {
     ['advertisement number with context', 'ssn 078051120', 'US_SSN:078051120'],
     ['placeholder people use', 'SSN 123-45-6789', 'US_SSN:123-45-6789'],
     ['Spanish context', 'mi número de seguro social es 311191486', 'US_SSN:311191486'],
+    ['part of an identifier', 'x_311-19-1486', 'US_SSN:311-19-1486'],
     ['identifier context', '{"user_ssn": "311191486"}', 'US_SSN:311191486'],
   ])('finds %s', (_name, text, found) => {
     expect(foundIn(both, text)).toContain(found);
