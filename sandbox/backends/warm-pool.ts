@@ -9,8 +9,13 @@ import type { Profile } from './profile.ts';
 
 export interface WarmPool {
   take(profile: Profile): WaitingSandbox | undefined;
-  /** Fills up the profile's share in the background, once nothing more urgent runs. */
+  /**
+   * Fills up the profile's share in the background. A profile with a directory of its own waits for its second call: most
+   * directories belong to one call and are gone after it.
+   */
   refill(profile: Profile): void;
+  /** Fills up now, whether or not anybody asked for the profile yet. */
+  fill(profile: Profile): void;
   /** Settles when every started launch has ended up waiting or gone. */
   settled(): Promise<void>;
   close(): Promise<void>;
@@ -35,6 +40,8 @@ interface Shelf {
   readonly waiting: WaitingSandbox[];
   starting: number;
   usedAt: number;
+  /** Calls that asked for this profile. */
+  uses: number;
 }
 
 export function createWarmPool(options: PoolOptions): WarmPool {
@@ -60,7 +67,7 @@ export function createWarmPool(options: PoolOptions): WarmPool {
     const known = shelves.get(key);
     // Moved to the end: the map's order is the order of use.
     shelves.delete(key);
-    const shelf = known ?? { profile, waiting: [], starting: 0, usedAt: 0 };
+    const shelf = known ?? { profile, waiting: [], starting: 0, usedAt: 0, uses: 0 };
     shelf.usedAt = Date.now();
     shelves.set(key, shelf);
     for (const [oldest, other] of shelves) {
@@ -87,10 +94,22 @@ export function createWarmPool(options: PoolOptions): WarmPool {
     });
   };
 
+  // One at a time: two launches would take both of a small machine's cores from the calls that run.
+  const fillUp = async (shelf: Shelf): Promise<void> => {
+    // Starting a process blocks this thread for milliseconds: the caller whose call just ended goes first.
+    await setTimeout(options.delayMs);
+    while (!closed && shelf.starting === 0 && shelf.waiting.length < options.size) {
+      const before = shelf.waiting.length;
+      await startOne(shelf);
+      if (shelf.waiting.length === before) return;
+    }
+  };
+
   return {
     take(profile) {
       if (closed || options.size === 0) return undefined;
       const shelf = shelfOf(profile);
+      shelf.uses++;
       for (let sandbox = shelf.waiting.shift(); sandbox !== undefined; sandbox = shelf.waiting.shift()) {
         if (sandbox.isAlive() && sandbox.isCurrent()) return sandbox;
         track(options.dispose(sandbox));
@@ -100,17 +119,11 @@ export function createWarmPool(options: PoolOptions): WarmPool {
     refill(profile) {
       if (closed || options.size === 0) return;
       const shelf = shelfOf(profile);
-      // One at a time: two launches would take both of a small machine's cores from the calls that run.
-      const next = async (): Promise<void> => {
-        // Starting a process blocks this thread for milliseconds: the caller whose call just ended goes first.
-        await setTimeout(options.delayMs);
-        while (!closed && shelf.starting === 0 && shelf.waiting.length < options.size) {
-          const before = shelf.waiting.length;
-          await startOne(shelf);
-          if (shelf.waiting.length === before) return;
-        }
-      };
-      track(next());
+      const isLasting = profile.workspace.access === 'none' && profile.home === '' && profile.egressSocket === '';
+      if (isLasting || shelf.uses > 1) track(fillUp(shelf));
+    },
+    fill(profile) {
+      if (!closed && options.size > 0) track(fillUp(shelfOf(profile)));
     },
     async settled() {
       while (work.size > 0) await Promise.all(work);

@@ -1,0 +1,60 @@
+/**
+ * What a backend finds out and lays out once: where bwrap is, as whom it runs, the staged /etc and Node. Fails closed: what
+ * is missing makes the backend unusable, with the cure in the reason.
+ */
+import { chmodSync, copyFileSync, linkSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CgroupController } from './cgroup.ts';
+import { closeInheritedDescriptors } from './descriptors.ts';
+import { isReachable, readHostLayout, stageEtc, stagingDirectory } from './host-layout.ts';
+import { findBwrap } from './machine.ts';
+import type { Host } from './start-bwrap.ts';
+
+export interface BubblewrapOptions {
+  /** User and group of every sandbox when the service is root; never 0. A service that is not root runs them as itself. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Pre-warmed sandboxes per profile. */
+  readonly pool: number;
+  readonly stateDir: string;
+  /** Where to look for bwrap; the usual places when absent. */
+  readonly bwrapPlaces?: readonly string[];
+  /** Inherited descriptors that are not closed. Sandboxes would inherit them too, so none starts while they are open. */
+  readonly keepDescriptors?: readonly number[];
+}
+
+export type Prepared =
+  | { readonly kind: 'prepared'; readonly host: Host }
+  | { readonly kind: 'unusable'; readonly reason: string };
+
+const ROOT_REASON = 'sandbox.uid is 0: bubblewrap run as root is itself a way out; set an unprivileged uid';
+
+/** Node where the sandbox's user can reach it. */
+function stageNode(staging: string, uid: number, gid: number): string {
+  if (isReachable(process.execPath, uid, gid)) return process.execPath;
+  const place = join(staging, 'node');
+  try {
+    linkSync(process.execPath, place);
+  } catch {
+    // Another file system.
+    copyFileSync(process.execPath, place);
+    chmodSync(place, 0o755);
+  }
+  return place;
+}
+
+export async function prepareHost(options: BubblewrapOptions, cgroups: CgroupController): Promise<Prepared> {
+  const found = await findBwrap(options.bwrapPlaces);
+  if (found.kind === 'unusable') return found;
+  closeInheritedDescriptors(options.keepDescriptors);
+  const dropsTo = process.getuid?.() === 0;
+  const uid = dropsTo ? options.uid : (process.getuid?.() ?? 0);
+  const gid = dropsTo ? options.gid : (process.getgid?.() ?? 0);
+  if (uid === 0 || gid === 0) return { kind: 'unusable', reason: ROOT_REASON };
+  const staging = stagingDirectory(options.stateDir, uid, gid);
+  stageEtc(join(staging, 'etc'));
+  for (const place of ['workspace', 'home']) mkdirSync(join(staging, place), { mode: 0o755 });
+  const layout = readHostLayout(found.bwrap.bindDescriptor);
+  const node = stageNode(staging, uid, gid);
+  return { kind: 'prepared', host: { bwrap: found.bwrap.path, layout, staging, node, uid, gid, dropsTo, cgroups } };
+}
