@@ -94,7 +94,6 @@ export class Parser {
   values = 0;
   containers = 0;
   depth = 0;
-  textEnd = 0;
   readonly leaves: LeafNode[] = [];
   readonly members = new Map<string, Member>();
   readonly arrays = new Map<string, { close: number; length: number }>();
@@ -126,22 +125,19 @@ export class Parser {
     const units = this.units;
     const start = this.position;
     let position = start + 1;
-    let escaped = false;
-    for (;;) {
-      const unit = units[position]!;
-      if (unit === QUOTE) break;
-      if (unit === BACKSLASH) {
-        escaped = true;
-        position += 2;
-      } else if (unit >= 0x20) position++;
-      // Also where the read ran past the end: `undefined` compares false.
-      else {
-        this.position = position;
-        this.fail('invalid_json', container, key);
-      }
+    let unit = units[position]!;
+    // Ends past the end of the source too: `undefined` compares false.
+    while (unit >= 0x20 && unit !== QUOTE && unit !== BACKSLASH) unit = units[++position]!;
+    if (unit === QUOTE) {
+      this.position = position + 1;
+      return this.source.slice(start + 1, position);
     }
+    this.position = position;
+    if (unit !== BACKSLASH) this.fail('invalid_json', container, key);
+    // With an escape in it JSON.parse checks and decodes the whole; only the end has to be found.
+    position = this.closingQuote(position);
+    if (position === -1) this.fail('invalid_json', container, key);
     this.position = position + 1;
-    if (!escaped) return this.source.slice(start + 1, position);
     let text: string;
     try {
       text = JSON.parse(this.source.slice(start, position + 1)) as string;
@@ -154,6 +150,17 @@ export class Parser {
       this.fail('lone_surrogate', container, key);
     }
     return text;
+  }
+
+  /** The first quote from `from` on that no backslash escapes; -1 when there is none. */
+  closingQuote(from: number): number {
+    const units = this.units;
+    for (let at = this.source.indexOf('"', from); at !== -1; at = this.source.indexOf('"', at + 1)) {
+      let before = at - 1;
+      while (units[before] === BACKSLASH) before--;
+      if ((at - before) % 2 === 1) return at;
+    }
+    return -1;
   }
 
   /** As string(), but short names without escapes come from the cache. */
