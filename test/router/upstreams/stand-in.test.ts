@@ -179,10 +179,9 @@ describe('tool calls on request', () => {
       await askCloud({ model: 'x', stream: true, messages: [{ role: 'user', content: text }], tools: wire }),
     );
     const whole = callIn(await askCloud({ model: 'x', messages: [{ role: 'user', content: text }], tools: wire }));
-    for (const call of [here, streamed, whole]) {
-      if (expected === undefined) expect(call).toBeUndefined();
-      else expect([call?.[0], JSON.parse(call?.[1] ?? '')]).toEqual(expected);
-    }
+    const read = (call: readonly [string, string] | undefined): unknown =>
+      call === undefined ? undefined : [call[0], JSON.parse(call[1])];
+    expect([here, streamed, whole].map(read)).toEqual([expected, expected, expected]);
   });
 
   it('none when the client said none', async () => {
