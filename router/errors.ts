@@ -4,6 +4,8 @@
  * the two. Refusals by policy are 400: agents retry 429 and 5xx up to 30 times (measured with real clients).
  */
 
+import { publicPointer } from './json/public-pointer.ts';
+
 export interface ErrorKind {
   readonly status: number;
   readonly type: 'invalid_request_error' | 'authentication_error' | 'not_found_error' | 'api_error';
@@ -189,7 +191,7 @@ export interface PublicError {
 }
 
 export function publicError(code: ErrorCode, pointer = ''): PublicError {
-  return { code, pointer };
+  return { code, pointer: publicPointer(pointer) };
 }
 
 /** The OpenAI error envelope. */

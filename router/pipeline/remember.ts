@@ -40,14 +40,22 @@ export function isMaskable(turn: Turn, context: Context): boolean {
   );
 }
 
-/** Findings outside the messages (tools, metadata) count for the whole conversation, and so does a label that only memory knows: 0. */
+/**
+ * The first message that made the conversation what it is. What stands outside the messages (tools, metadata), or is only remembered, counts from the last one on:
+ * marking the opening would latch every conversation that begins alike.
+ */
 function firstSensitiveMessage(turn: Turn): number {
   const { verdict } = turn.classification;
-  const positions = verdict.findings.map((finding) => {
-    const match = /^\/messages\/(\d+)/.exec(finding.span.segment);
-    return match === null ? 0 : Number(match[1]);
+  const last = turn.envelope.chat.messages.length - 1;
+  const pointers = [
+    ...verdict.findings.map((finding) => finding.span.segment),
+    ...(verdict.kind === 'unknown' ? verdict.gaps.map((gap) => gap.pointer) : []),
+  ];
+  const positions = pointers.map((pointer) => {
+    const match = /^\/messages\/(\d+)/.exec(pointer);
+    return match === null ? last : Number(match[1]);
   });
-  return positions.length === 0 ? 0 : Math.min(...positions);
+  return positions.length === 0 ? last : Math.min(...positions);
 }
 
 function rankOf(label: string, context: Context): number {

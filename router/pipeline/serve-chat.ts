@@ -11,6 +11,7 @@ import { ERRORS, errorBody, type ErrorCode, publicError } from '../errors.ts';
 import { readBody } from '../http/body.ts';
 import { decisionHeaders, describeReason } from '../http/decision-headers.ts';
 import { createResponseSink } from '../http/response-sink.ts';
+import { publicPointer } from '../json/public-pointer.ts';
 import { createPassthroughGuard } from '../protocols/openai-chat-passthrough.ts';
 import { failureOf } from '../upstreams/failure.ts';
 import { createOpenAIChatWriter } from '../protocols/openai-chat-writer.ts';
@@ -70,7 +71,6 @@ export async function serveChat(
     if (prepared.kind === 'problem') return fail(prepared.code, prepared.pointer);
     turn = prepared.turn;
     outcome.decision = turn.decision;
-    outcome.model = turn.envelope.model;
     count(turn, context);
     context.metrics.addedSeconds.observe((performance.now() - readAt) / 1000);
     if (turn.decision.route.kind !== 'refuse' && rememberTurn(turn, context) === 'store-failed')
@@ -290,7 +290,7 @@ export async function serveChat(
         ms: Math.round(seconds * 1000),
         findings:
           turn?.classification.verdict.findings
-            .map((finding) => `${finding.entity}@${finding.span.segment}`)
+            .map((finding) => `${finding.entity}@${publicPointer(finding.span.segment)}`)
             .slice(0, 50) ?? [],
         usage: outcome.usage,
       },

@@ -6,6 +6,7 @@ import type { Finding } from '../../classifiers/finding.ts';
 import type { Label, Signal, Verdict } from '../../classifiers/verdict.ts';
 import type { EntityRule, PolicyConfig } from '../../config/schema.ts';
 import type { Decision, Reason, RefusalCode, Route } from '../decision.ts';
+import { publicPointer } from '../json/public-pointer.ts';
 import type { Condition, ConditionInput } from './conditions.ts';
 
 export interface UpstreamView {
@@ -238,11 +239,11 @@ function counterfactual(
   const parts: string[] = [];
   if (input.verdict.kind === 'unknown')
     parts.push(
-      `unreadable parts at ${[...new Set(input.verdict.gaps.map((gap) => gap.pointer || '/'))].slice(0, 3).join(', ')}`,
+      `unreadable parts at ${[...new Set(input.verdict.gaps.map((gap) => publicPointer(gap.pointer) || '/'))].slice(0, 3).join(', ')}`,
     );
   for (const entity of entities.slice(0, 3)) {
     const at = input.verdict.findings.find((finding) => finding.entity === entity)?.span.segment ?? '';
-    parts.push(`${entity} at ${at}`);
+    parts.push(`${entity} at ${publicPointer(at)}`);
   }
   if (parts.length === 0 && label !== bottom) parts.push(`the conversation's label ${label}`);
   if (input.signals.some((signal) => signal.kind === 'control-text' || signal.kind === 'evasion'))
