@@ -29,6 +29,25 @@ const ROLES: ReadonlyMap<string, ChatMessage['role']> = new Map([
   ['function', 'tool'],
 ]);
 
+/**
+ * Names Sluice acts on. A member that differs from one only in case is refused: decoders written in Go take `Messages` for `messages` (and `me\u017f\u017fages`
+ * too), so a second conversation, a second `store` or an image could ride along under a name that no rule here reads.
+ */
+const BODY_NAMES = new Set(
+  'model messages tools tool_choice stream stream_options n store user metadata safety_identifier prompt_cache_key functions function_call response_format'.split(
+    ' ',
+  ),
+);
+const MESSAGE_NAMES = new Set('role content name tool_calls tool_call_id function_call refusal audio'.split(' '));
+const PART_NAMES = new Set('type text refusal image_url input_audio file'.split(' '));
+
+function refuseLookAlikes(object: JsonObject, names: ReadonlySet<string>, at: string): void {
+  for (const key of Object.keys(object)) {
+    if (!names.has(key) && names.has(key.normalize('NFKC').toLowerCase()))
+      fail('unsupported_value', `${at}/${escapeToken(key)}`);
+  }
+}
+
 const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -70,6 +89,7 @@ export function readShape(body: JsonObject): ReadShape {
 }
 
 function readChat(body: JsonObject): ChatRequest {
+  refuseLookAlikes(body, BODY_NAMES, '');
   if (body['messages'] === undefined) fail('missing_field', '/messages');
   // Their replies come in another form than tool calls do, which no current client asks for.
   for (const key of ['functions', 'function_call'])
@@ -100,6 +120,7 @@ function readMessages(items: readonly JsonValue[]): readonly ChatMessage[] {
   return items.map((item, index) => {
     const at = `/messages/${index}`;
     if (!isObject(item)) return fail('wrong_type', at);
+    refuseLookAlikes(item, MESSAGE_NAMES, at);
     if (item['role'] === undefined) fail('missing_field', `${at}/role`);
     if (typeof item['role'] !== 'string') fail('wrong_type', `${at}/role`);
     const role = ROLES.get(item['role']) ?? fail('unknown_role', `${at}/role`);
@@ -131,6 +152,7 @@ function readContent(value: JsonValue, at: string): readonly ContentPart[] {
     const here = `${at}/${index}`;
     if (typeof part === 'string') return { kind: 'text', text: part };
     if (!isObject(part)) return fail('wrong_type', here);
+    refuseLookAlikes(part, PART_NAMES, here);
     const type = part['type'] === undefined ? fail('missing_field', `${here}/type`) : string(part, 'type', here);
     if (type === 'text' || type === 'refusal') {
       if (part[type] === undefined) fail('missing_field', `${here}/${type}`);

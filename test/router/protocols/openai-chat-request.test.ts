@@ -82,6 +82,21 @@ describe('read() refuses', () => {
       'unsupported_value',
       '/response_format/type',
     ],
+    ['messages in capitals', { messages: [user('a')], Messages: [user('b')] }, 'unsupported_value', '/Messages'],
+    [
+      'messages with a long s',
+      { messages: [user('a')], 'me\u017f\u017fages': [] },
+      'unsupported_value',
+      '/me\u017f\u017fages',
+    ],
+    ['store in capitals', { messages: [user('a')], STORE: true }, 'unsupported_value', '/STORE'],
+    ['a second content', { messages: [{ ...user('a'), Content: [] }] }, 'unsupported_value', '/messages/0/Content'],
+    [
+      'a part with a second image',
+      { messages: [user([{ type: 'text', text: 'a', Image_URL: {} }])] },
+      'unsupported_value',
+      '/messages/0/content/0/Image_URL',
+    ],
     ['the old functions', { functions: [{ name: 'f' }], messages: [user('a')] }, 'unsupported_value', '/functions'],
     ['the old function_call', { function_call: 'auto', messages: [user('a')] }, 'unsupported_value', '/function_call'],
   ])('%s', (_name, body, code, pointer) => {
