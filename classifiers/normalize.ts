@@ -5,52 +5,151 @@
  */
 import { foldLookAlikes } from './look-alikes.ts';
 import { Rewrite } from './views/rewrite.ts';
-import type { Rewritten } from './views/rewrite.ts';
+import type { Edit, Rewritten } from './views/rewrite.ts';
+import type { Pace } from './pace.ts';
 
-/**
- * Everything but printable ASCII, the usual controls and the letters of large scripts that are their own fold; the test
- * costs about a microsecond per 2 KB. Cyrillic letters are looked at apart, as look-alikes.
- */
-const STABLE =
-  ' -~\\t\\n\\r\\u00c0-\\u00d6\\u00d8-\\u00f6\\u00f8-\\u00ff\\u0400-\\u0482\\u048a-\\u052f\\u3041-\\u3096\\u30a1-\\u30fa\\u4e00-\\u9fa5\\uac00-\\ud7a3';
-const NEEDS_WORK = new RegExp(`[^${STABLE}]`);
-const NEEDS_WORK_GLOBAL = new RegExp(`[^${STABLE}]`, 'g');
 const PLAIN_ASCII = /^[ -~\t\n\r]*$/;
+/** Longest stretch normalised in one go; with 100 ns per unit at the worst it ends inside a slice. */
+const STRETCH = 16_384;
+
+/** Per UTF-16 unit what the loop knows of it; a byte each, so that text of any script is looked up, not searched. */
+const STAYS = 1;
+const CHANGES = 2;
+const known = new Uint8Array(65_536);
+for (let unit = 0x20; unit < 0x7f; unit++) known[unit] = STAYS;
+for (const unit of [0x09, 0x0a, 0x0d]) known[unit] = STAYS;
 
 /** normalize returns undefined when the text is its own detection copy. */
 export function normalize(text: string): Rewritten | undefined {
   if (PLAIN_ASCII.test(text)) return undefined;
-  if (!NEEDS_WORK.test(text)) return foldLookAlikes(text, undefined);
-  const rewrite = new Rewrite(text);
+  let rewrite: Rewrite | undefined;
   let kept = 0;
-  NEEDS_WORK_GLOBAL.lastIndex = 0;
-  for (let match = NEEDS_WORK_GLOBAL.exec(text); match !== null; match = NEEDS_WORK_GLOBAL.exec(text)) {
-    const at = match.index;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    const what = known[unit];
+    if (what === STAYS) continue;
     const codePoint = text.codePointAt(at) ?? 0;
     const length = codePoint > 0xffff ? 2 : 1;
-    if (length === 2) NEEDS_WORK_GLOBAL.lastIndex = at + 2;
     const folded = fold(codePoint);
-    if (folded === undefined) continue;
-    rewrite.keep(kept, at);
-    kept = at + length;
-    if (folded === COMBINING) combine(rewrite, text, at, kept);
-    else rewrite.replace(at, kept, folded, folded === '' && HIDES.has(codePoint) ? 'hidden' : 'plain');
+    if (length === 1) known[unit] = folded === undefined ? STAYS : CHANGES;
+    if (folded !== undefined) {
+      rewrite ??= new Rewrite(text);
+      rewrite.keep(kept, at);
+      kept = at + length;
+      if (folded === COMBINING) combine(rewrite, text, at, kept);
+      else rewrite.replace(at, kept, folded, folded === '' && HIDES.has(codePoint) ? 'hidden' : 'plain');
+    }
+    at += length - 1;
   }
+  if (!rewrite) return foldLookAlikes(text, undefined);
   rewrite.keep(kept, text.length);
   const copy = rewrite.build();
   return foldLookAlikes(copy.text, copy);
 }
 
+/** normalizeInSteps is normalize for any length: long texts are taken in stretches, cut where nothing composes. */
+export function* normalizeInSteps(text: string, pace: Pace): Generator<void, Rewritten | undefined> {
+  if (text.length <= STRETCH) return normalize(text);
+  const parts: Part[] = [];
+  let changed = false;
+  let out = 0;
+  for (let start = 0; start < text.length;) {
+    const end = cut(text, start + STRETCH);
+    const source = text.slice(start, end);
+    const rewritten = normalize(source);
+    changed ||= rewritten !== undefined;
+    parts.push({ out, source: start, text: rewritten?.text ?? source, rewritten });
+    out += rewritten?.text.length ?? source.length;
+    // Text that needed work costs about ten times as much as text that did not.
+    if (pace.isDue((end - start) * (rewritten ? 10 : 1))) yield;
+    start = end;
+  }
+  return changed ? new Parts(parts) : undefined;
+}
+
+/** Before the last blank in reach, else before the last ASCII unit, else anywhere but inside a surrogate pair. */
+function cut(text: string, limit: number): number {
+  if (limit >= text.length) return text.length;
+  for (let at = limit; at > limit - 1024; at--)
+    if (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x0a) return at;
+  for (let at = limit; at > limit - 1024; at--) if (text.charCodeAt(at) < 0x80) return at;
+  return (text.charCodeAt(limit) & 0xfc00) === 0xdc00 ? limit - 1 : limit;
+}
+
+interface Part {
+  readonly out: number;
+  readonly source: number;
+  readonly text: string;
+  readonly rewritten: Rewritten | undefined;
+}
+
+class Parts implements Rewritten {
+  readonly text: string;
+  readonly #parts: readonly Part[];
+
+  constructor(parts: readonly Part[]) {
+    // A part may be empty, all its characters dropped; nothing maps into it.
+    this.#parts = parts.filter((part) => part.text !== '');
+    this.text = parts.map((part) => part.text).join('');
+  }
+
+  toSource(start: number, end: number): readonly [number, number] {
+    const first = this.#at(start);
+    const last = this.#at(end - 1);
+    return [
+      first.source + (first.rewritten?.toSource(start - first.out, start - first.out + 1)[0] ?? start - first.out),
+      last.source + (last.rewritten?.toSource(end - 1 - last.out, end - last.out)[1] ?? end - last.out),
+    ];
+  }
+
+  editIn(start: number, end: number): Edit {
+    let strongest: Edit = 'none';
+    for (const part of this.#parts.slice(this.#indexAt(start), this.#indexAt(end - 1) + 1)) {
+      const edit =
+        part.rewritten?.editIn(Math.max(0, start - part.out), Math.min(part.text.length, end - part.out)) ?? 'none';
+      if (edit === 'hidden') return edit;
+      if (edit === 'plain') strongest = edit;
+    }
+    return strongest;
+  }
+
+  #at(unit: number): Part {
+    const part = this.#parts[this.#indexAt(unit)];
+    if (!part) throw new RangeError('a span lies outside the text');
+    return part;
+  }
+
+  #indexAt(unit: number): number {
+    let low = 0;
+    let high = this.#parts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#parts[middle]?.out ?? 0) <= unit) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
 /** A mark that composes with what stands before it (e + acute) does; any other is dropped (keycaps, strike-through). */
 function combine(rewrite: Rewrite, text: string, at: number, end: number): void {
-  const before = rewrite.peekLast();
-  const composed = before === '' ? '' : (before + text.slice(at, end)).normalize('NFKC');
-  if (composed.length !== 1 || composed === before || fold(composed.charCodeAt(0)) !== undefined) {
-    rewrite.replace(at, end, '', /[0-9A-Za-z@]/.test(before) ? 'hidden' : 'plain');
-    return;
-  }
-  const taken = rewrite.takeLast();
-  rewrite.replace(taken?.from ?? at, end, composed);
+  const before = rewrite.last();
+  const composed = before === '' ? '' : compose(before, text.slice(at, end));
+  if (composed === '') rewrite.replace(at, end, '', /[0-9A-Za-z@]/.test(before) ? 'hidden' : 'plain');
+  else rewrite.recompose(end, composed);
+}
+
+const compositions = new Map<string, string>();
+
+/** The one unit that letter and mark make together; empty when there is none. */
+function compose(letter: string, mark: string): string {
+  const pair = letter + mark;
+  const found = compositions.get(pair);
+  if (found !== undefined) return found;
+  const normal = pair.normalize('NFKC');
+  const composed = normal.length === 1 && normal !== letter && fold(normal.charCodeAt(0)) === undefined ? normal : '';
+  if (compositions.size < 65_536) compositions.set(pair, composed);
+  return composed;
 }
 
 const COMBINING = '\u0300';
@@ -62,7 +161,7 @@ const DIGIT = /^\p{Nd}$/u;
 const DASH = /^[\p{Pd}\u2212\u2043]$/u;
 const SPACE = /^[\p{Zs}\u2800]$/u;
 /** Format characters, variation selectors, fillers that show nothing, enclosing marks, tags. */
-const INVISIBLE = /^[\p{Cf}\p{Me}\u115f\u1160\u3164\uffa0\ufe00-\ufe0f\u{e0100}-\u{e01ef}\u180b-\u180f\u034f]$/u;
+const INVISIBLE = /^[\p{Cf}\p{Me}\p{Default_Ignorable_Code_Point}]$/u;
 const COMBINING_MARK = /^[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]$/u;
 const CONTROL = /^\p{Cc}$/u;
 

@@ -4,7 +4,7 @@
  * budget or cannot be decoded is a gap.
  */
 import type { View } from './finding.ts';
-import { normalize } from './normalize.ts';
+import { normalize, normalizeInSteps } from './normalize.ts';
 import type { Candidate, Recognizer, Tagger, TaggerInput, Window } from './recognizer.ts';
 import { TAGGER_WINDOW } from './recognizer.ts';
 import { compilePlan } from './scan/plan.ts';
@@ -29,8 +29,8 @@ const HINT_WINDOW = 4096;
 const BUDGET_BASE = 600_000;
 const BUDGET_PER_UNIT = 24;
 /** All views of a text together may be so many times as long as it. */
-const VIEWS_PER_UNIT = 6;
-const VIEWS_BASE = 16_384;
+const VIEWS_PER_UNIT = 3;
+const VIEWS_BASE = 65_536;
 /** More findings than this in one text are a flood; the gap says that there are more. */
 const MOST_CANDIDATES = 20_000;
 
@@ -95,7 +95,7 @@ export function* read(
     work: BUDGET_BASE + BUDGET_PER_UNIT * text.length,
     views: VIEWS_BASE + VIEWS_PER_UNIT * text.length,
   };
-  const rewritten = normalize(text);
+  const rewritten = yield* normalizeInSteps(text, pace);
   const layers: readonly Layer[] = rewritten ? [{ view: 'normalized', rewritten }] : [];
   yield* readLayer(reader, rewritten?.text ?? text, layers, 0, budget, reading, options, pace);
 }
@@ -123,7 +123,6 @@ function* readLayer(
   if (pace.isDue(text.length)) yield;
   for (const rule of rulesOfHint(reader, hint)) scan.open(rule, 0, Math.min(text.length, HINT_WINDOW));
 
-  const regions: Layer[] = [];
   for (const [rule, windows] of scan.windows()) {
     const recognizer = reader.recognizers[rule];
     if (recognizer) {
@@ -137,20 +136,21 @@ function* readLayer(
       continue;
     }
     const view = reader.views[rule - firstView];
-    if (view) for (const rewritten of buildRegions(view, text, windows)) regions.push({ view: view.view, rewritten });
-    if (pace.isDue(windows.length * 64)) yield;
+    if (!view) continue;
+    for (const rewritten of buildRegions(view, text, windows)) {
+      if (pace.isDue(4096)) yield;
+      if (!rewritten) continue;
+      budget.views -= rewritten.text.length;
+      if (budget.views < 0) {
+        addGap(reading, { classifier: 'views', cause: 'over-budget' });
+        break;
+      }
+      yield* readLayer(reader, rewritten.text, [...layers, { view: view.view, rewritten }], depth + 1, budget, reading, options, pace);
+    }
   }
   const runsTaggers =
     options.tiers === 'all' && (depth === 0 || layers.at(-1)?.view === 'base64' || layers.at(-1)?.view === 'hex');
   if (runsTaggers) yield* runTaggers(reader.taggers, text, layers, depth, reading, options, pace);
-  for (const region of regions) {
-    budget.views -= region.rewritten.text.length;
-    if (budget.views < 0) {
-      addGap(reading, { classifier: 'views', cause: 'over-budget' });
-      return;
-    }
-    yield* readLayer(reader, region.rewritten.text, [...layers, region], depth + 1, budget, reading, options, pace);
-  }
 }
 
 function* runRecognizer(

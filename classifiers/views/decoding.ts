@@ -28,37 +28,48 @@ export interface ViewEdit {
 /** Context kept on both sides of an edit, so that the words around a decoded value still count. */
 export const REGION_CONTEXT = 96;
 
-/** buildRegions applies a view in its windows; edits close together share a region. */
-export function buildRegions(view: DecodingView, text: string, windows: readonly Window[]): Rewritten[] {
-  const regions: Rewritten[] = [];
+/** Units of a window given to a view at once, and source units of one region: bounds how long either takes. */
+const CHUNK = 16_384;
+const LONGEST_REGION = 32_768;
+
+/** buildRegions applies a view in its windows; edits close together share a region. Yields undefined for a chunk without one. */
+export function* buildRegions(view: DecodingView, text: string, windows: readonly Window[]): Generator<Rewritten | undefined> {
   let edits: ViewEdit[] = [];
-  const close = (): void => {
-    const first = edits[0];
-    const last = edits.at(-1);
-    if (!first || !last) return;
-    const rewrite = new Rewrite(text);
-    let kept = Math.max(0, first.from - REGION_CONTEXT);
-    for (const edit of edits) {
-      rewrite.keep(kept, edit.from);
-      edit.apply(rewrite);
-      kept = edit.to;
-    }
-    rewrite.keep(kept, Math.min(text.length, last.to + REGION_CONTEXT));
-    regions.push(rewrite.build());
-    edits = [];
-  };
   let end = -1;
   for (const window of windows) {
-    view.edits(text, window, (edit) => {
-      // Windows may see one edit twice; the first stands.
-      if (edit.from < end) return;
-      if (edits.length > 0 && edit.from - end > 2 * REGION_CONTEXT) close();
-      edits.push(edit);
-      end = edit.to;
-    });
+    for (let start = window.start; start < window.end; start += CHUNK) {
+      const found: ViewEdit[] = [];
+      view.edits(text, { start, end: Math.min(window.end, start + CHUNK) }, (edit) => {
+        // Windows may see one edit twice; the first stands.
+        if (edit.from < end) return;
+        found.push(edit);
+        end = edit.to;
+      });
+      for (const edit of found) {
+        const first = edits[0];
+        const last = edits.at(-1);
+        if (first && last && (edit.from - last.to > 2 * REGION_CONTEXT || edit.to - first.from > LONGEST_REGION)) {
+          yield region(text, edits);
+          edits = [];
+        }
+        edits.push(edit);
+      }
+      yield undefined;
+    }
   }
-  close();
-  return regions;
+  if (edits.length > 0) yield region(text, edits);
+}
+
+function region(text: string, edits: readonly ViewEdit[]): Rewritten {
+  const rewrite = new Rewrite(text);
+  let kept = Math.max(0, (edits[0]?.from ?? 0) - REGION_CONTEXT);
+  for (const edit of edits) {
+    rewrite.keep(kept, edit.from);
+    edit.apply(rewrite);
+    kept = edit.to;
+  }
+  rewrite.keep(kept, Math.min(text.length, kept + REGION_CONTEXT));
+  return rewrite.build();
 }
 
 /** replacing makes an edit that puts one string in the place of a range. */

@@ -21,7 +21,8 @@ const HEX = /^[0-9A-Fa-f]+$/;
 const PUBLIC_BLOCK =
   /-----BEGIN (?:TRUSTED )?(?:CERTIFICATE(?: REQUEST)?|(?:RSA |EC )?PUBLIC KEY|PGP PUBLIC KEY BLOCK|PGP SIGNATURE|SSH SIGNATURE|X509 CRL)-----\s{0,4}(?:[A-Za-z]{1,20}: [^\n]{0,80}\n\s{0,4}){0,4}$/;
 const LONGEST_PUBLIC_BLOCK = 16_384;
-const SSH_PUBLIC_KEY = /^\0\0\0[\x07-\x22](?:ssh-|ecdsa-|sk-)/;
+/** After the four bytes of its length. */
+const SSH_PUBLIC_KEY = /^(?:ssh-|ecdsa-|sk-)/;
 const LONGEST_SSH_KEY = 1500;
 
 /** hasOpaqueBlob looks at the long runs of a window. `undecoded`: readable blobs count too, because no view will read them. */
@@ -58,7 +59,7 @@ function isPublic(text: string, from: number, run: string): boolean {
     return true;
   return (
     run.length <= LONGEST_SSH_KEY &&
-    SSH_PUBLIC_KEY.test(String.fromCharCode(...decodeBase64(text, from, from + run.length, 16).bytes))
+    SSH_PUBLIC_KEY.test(String.fromCharCode(...decodeBase64(text, from, from + run.length, 16).bytes.subarray(4)))
   );
 }
 

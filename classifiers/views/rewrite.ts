@@ -20,89 +20,88 @@ const EDITS: readonly Edit[] = ['none', 'plain', 'hidden'];
 /** Rewrite collects pieces of one source, left to right (reversed pieces excepted), and builds a Rewritten. */
 export class Rewrite {
   readonly #source: string;
-  readonly #pieces: string[] = [];
+  #text = '';
   /** Per run: start in the output, start and end in the source, edit rank. */
   readonly #outStarts: number[] = [];
   readonly #sourceStarts: number[] = [];
   readonly #sourceEnds: number[] = [];
   readonly #edits: number[] = [];
-  #outLength = 0;
+  /** The last piece, held back: a combining mark or a dropped character may still change it. */
+  #held = '';
+  #heldFrom = 0;
+  #heldTo = 0;
+  #heldEdit = 0;
 
   constructor(source: string) {
     this.#source = source;
   }
 
-  get length(): number {
-    return this.#outLength;
-  }
-
   /** keep copies `[from, to)` of the source as it stands. */
   keep(from: number, to: number): void {
-    if (to > from) this.#push(this.#source.slice(from, to), from, to, 0);
+    if (to <= from) return;
+    this.#flush();
+    if (to - from > 1) this.#append(this.#source.slice(from, to - 1), from, to - 1, RANK.none);
+    this.#hold(this.#source.slice(to - 1, to), to - 1, to, RANK.none);
   }
 
   /** replace puts `text` in the place of `[from, to)`; empty text drops the range. */
   replace(from: number, to: number, text: string, edit: Exclude<Edit, 'none'> = 'plain'): void {
-    if (text === '') {
-      // A dropped range leaves its mark on the unit before it, so that a span around it knows.
-      const last = this.#edits.length - 1;
-      if (edit === 'hidden' && last >= 0) this.#markLast();
-      return;
+    if (text !== '') {
+      this.#flush();
+      this.#hold(text, from, to, RANK[edit]);
+    } else if (edit === 'hidden' && this.#held !== '') {
+      // A dropped range leaves its mark on what stands before it, so that a span around it knows.
+      this.#heldEdit = RANK.hidden;
     }
-    this.#push(text, from, to, RANK[edit]);
   }
 
-  /** takeLast removes the last output unit (a base letter that a combining mark joins) and returns where it began. */
-  takeLast(): { readonly unit: string; readonly from: number } | undefined {
-    const last = this.#pieces.length - 1;
-    const piece = this.#pieces[last];
-    if (piece === undefined) return undefined;
-    const unit = piece.slice(-1);
-    const aligned = this.#isAligned(last, piece.length);
-    const from = aligned ? (this.#sourceEnds[last] ?? 0) - 1 : (this.#sourceStarts[last] ?? 0);
-    this.#outLength--;
-    if (piece.length === 1) {
-      this.#pieces.pop();
-      this.#outStarts.pop();
-      this.#sourceStarts.pop();
-      this.#sourceEnds.pop();
-      this.#edits.pop();
-    } else {
-      this.#pieces[last] = piece.slice(0, -1);
-      if (aligned) this.#sourceEnds[last] = from;
-    }
-    return { unit, from };
+  /** recompose replaces the last output unit and takes the source up to `to` into it: a letter and the mark that joins it. */
+  recompose(to: number, unit: string): void {
+    this.#held = this.#held.slice(0, -1) + unit;
+    this.#heldTo = to;
+    this.#heldEdit = Math.max(this.#heldEdit, RANK.plain);
   }
 
-  /** peekLast returns the last output unit; empty when there is none. */
-  peekLast(): string {
-    return this.#pieces.at(-1)?.slice(-1) ?? '';
+  /** last returns the last output unit; empty when there is none. */
+  last(): string {
+    return this.#held.slice(-1);
   }
 
   build(): Rewritten {
-    return new Runs(this.#pieces.join(''), this.#outStarts, this.#sourceStarts, this.#sourceEnds, this.#edits);
+    this.#flush();
+    return new Runs(this.#text, this.#outStarts, this.#sourceStarts, this.#sourceEnds, this.#edits);
   }
 
-  #isAligned(run: number, outLength: number): boolean {
-    return (this.#sourceEnds[run] ?? 0) - (this.#sourceStarts[run] ?? 0) === outLength;
+  #hold(text: string, from: number, to: number, edit: number): void {
+    this.#held = text;
+    this.#heldFrom = from;
+    this.#heldTo = to;
+    this.#heldEdit = edit;
   }
 
-  /** Splits the last output unit off its run and marks it hidden. */
-  #markLast(): void {
-    const last = this.#pieces.length - 1;
-    if (this.#edits[last] === RANK.hidden) return;
-    const end = this.#sourceEnds[last] ?? 0;
-    const taken = this.takeLast();
-    if (taken) this.#push(taken.unit, taken.from, end, RANK.hidden);
+  #flush(): void {
+    if (this.#held !== '') this.#append(this.#held, this.#heldFrom, this.#heldTo, this.#heldEdit);
+    this.#held = '';
   }
 
-  #push(text: string, from: number, to: number, edit: number): void {
-    this.#pieces.push(text);
-    this.#outStarts.push(this.#outLength);
-    this.#sourceStarts.push(from);
-    this.#sourceEnds.push(to);
-    this.#edits.push(edit);
-    this.#outLength += text.length;
+  /** Pieces that go on where the last run ended, unit for unit, extend it: a text of one kind is one run. */
+  #append(text: string, from: number, to: number, edit: number): void {
+    const last = this.#edits.length - 1;
+    const lastEnd = this.#sourceEnds[last];
+    const lastLength = this.#text.length - (this.#outStarts[last] ?? 0);
+    const goesOn =
+      lastEnd === from &&
+      this.#edits[last] === edit &&
+      lastEnd - (this.#sourceStarts[last] ?? 0) === lastLength &&
+      to - from === text.length;
+    if (goesOn) this.#sourceEnds[last] = to;
+    else {
+      this.#outStarts.push(this.#text.length);
+      this.#sourceStarts.push(from);
+      this.#sourceEnds.push(to);
+      this.#edits.push(edit);
+    }
+    this.#text += text;
   }
 }
 
