@@ -2,6 +2,7 @@
 import { PII_RECOGNIZERS } from './recognizers/pii/all.ts';
 import { SECRET_RECOGNIZERS } from './recognizers/secrets/all.ts';
 import type { Recognizer, Tagger } from './recognizer.ts';
+import { NAME_TAGGER } from './tagger/tagger.ts';
 import { TOPIC_TAGGER } from './topic/topic.ts';
 
 export function builtInRecognizers(): readonly Recognizer[] {
@@ -9,5 +10,5 @@ export function builtInRecognizers(): readonly Recognizer[] {
 }
 
 export function builtInTaggers(): readonly Tagger[] {
-  return [TOPIC_TAGGER];
+  return [NAME_TAGGER, TOPIC_TAGGER];
 }

@@ -18,6 +18,8 @@ export const DEFAULT_ENTITIES: Readonly<Record<string, EntityRule>> = {
   JWT: rule('restricted', 0.5, false),
   PASSWORD: rule('restricted', 0.5, false),
   CONNECTION_STRING: rule('restricted', 0.5, false),
+  // A name that identifies by itself: first and last name, titled surname, introduced or on record.
+  PRIVATE_PERSON: rule('confidential', 0.5, true),
   // Quasi-identifiers: evidence for combinations, nothing on their own.
   PERSON: rule('public', 0.5, true),
   LOCATION: rule('public', 0.5, true),

@@ -1,8 +1,8 @@
 /**
  * BloomList is a list of words or phrases one can only ask for membership: a few bits per entry instead of the entry.
- * It never misses a member; one in about 500 strangers is taken for one, so it may raise a score and never decides.
+ * It never misses a member; one in about 200 strangers is taken for one, so it may raise a score and never decides.
  */
-import { combine } from './words.ts';
+import { bucketOf, combine } from './words.ts';
 
 export interface BloomData {
   /** 2^bits positions. */
@@ -40,8 +40,6 @@ export class BloomList {
     return true;
   }
   #position(hash: number, probe: number): number {
-    let mixed = combine(hash, SALTS[probe] as number);
-    mixed ^= mixed >>> 15;
-    return Math.imul(mixed, 0x2c1b3c6d) >>> (32 - this.#bits);
+    return bucketOf(combine(hash, SALTS[probe] as number), this.#bits);
   }
 }

@@ -9,13 +9,15 @@ import type { Tokens } from './tokens.ts';
 import { GAP } from './tokens.ts';
 
 const NAMEY = KNOWN.first | KNOWN.last;
+const PERSON = 1;
 const NO_NAME = SHAPE.hasDigit | SHAPE.underscore | SHAPE.ideograph;
 
 export function isCandidate(tokens: Tokens, at: number, previousTag: number): boolean {
   const shape = tokens.shapeAt(at);
   if ((shape & NO_NAME) !== 0) return false;
   if ((shape & SHAPE.initialUpper) !== 0) {
-    if ((shape & SHAPE.allUpper) !== 0 && tokens.lengthAt(at) > 1) return previousTag !== 0 || (tokens.knownAt(at) & (NAMEY | KNOWN.place)) !== 0;
+    if ((shape & SHAPE.allUpper) !== 0 && tokens.lengthAt(at) > 1)
+      return previousTag !== 0 || (tokens.knownAt(at) & (NAMEY | KNOWN.place)) !== 0;
     return (shape & SHAPE.innerUpper) === 0 || isMixedName(tokens, at);
   }
   if (previousTag !== 0 && PARTICLES.has(tokens.hashAt(at))) return true;
@@ -24,11 +26,20 @@ export function isCandidate(tokens: Tokens, at: number, previousTag: number): bo
   // Hebrew, Arabic, Indic, Thai, Hangul: no capitals to go by.
   if (tokens.text.charCodeAt(start) >= 0x590) return (known & NAMEY) !== 0;
   if (introduced(tokens, at)) return (known & KNOWN.dictionary) === 0;
-  if ((known & (NAMEY | KNOWN.place)) === 0 || (known & KNOWN.dictionary) !== 0) return false;
-  if (previousTag !== 0 || cueBefore(tokens, at) >= 0) return true;
-  const next = tokens.gapAt(at + 1) === GAP.space ? tokens.knownAt(at + 1) : 0;
-  const before = tokens.gapAt(at) === GAP.space ? tokens.knownAt(at - 1) : 0;
-  return ((next | before) & NAMEY) !== 0 && ((next & NAMEY) !== 0 ? next : before) < KNOWN.dictionary ? true : tokens.gapAt(at) === GAP.start || tokens.gapAt(at) === GAP.newline || tokens.gapAt(at + 1) === GAP.comma || tokens.gapAt(at + 1) === GAP.colon;
+  if ((known & KNOWN.dictionary) !== 0) return false;
+  // The surname nobody listed, after a first name: `anna szczepkowska`.
+  if (previousTag === PERSON && tokens.gapAt(at) === GAP.space && tokens.lengthAt(at) > 2) return true;
+  if ((known & NAMEY) === 0) return false;
+  if (previousTag !== 0 || cueBefore(tokens, at) >= 0 || isAddressed(tokens, at)) return true;
+  if ((known & KNOWN.first) === 0 || tokens.gapAt(at + 1) !== GAP.space) return false;
+  const initial = tokens.lengthAt(at + 1) === 1 ? 1 : 0;
+  return (tokens.knownAt(at + 1 + initial) & KNOWN.dictionary) === 0 && tokens.lengthAt(at + 1 + initial) > 2;
+}
+
+/** `anna, where are you`, `anna: hi`: a small name alone at the start of a line. */
+function isAddressed(tokens: Tokens, at: number): boolean {
+  const [before, after] = [tokens.gapAt(at), tokens.gapAt(at + 1)];
+  return (before === GAP.start || before === GAP.newline) && (after === GAP.comma || after === GAP.colon);
 }
 
 /** cueBefore is the group of the name cue right before a word, or -1. */

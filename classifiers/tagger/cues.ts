@@ -19,6 +19,8 @@ export const NAME_CUES = new CueTable([
 ]);
 
 /** Small words inside a name. */
-export const PARTICLES = hashes('van,von,der,den,de,del,della,di,da,dos,das,du,la,le,los,bin,bint,ibn,al,el,ben,ter,ten,zu,zum,af,y,e,st,mac,mc,ap,abu,san,santa');
+export const PARTICLES = hashes(
+  'van,von,der,den,de,del,della,di,da,dos,das,du,la,le,los,bin,bint,ibn,al,el,ben,ter,ten,zu,zum,af,y,e,st,mac,mc,ap,abu,san,santa',
+);
 /** Spoken or written after a name. */
 export const SUFFIXES = hashes('jr,sr,ii,iii,iv,phd,md,dds,esq,dvm,mba');

@@ -16,6 +16,8 @@ export interface FeatureContext {
   readonly beforeThat: number;
   /** Hash of the JSON key or header above the text; 0 means none. */
   readonly hint: number;
+  /** False leaves out the neighbours' words; training does so now and then, or the few templates would be learnt by heart. */
+  readonly withWords: boolean;
 }
 
 /** A word's own shape in six classes. */
@@ -52,8 +54,6 @@ export function collectFeatures(tokens: Tokens, at: number, context: FeatureCont
 
   add(0, 0);
   if (spelled) add(1, hash);
-  add(2, beforeWord);
-  add(3, afterWord);
   add(4, known);
   add(5, known * 16 + knownBefore);
   add(6, known * 16 + knownAfter);
@@ -61,14 +61,8 @@ export function collectFeatures(tokens: Tokens, at: number, context: FeatureCont
   add(8, (known * 16 + gapBefore) * 16 + gapAfter);
   add(9, previousTag * 4 + beforeThat);
   add(10, (previousTag * 16 + known) * 16 + gapBefore);
-  add(11, combine(beforeWord, known * 16 + gapBefore));
-  add(12, combine(afterWord, known * 16 + gapAfter));
   add(13, (shapeBefore * 8 + shape) * 8 + shapeAfter);
   add(14, (shapeAfter * 16 + knownAfter) * 16 + known);
-  add(15, combine(beforeWord, tokens.hashAt(at - 2)));
-  add(16, combine(afterWord, tokens.hashAt(at + 2)));
-  add(17, tokens.hashAt(at - 2));
-  add(18, tokens.hashAt(at + 2));
   add(19, combine(ending(tokens, at, 3), shape));
   add(20, ending(tokens, at, 2));
   add(21, combine(beginning(tokens, at), shape));
@@ -76,15 +70,24 @@ export function collectFeatures(tokens: Tokens, at: number, context: FeatureCont
   add(23, (cueBefore(tokens, at) + 1) * 16 + known);
   add(24, (cueBefore(tokens, at - 1) + 1) * 64 + previousTag * 16 + known);
   add(25, (previousTag * 8 + shape) * 16 + gapBefore);
-  add(26, combine(beforeWord, previousTag));
-  if (spelled) add(27, combine(hash, previousTag * 16 + gapAfter));
   if (SUFFIXES.has(after)) add(28, known);
   if (context.hint !== 0) add(29, combine(context.hint, at));
-  add(30, combine(beforeWord, afterWord));
-  if (spelled) add(31, combine(hash, afterWord));
   add(32, (tokens.knownAt(at + 2) * 16 + knownAfter) * 16 + known);
   add(33, Math.min(tokens.count, 6) * 16 + known);
   add(34, Math.min(tokens.lengthAt(at), 12) * 16 + known);
+  if (!context.withWords) return count;
+  add(2, beforeWord);
+  add(3, afterWord);
+  add(11, combine(beforeWord, known * 16 + gapBefore));
+  add(12, combine(afterWord, known * 16 + gapAfter));
+  add(15, combine(beforeWord, tokens.hashAt(at - 2)));
+  add(16, combine(afterWord, tokens.hashAt(at + 2)));
+  add(17, tokens.hashAt(at - 2));
+  add(18, tokens.hashAt(at + 2));
+  add(26, combine(beforeWord, previousTag));
+  if (spelled) add(27, combine(hash, previousTag * 16 + gapAfter));
+  add(30, combine(beforeWord, afterWord));
+  if (spelled) add(31, combine(hash, afterWord));
   return count;
 }
 

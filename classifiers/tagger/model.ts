@@ -33,12 +33,13 @@ export class TagModel {
 
   #decide(tokens: Tokens, at: number, previousTag: number, beforeThat: number, hint: number): number {
     const { bits, scale, bias } = this.#weights;
-    const count = collectFeatures(tokens, at, { bits, previousTag, beforeThat, hint }, this.#buckets);
+    const count = collectFeatures(tokens, at, { bits, previousTag, beforeThat, hint, withWords: true }, this.#buckets);
     let best = 0;
     for (let tag = 0; tag < TAGS.length; tag += 1) {
       let sum = 0;
       // Tags of one bucket lie side by side: one line of cache per feature.
-      for (let feature = 0; feature < count; feature += 1) sum += this.#table[(this.#buckets[feature] as number) * 4 + tag] as number;
+      for (let feature = 0; feature < count; feature += 1)
+        sum += this.#table[(this.#buckets[feature] as number) * 4 + tag] as number;
       this.#scores[tag] = sum * scale + (bias[tag] as number);
       if ((this.#scores[tag] as number) > (this.#scores[best] as number)) best = tag;
     }

@@ -7,7 +7,22 @@ import { knownBits } from './gazetteer.ts';
 
 /** What stands between a word and the one before. */
 export const GAP = {
-  none: 0, start: 1, space: 2, newline: 3, sentence: 4, comma: 5, colon: 6, quote: 7, bracket: 8, hyphen: 9, slash: 10, at: 11, initial: 12, glued: 13, other: 14, semicolon: 15,
+  none: 0,
+  start: 1,
+  space: 2,
+  newline: 3,
+  sentence: 4,
+  comma: 5,
+  colon: 6,
+  quote: 7,
+  bracket: 8,
+  hyphen: 9,
+  slash: 10,
+  at: 11,
+  initial: 12,
+  glued: 13,
+  other: 14,
+  semicolon: 15,
 } as const;
 
 export class Tokens {
@@ -31,7 +46,10 @@ export class Tokens {
     const { start, end, count } = this.words;
     for (let at = 0; at < count; at += 1) {
       const before = at === 0 ? from : (end[at - 1] as number);
-      this.gap[at] = at === 0 && before === start[at] ? GAP.start : gapOf(text, before, start[at] as number, at === 0, this.#isInitial(at - 1));
+      this.gap[at] =
+        at === 0 && before === start[at]
+          ? GAP.start
+          : gapOf(text, before, start[at] as number, at === 0, this.#isInitial(at - 1));
     }
   }
   knownAt(at: number): number {
@@ -78,8 +96,19 @@ function gapOf(text: string, from: number, to: number, first: boolean, afterInit
     else if (unit === 0x2c) gap = GAP.comma;
     else if (unit === 0x3a) gap = GAP.colon;
     else if (unit === 0x3b) gap = GAP.semicolon;
-    else if (unit === 0x22 || unit === 0x27 || (unit >= 0x2018 && unit <= 0x201f) || unit === 0xab || unit === 0x60) gap = gap === GAP.colon ? GAP.colon : GAP.quote;
-    else if (unit === 0x28 || unit === 0x5b || unit === 0x7b || unit === 0x3c || unit === 0x29 || unit === 0x5d || unit === 0x7d || unit === 0x3e) gap = GAP.bracket;
+    else if (unit === 0x22 || unit === 0x27 || (unit >= 0x2018 && unit <= 0x201f) || unit === 0xab || unit === 0x60)
+      gap = gap === GAP.colon ? GAP.colon : GAP.quote;
+    else if (
+      unit === 0x28 ||
+      unit === 0x5b ||
+      unit === 0x7b ||
+      unit === 0x3c ||
+      unit === 0x29 ||
+      unit === 0x5d ||
+      unit === 0x7d ||
+      unit === 0x3e
+    )
+      gap = GAP.bracket;
     else if (unit === 0x2d || unit === 0x2010 || unit === 0x2011) gap = GAP.hyphen;
     else if (unit === 0x2f || unit === 0x5c || unit === 0x7c) gap = GAP.slash;
     else if (unit === 0x40 || unit === 0x23) gap = GAP.at;

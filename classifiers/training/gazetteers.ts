@@ -16,7 +16,8 @@ function wordHashes(entries: readonly string[]): ReadonlySet<number> {
     for (let at = 0; at < words.count; at += 1) {
       // One letter is an initial, one ideograph half a name: neither is worth an entry.
       const long = (words.end[at] as number) - (words.start[at] as number) > 1;
-      if (long && ((words.shape[at] as number) & (SHAPE.allDigit | SHAPE.ideograph)) === 0) hashes.add(words.hash[at] as number);
+      if (long && ((words.shape[at] as number) & (SHAPE.allDigit | SHAPE.ideograph)) === 0)
+        hashes.add(words.hash[at] as number);
     }
   }
   return hashes;
@@ -32,8 +33,8 @@ function phraseHashes(entries: readonly string[]): ReadonlySet<number> {
   }
   return hashes;
 }
-function pack(hashes: ReadonlySet<number>): BloomData {
-  const bits = Math.max(10, Math.ceil(Math.log2(hashes.size * 10)));
+function pack(hashes: ReadonlySet<number>, perEntry = 10): BloomData {
+  const bits = Math.max(10, Math.ceil(Math.log2(hashes.size * perEntry)));
   const bloom = new BloomList(bits, new Uint8Array(1 << (bits - 3)));
   for (const hash of hashes) bloom.add(hash);
   const buffer = Buffer.from(bloom.bytes);
@@ -41,7 +42,11 @@ function pack(hashes: ReadonlySet<number>): BloomData {
 }
 
 /** Words that stand in place names and say nothing alone. */
-const PLACE_NOISE = new Set(wordHashes(['of the and de la le les el los las di da do dos das du des in am an der die das saint san santa new old north south east west upper lower al ad see bad']));
+const PLACE_NOISE = new Set(
+  wordHashes([
+    'of the and de la le les el los las di da do dos das du des in am an der die das saint san santa new old north south east west upper lower al ad see bad',
+  ]),
+);
 
 export function gazetteers(): Readonly<Record<string, BloomData>> {
   const places = new Set([...wordHashes([...CITIES, ...COUNTRIES])].filter((hash) => !PLACE_NOISE.has(hash)));
@@ -53,14 +58,15 @@ export function gazetteers(): Readonly<Record<string, BloomData>> {
     LAST_NAMES: pack(names(LAST_NAMES)),
     CITIES: pack(places),
     DICTIONARY: pack(new Set([...wordHashes(DICTIONARY), ...functionWords])),
-    PUBLIC_NAMES: pack(phraseHashes([...PUBLIC_FULL_NAMES, ...AUTHORS])),
-    PUBLIC_WORDS: pack(wordHashes(PUBLIC_SURNAMES)),
+    PUBLIC_NAMES: pack(phraseHashes([...PUBLIC_FULL_NAMES, ...AUTHORS]), 24),
+    PUBLIC_WORDS: pack(wordHashes(PUBLIC_SURNAMES), 24),
   };
 }
 
 export function gazetteerModule(script: string): string {
   const tables = Object.entries(gazetteers()).map(
-    ([name, { bits, sha256, base64 }]) => `export const ${name}: BloomData = {\n  bits: ${bits},\n  sha256: '${sha256}',\n  base64:\n    '${base64}',\n};\n`,
+    ([name, { bits, sha256, base64 }]) =>
+      `export const ${name}: BloomData = {\n  bits: ${bits},\n  sha256: '${sha256}',\n  base64:\n    '${base64}',\n};\n`,
   );
   return [
     `/** Written by ${script}; do not edit. Names and places from @faker-js/faker 10 (MIT, see docs/decisions), hashed. */`,

@@ -6,7 +6,16 @@ import { EASY_SLOTS, EASY_TEMPLATES } from './easy-prompts.ts';
 import { EXERCISE_TEMPLATES } from './exercise-templates.ts';
 import { HARD_EXTRA, HARD_SLOTS, HARD_TEMPLATES } from './hard-prompts.ts';
 import { PUBLIC_FULL_NAMES } from './public-figures.ts';
-import { AUTHORS, CITIES, COUNTRIES, HOSPITAL_SUFFIXES, NAME_LOCALES, ORGANISATIONS, ORGANISATION_SUFFIXES, OTHER_SLOTS } from './word-lists.ts';
+import {
+  AUTHORS,
+  CITIES,
+  COUNTRIES,
+  HOSPITAL_SUFFIXES,
+  NAME_LOCALES,
+  ORGANISATIONS,
+  ORGANISATION_SUFFIXES,
+  OTHER_SLOTS,
+} from './word-lists.ts';
 import type { NameLocale } from './word-lists.ts';
 
 /** Half-open; `tag` is an index of TAGS. */
@@ -51,17 +60,29 @@ export class TextMaker {
     return this.#noise({ text: text + template.slice(from), spans });
   }
 
-  #fillSlot(slot: string, locale: NameLocale, slots: Readonly<Record<string, readonly string[]>>): { readonly value: string; readonly tag: number } {
+  #fillSlot(
+    slot: string,
+    locale: NameLocale,
+    slots: Readonly<Record<string, readonly string[]>>,
+  ): { readonly value: string; readonly tag: number } {
     const random = this.#random;
     switch (slot) {
       case 'first':
         return { value: random.pick(locale.first), tag: PERSON };
       case 'last':
-        return { value: random.chance(0.06) ? `${random.pick(locale.last)}-${random.pick(locale.last)}` : random.pick(locale.last), tag: PERSON };
+        return {
+          value: random.chance(0.06)
+            ? `${random.pick(locale.last)}-${random.pick(locale.last)}`
+            : random.pick(locale.last),
+          tag: PERSON,
+        };
       case 'full':
         return { value: this.#fullName(locale), tag: PERSON };
       case 'abbr':
-        return { value: random.chance(0.6) ? `${random.pick(locale.first)} ${initial(random)}.` : this.#fullName(locale), tag: PERSON };
+        return {
+          value: random.chance(0.6) ? `${random.pick(locale.first)} ${initial(random)}.` : this.#fullName(locale),
+          tag: PERSON,
+        };
       case 'li':
         return { value: `${initial(random)}.`, tag: PERSON };
       case 'famous':
@@ -71,7 +92,11 @@ export class TextMaker {
       case 'country':
         return { value: random.pick(COUNTRIES), tag: LOCATION };
       case 'hospital': {
-        const head = random.chance(0.6) ? random.pick(CITIES) : random.chance(0.5) ? `St. ${random.pick(locale.first)}` : random.pick(locale.last);
+        const head = random.chance(0.6)
+          ? random.pick(CITIES)
+          : random.chance(0.5)
+            ? `St. ${random.pick(locale.first)}`
+            : random.pick(locale.last);
         return { value: `${head} ${random.pick(HOSPITAL_SUFFIXES)}`, tag: ORGANIZATION };
       }
       case 'org':
@@ -94,7 +119,8 @@ export class TextMaker {
     if (kind < 0.84) return `${initial(random)}. ${last}`;
     if (kind < 0.9) return `${first} ${random.pick(locale.first)} ${last}`;
     if (kind < 0.94) return `${first} ${last}-${random.pick(locale.last)}`;
-    if (kind < 0.97) return `${first} ${random.pick(['van', 'de', 'von', 'van der', 'di', 'al', 'dos', 'bin'])} ${last}`;
+    if (kind < 0.97)
+      return `${first} ${random.pick(['van', 'de', 'von', 'van der', 'di', 'al', 'dos', 'bin'])} ${last}`;
     return `${first} ${last} ${random.pick(locale.last)}`;
   }
 
@@ -111,7 +137,8 @@ export class TextMaker {
   #noise(labelled: LabelledText): LabelledText {
     const random = this.#random;
     const kind = random.next();
-    const same = (text: string): LabelledText => (text.length === labelled.text.length ? { ...labelled, text } : labelled);
+    const same = (text: string): LabelledText =>
+      text.length === labelled.text.length ? { ...labelled, text } : labelled;
     if (kind < 0.1) return same(labelled.text.toLowerCase());
     if (kind < 0.13) return same(labelled.text.toUpperCase());
     if (kind < 0.19) return same(upperCased(labelled));
@@ -126,7 +153,8 @@ export class TextMaker {
     const spans: LabelledSpan[] = [];
     for (const part of texts) {
       if (text !== '') text += this.#random.pick([' ', ' ', '\n', '\n\n']);
-      for (const span of part.spans) spans.push({ start: span.start + text.length, end: span.end + text.length, tag: span.tag });
+      for (const span of part.spans)
+        spans.push({ start: span.start + text.length, end: span.end + text.length, tag: span.tag });
       text += part.text;
     }
     return { text, spans };
@@ -137,7 +165,8 @@ const initial = (random: Random): string => CAPITALS.charAt(random.below(CAPITAL
 
 function upperCased({ text, spans }: LabelledText): string {
   let changed = text;
-  for (const { start, end } of spans) changed = changed.slice(0, start) + changed.slice(start, end).toUpperCase() + changed.slice(end);
+  for (const { start, end } of spans)
+    changed = changed.slice(0, start) + changed.slice(start, end).toUpperCase() + changed.slice(end);
   return changed;
 }
 
@@ -158,7 +187,7 @@ export function taggerCorpus(seed: number, rounds: number): readonly LabelledTex
   }
   random.shuffle(texts);
   const corpus: LabelledText[] = [];
-  for (let at = 0; at < texts.length; ) {
+  for (let at = 0; at < texts.length;) {
     const size = random.chance(0.45) ? 1 : 1 + random.below(4);
     corpus.push(maker.joined(texts.slice(at, at + size)));
     at += size;
@@ -169,6 +198,9 @@ export function taggerCorpus(seed: number, rounds: number): readonly LabelledTex
 /** Prompt slots hold slots themselves; person slots never occur there, `{person}` is "my boss". */
 function flat(template: string, slots: Readonly<Record<string, readonly string[]>>, random: Random): string {
   let text = template;
-  for (let depth = 0; depth < 3; depth += 1) text = text.replace(/\{([a-zA-Z0-9]{1,20})\}/g, (whole, name: string) => (slots[name] === undefined ? whole : random.pick(slots[name])));
+  for (let depth = 0; depth < 3; depth += 1)
+    text = text.replace(/\{([a-zA-Z0-9]{1,20})\}/g, (whole, name: string) =>
+      slots[name] === undefined ? whole : random.pick(slots[name]),
+    );
   return text.replaceAll(/[{}]/g, ' ');
 }

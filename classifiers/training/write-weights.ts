@@ -14,7 +14,7 @@ const MAKERS: Readonly<Record<string, () => void>> = {
     write('../tagger/gazetteer-data.ts', gazetteerModule(SCRIPT));
   },
   tagger: () => {
-    const weights = trainTagger({ seed: 20_261_123, rounds: 24, epochs: 3, bits: 16 });
+    const weights = trainTagger({ seed: 20_261_123, rounds: 40, epochs: 3, bits: 16 });
     write('../tagger/weights.ts', weightsModule('TAGGER_WEIGHTS', SCRIPT, weights));
   },
   complexity: () => {

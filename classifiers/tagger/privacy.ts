@@ -1,0 +1,130 @@
+/**
+ * privacyOf weighs how far a mention points at one private person. Two entities come of it: PERSON, a quasi-identifier
+ * that needs company to count, and PRIVATE_PERSON, a name that identifies by itself: first and last name, a titled
+ * surname, a name given in an introduction, record or family relation. The well-known, and names in exercises and
+ * stories, are damped. Weights are hand-set in steps of a hundredth; each that acted is a step of the explanation.
+ */
+import { CueTable } from '../linear/cues.ts';
+import { hashWord } from '../linear/words.ts';
+import { cueBefore } from './candidates.ts';
+import { GREETING, INTRODUCTION, KIN, RECORD, TITLE } from './cues.ts';
+import type { Frame } from './frame.ts';
+import { isPublicName, isPublicWord, KNOWN } from './gazetteer.ts';
+import type { Mention } from './mentions.ts';
+import type { Tokens } from './tokens.ts';
+import { GAP } from './tokens.ts';
+
+export interface Weighing {
+  /** In [0, 1]: at and above 0.5 the name counts as a private person's. */
+  readonly score: number;
+  readonly raised: readonly string[];
+  readonly damped: readonly string[];
+}
+
+const PERSONAL = new CueTable([
+  'my,his,her,their,our,he,she,him,born,birthday,maiden,married,divorced,daughter,son,kid,kids,child,children,baby,wife,husband,mother,father,brother,sister,boss,neighbour,neighbor,friend,lives,live,lived,address,phone,email,mobile,number,contact,call,meet,met,moved,works,worked,salary,hired,fired,employee,manager,account,customer,client,patient,diagnosed,treated,doctor,hospital,clinic,appointment,visit,passport,insurance,policy,invoice,beneficiary,will,lawyer,tenant,student,teacher,colleague,meeting,invited,signed,speak,please,said,says,told,years old,year old,wohnt,geboren,meine,mein,sein,seine,ihre,kollegin,kollege,patientin,habite,ne le,mon,ma,sa,vive,nacido,nacida,mi,su,trabaja,travaille,arbeitet',
+]);
+const EPONYM = new Set(
+  'disease,syndrome,score,scores,lymphoma,esophagus,sign,index,criteria,test,classification,reflex,scale,palsy,tumor,sarcoma,phenomenon,cyst,fracture,procedure,catheter,law,laws,theorem,equation,equations,constant,principle,effect,paradox,conjecture,inequality,series,transform,distribution,process,algorithm,method,model,curve,function,space,hypothesis,rule,cycle,diagram,matrix,integral,formula,frequency,award,prize,university,street,st,road,rd,avenue,ave,lane,park,hall,county,island,river,mountain,lake,bridge,school,college,hospital,clinic,inc,ltd,llc,gmbh,corp,company,group,drive,dr,square,krankheit,syndrom,maladie,enfermedad,strasse'
+    .split(',')
+    .map(hashWord),
+);
+const REACH = 9;
+const IS = hashWord('is');
+
+/** isEponym: the name belongs to an illness, a law or a street, not to who had it. */
+export function isEponym(tokens: Tokens, mention: Mention): boolean {
+  for (let at = mention.to; at < mention.to + 2; at += 1) {
+    const gap = tokens.gapAt(at);
+    if (gap !== GAP.space && gap !== GAP.hyphen && gap !== GAP.quote) return false;
+    if (EPONYM.has(tokens.hashAt(at))) return tokens.gapAt(mention.to) !== GAP.quote || mention.names < 2;
+  }
+  return false;
+}
+
+export function privacyOf(
+  tokens: Tokens,
+  mention: Mention,
+  frame: Frame,
+  company: { readonly people: number; readonly places: number },
+): Weighing {
+  const raised: string[] = [];
+  const damped: string[] = [];
+  const cue = cueBefore(tokens, mention.from);
+  let score = baseOf(mention, cue);
+  // "Tom's brother has 7 apples" raises nothing.
+  const belief = 1 - Math.max(frame.exercise, frame.exam, frame.fiction * 0.5);
+  const raise = (by: string, amount: number): void => {
+    if (amount <= 0) return;
+    raised.push(by);
+    score += amount * belief;
+  };
+  const damp = (by: string, amount: number): void => {
+    if (amount <= 0.02) return;
+    damped.push(by);
+    score -= amount;
+  };
+  if (cue === INTRODUCTION || cue === RECORD)
+    raise('introduced', mention.listed > 0 || tokens.hashAt(mention.from - 1) === IS ? 0.22 : 0.08);
+  else if (cue === KIN) raise('family', 0.18);
+  else if (cue === GREETING) raise('greeted', 0.08);
+  if (isOwner(tokens, mention)) raise('family', 0.12);
+  raise('personal-words', Math.min(0.15, personalWords(tokens, mention) * 0.05));
+  raise('with-place', company.places > 0 ? 0.06 : 0);
+  raise('with-people', Math.min(0.12, 0.04 * (company.people - 1)));
+  if (isAddressed(tokens, mention)) raise('addressed', 0.1);
+
+  // A file on a patient called like an actor is a file on a patient.
+  if (
+    frame.records < 2 &&
+    (mention.names >= 2
+      ? isPublicName(mention.hash) || isPublicWord(tokens.hashAt(mention.to - 1))
+      : isPublicWord(tokens.hashAt(mention.from)))
+  )
+    damp('public-figure', 0.5);
+  damp('exercise', frame.exercise * 0.5);
+  damp('exam', frame.exam * 0.5);
+  damp('fiction', frame.fiction * 0.35);
+  damp('code', frame.code * 0.35);
+  damp('public-life', frame.publicLife * 0.3);
+  score *= 0.55 + 0.45 * Math.min(1, mention.certainty / 0.8);
+  return { score: Math.max(0, Math.min(1, score)), raised, damped };
+}
+
+function baseOf(mention: Mention, cue: number): number {
+  if (mention.names >= 2)
+    return mention.listed >= 1.5 ? 0.74 : mention.listed >= 1 ? 0.68 : mention.listed > 0 ? 0.54 : 0.48;
+  if (mention.names === 1 && mention.initials > 0) return mention.listed >= 1 ? 0.6 : mention.listed > 0 ? 0.5 : 0.4;
+  if (cue === TITLE) return 0.62;
+  return mention.listed >= 1 ? 0.44 : mention.listed > 0 ? 0.36 : 0.28;
+}
+
+function personalWords(tokens: Tokens, mention: Mention): number {
+  let count = 0;
+  for (let at = Math.max(0, mention.from - REACH); at < Math.min(tokens.count, mention.to + REACH); at += 1) {
+    if (at >= mention.from && at < mention.to) continue;
+    if (PERSONAL.single(tokens.hashAt(at)) >= 0) count += 1;
+  }
+  return count;
+}
+
+const KINSHIP = new Set(
+  'son,daughter,kid,kids,child,children,wife,husband,mother,father,mom,dad,mum,brother,sister,baby,house,place,family,birthday,account,boss,phone,email,address,desk,salary,contract,funeral,wedding'
+    .split(',')
+    .map(hashWord),
+);
+
+/** `Anna's daughter`: the possessive s is part of the word, so the next word tells. */
+function isOwner(tokens: Tokens, mention: Mention): boolean {
+  const end = tokens.words.end[mention.to - 1] as number;
+  const tail = tokens.text.charCodeAt(end - 2);
+  if (tail !== 0x27 && tail !== 0x2019) return false;
+  return KINSHIP.has(tokens.hashAt(mention.to)) && (tokens.knownAt(mention.to) & KNOWN.dictionary) !== 0;
+}
+
+/** A name alone before a comma or colon at the start of a line: a letter, a chat, a call. */
+function isAddressed(tokens: Tokens, mention: Mention): boolean {
+  const [before, after] = [tokens.gapAt(mention.from), tokens.gapAt(mention.to)];
+  if (before !== GAP.start && before !== GAP.newline && mention.from !== 0) return false;
+  return after === GAP.comma || after === GAP.colon;
+}
