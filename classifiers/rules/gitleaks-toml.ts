@@ -103,6 +103,15 @@ class Loader {
     file.allowlists.forEach((table, index) =>
       global.push(...this.#allowlist(table, this.#lines.table('allowlists', index))),
     );
+    const ids = new Set(file.rules.map((rule) => rule.id));
+    file.allowlists.forEach((table, index) => {
+      const unknown = table.targetRules.find((id) => !ids.has(id));
+      if (unknown !== undefined)
+        this.#problem(
+          this.#lines.table('allowlists', index),
+          `\`targetRules\` names ${unknown}, which is no rule of this file`,
+        );
+    });
     const recognizers: Recognizer[] = [];
     file.rules.forEach((rule, index) => {
       const line = this.#lines.table('rules', index);
@@ -146,6 +155,13 @@ class Loader {
       this.#problem(
         at,
         `rule ${rule.id}: its regex is refused: ${regex.reason}${regex.attack ? `; for example on ${regex.attack}` : ''}`,
+      );
+      return undefined;
+    }
+    if (rule.secretGroup > groupsIn(rewritten.source, flags)) {
+      this.#problem(
+        this.#lines.key(line, 'secretGroup'),
+        `rule ${rule.id}: \`secretGroup\` ${rule.secretGroup} is more than its regex has`,
       );
       return undefined;
     }
@@ -217,6 +233,15 @@ class Loader {
 
   #note(line: number, message: string): void {
     this.#notes.push({ line, message });
+  }
+}
+
+/** Capturing groups of a pattern: an alternative that matches nothing still lists them all. */
+function groupsIn(source: string, flags: string): number {
+  try {
+    return (new RegExp(`${source}|`, flags).exec('')?.length ?? 1) - 1;
+  } catch {
+    return Infinity;
   }
 }
 

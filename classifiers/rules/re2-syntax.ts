@@ -141,7 +141,7 @@ class Writer {
       this.#at += comment[0].length;
       return;
     }
-    const flags = /^\(\?([a-zA-Z]*)(?:-([a-zA-Z]*))?([:)])/.exec(rest);
+    const flags = /^\(\?([a-zA-Z]{0,12})(?:-([a-zA-Z]{0,12}))?([:)])/.exec(rest);
     if (flags === null) throw new Unsupported(`the group ${rest.slice(0, 4)}`);
     this.#flagGroup(flags[0], flags[1] ?? '', flags[2] ?? '', flags[3] === ':');
   }

@@ -2,7 +2,8 @@
  * What a backtracking engine can be made to do: the longest match, and an upper bound on the steps it takes from one
  * starting place. A bound that is a constant proves a scan linear. Fails towards Infinity.
  */
-import { ANYTHING, areDisjoint, isSubset, union } from './regex-syntax.ts';
+import { letterOf } from './regex-required.ts';
+import { ANYTHING, areDisjoint, union } from './regex-syntax.ts';
 import type { CharacterSet, RegexNode } from './regex-syntax.ts';
 
 export interface RegexCost {
@@ -13,12 +14,20 @@ export interface RegexCost {
   readonly steps: number;
 }
 
+/** Units a back-reference may compare. */
+const LONGEST_GROUP = 64;
+
 interface Shape {
   /** Ways the node can match from one place. */
   readonly paths: number;
   readonly steps: number;
   readonly first: CharacterSet;
   readonly nullable: boolean;
+  /**
+   * The part of `paths` that comes from a repetition at the end: when what follows is in none of this set, all but one
+   * of its ends fail at once.
+   */
+  readonly loose?: { readonly set: CharacterSet; readonly paths: number };
 }
 
 /** regexCost bounds the work of a pattern. */
@@ -51,7 +60,64 @@ function lengthOf(node: RegexNode, which: 'least' | 'most'): number {
 /** The shape of a whole pattern: what ends it, ends the match. */
 function wholeShape(node: RegexNode): Shape {
   if (node.kind === 'choice') return choiceShape(node.items.map(wholeShape));
-  return sequenceShape(node.kind === 'sequence' ? node.items : [node], true);
+  const items = node.kind === 'sequence' ? node.items : [node];
+  if (startsText(items[0]) && openRepeats(node) === 1) return onePass(node);
+  return sequenceShape(items, true);
+}
+
+function startsText(node: RegexNode | undefined): boolean {
+  return node?.kind === 'anchor' && node.isStart;
+}
+
+/** `^…$` with one repetition without an end: there is one starting place, so the text is walked once and back once. */
+function onePass(node: RegexNode): Shape {
+  const { paths, steps, first, nullable } = shapeOf(closeOpenRepeats(node));
+  return { paths, steps: 2 * steps, first, nullable };
+}
+
+/** One way to match each time, so that turns cannot be split in several ways. */
+function isSteady(node: RegexNode): boolean {
+  if (node.kind === 'set' || node.kind === 'back-reference') return true;
+  const { paths, nullable } = shapeOf(node);
+  return paths === 1 && !nullable;
+}
+
+function openRepeats(node: RegexNode): number {
+  switch (node.kind) {
+    case 'repeat':
+      return (
+        (node.most === Infinity ? (isSteady(node.item) ? 1 : 2) : 0) + (node.most > 1 ? 2 : 1) * openRepeats(node.item)
+      );
+    case 'sequence':
+    case 'choice':
+      return sum(node.items.map(openRepeats));
+    case 'look':
+      return openRepeats(node.item);
+    case 'set':
+    case 'anchor':
+    case 'back-reference':
+      return 0;
+  }
+}
+
+function closeOpenRepeats(node: RegexNode): RegexNode {
+  switch (node.kind) {
+    case 'repeat':
+      return {
+        ...node,
+        item: closeOpenRepeats(node.item),
+        most: node.most === Infinity ? node.least + 1 : node.most,
+      };
+    case 'sequence':
+    case 'choice':
+      return { ...node, items: node.items.map(closeOpenRepeats) };
+    case 'look':
+      return { kind: 'look', item: closeOpenRepeats(node.item) };
+    case 'set':
+    case 'anchor':
+    case 'back-reference':
+      return node;
+  }
 }
 
 function shapeOf(node: RegexNode): Shape {
@@ -63,11 +129,12 @@ function shapeOf(node: RegexNode): Shape {
     case 'look':
       return { paths: 1, steps: 1 + shapeOf(node.item).steps, first: [], nullable: true };
     case 'back-reference':
-      return { paths: Infinity, steps: Infinity, first: [[0, 0xffff]], nullable: true };
+      // One way to match; as long as its group, which is bounded or makes the whole unbounded by itself.
+      return { paths: 1, steps: LONGEST_GROUP, first: ANYTHING, nullable: true };
     case 'choice':
       return choiceShape(node.items.map(shapeOf));
     case 'repeat':
-      return repeatShape(shapeOf(node.item), node.least, node.most);
+      return repeatShape(node.item, shapeOf(node.item), node.least, node.most);
     case 'sequence':
       return sequenceShape(node.items);
   }
@@ -91,20 +158,28 @@ function choiceShape(shapes: readonly Shape[]): Shape {
   };
 }
 
-function repeatShape(item: Shape, least: number, most: number): Shape {
+function repeatShape(node: RegexNode, item: Shape, least: number, most: number): Shape {
   if (most === 0) return { paths: 1, steps: 1, first: [], nullable: true };
   const nullable = least === 0 || item.nullable;
   if (most === Infinity) return { paths: Infinity, steps: Infinity, first: item.first, nullable };
+  // `(?:\\.[a-z]{1,40}){0,4}`: each turn begins with what the turn before cannot end with, so turns do not blur.
+  const isApart = item.loose !== undefined && !item.nullable && areDisjoint(item.loose.set, item.first);
+  const perTurn = isApart && item.loose ? item.paths / item.loose.paths : item.paths;
   let paths = 0;
   let steps = 1;
   let power = 1;
   for (let count = 0; count <= most; count++) {
     if (count >= least) paths += power;
     if (count < most) steps += power * item.steps;
-    power *= item.paths;
+    power *= perTurn;
     if (power === Infinity || steps > 1e12) return { paths: Infinity, steps: Infinity, first: item.first, nullable };
   }
-  return { paths, steps, first: item.first, nullable };
+  if (isApart && item.loose) {
+    const last = { set: union(item.loose.set, item.first), paths: item.loose.paths };
+    return { paths: paths * item.loose.paths, steps: 2 * steps, first: item.first, nullable, loose: last };
+  }
+  const isSet = node.kind === 'set';
+  return { paths, steps, first: item.first, nullable, ...(isSet ? { loose: { set: node.set, paths } } : {}) };
 }
 
 /** Right to left: what follows decides how many ends of a repetition are worth trying. */
@@ -121,7 +196,7 @@ function sequenceShape(items: readonly RegexNode[], isWhole = false): Shape {
       rest = afterAnchor(items, index, rest, isWhole && items.slice(index + 1).every(isOptional)) ?? IMPOSSIBLE;
     else {
       const literals = item.kind === 'repeat' && item.item.kind === 'set' ? literalsAt(items, index + 1) : undefined;
-      rest = literals === undefined ? before(item, shapeOf(item), rest) : beforeLiterals(shapeOf(item), literals, rest);
+      rest = literals === undefined ? before(shapeOf(item), rest) : beforeLiterals(shapeOf(item), literals, rest);
     }
   }
   return rest;
@@ -206,16 +281,22 @@ function isMandatoryOutside(node: RegexNode, set: CharacterSet): boolean {
   return node.kind === 'sequence' && node.items.some((item) => isMandatoryOutside(item, set));
 }
 
-function before(node: RegexNode, shape: Shape, rest: Shape): Shape {
+function before(shape: Shape, rest: Shape): Shape {
   const first = shape.nullable ? union(shape.first, rest.first) : shape.first;
   const nullable = shape.nullable && rest.nullable;
-  if (isSetRepeat(node) && !rest.nullable && areDisjoint(node.item.set, rest.first)) {
+  const { loose } = shape;
+  if (loose !== undefined && !rest.nullable && areDisjoint(loose.set, rest.first)) {
     // `[a-z]{1,64}@`: of all ends only the longest can go on; every shorter one fails at its first character.
-    return { paths: rest.paths, steps: 2 * shape.steps + shape.paths + rest.steps, first, nullable };
+    const paths = shape.paths / loose.paths;
+    const steps = 2 * shape.steps + shape.paths + paths * rest.steps;
+    return { paths: paths * rest.paths, steps, first, nullable, ...trailing(rest) };
   }
   const following = rest.steps === 0 ? 0 : shape.paths * rest.steps;
-  return { paths: shape.paths * rest.paths, steps: shape.steps + following, first, nullable };
+  const end = rest.steps === 0 ? trailing(shape) : trailing(rest);
+  return { paths: shape.paths * rest.paths, steps: shape.steps + following, first, nullable, ...end };
 }
+
+const trailing = (shape: Shape): Pick<Shape, 'loose'> => (shape.loose === undefined ? {} : { loose: shape.loose });
 
 /** `[\w.-]{0,50}?token`: a literal stands at few of the ends, because it overlaps itself only by its period. */
 function beforeLiterals(shape: Shape, literals: readonly string[], rest: Shape): Shape {
@@ -256,133 +337,3 @@ function periodOf(word: string): number {
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, value) => total + value, 0);
-
-const DIGITS: CharacterSet = [[0x30, 0x39]];
-const ALPHANUMERIC: CharacterSet = [
-  [0x30, 0x39],
-  [0x41, 0x5a],
-  [0x61, 0x7a],
-];
-
-/** What every match holds, for the one pass to look for. Empty and 0 mean: nothing is certain. */
-export interface Required {
-  /** Every match contains one of these, in lower case. */
-  readonly literals: readonly string[];
-  /** Every match contains so many digits in a row. */
-  readonly digits: number;
-  /** Every match contains so many letters or digits in a row. */
-  readonly alphanumerics: number;
-}
-
-const MOST_LITERALS = 256;
-const LONGEST_LITERAL = 32;
-
-/** requiredOf finds what every match must hold. */
-export function requiredOf(node: RegexNode): Required {
-  return {
-    literals: literalsOf(node) ?? [],
-    digits: longestRun(node, DIGITS),
-    alphanumerics: longestRun(node, ALPHANUMERIC),
-  };
-}
-
-function literalsOf(node: RegexNode): readonly string[] | undefined {
-  switch (node.kind) {
-    case 'sequence':
-      return bestOf([...stretches(node.items), ...node.items.map(literalsOf)]);
-    case 'choice': {
-      const all = node.items.map(literalsOf);
-      if (all.some((literals) => literals === undefined)) return undefined;
-      const flat = [...new Set(all.flatMap((literals) => literals ?? []))];
-      return flat.length <= MOST_LITERALS ? flat : undefined;
-    }
-    case 'repeat':
-      return node.least > 0 ? literalsOf(node.item) : undefined;
-    case 'set': {
-      const letter = letterOf(node.set);
-      return letter === undefined ? undefined : [letter];
-    }
-    case 'anchor':
-    case 'look':
-    case 'back-reference':
-      return undefined;
-  }
-}
-
-/** Neighbouring single characters read as one literal: `g`, `h`, `p`, `_`. */
-function stretches(items: readonly RegexNode[]): readonly (readonly string[])[] {
-  const found: string[][] = [];
-  let current = '';
-  const close = (): void => {
-    if (current !== '') found.push([current]);
-    current = '';
-  };
-  for (const item of items) {
-    const letter = item.kind === 'set' ? letterOf(item.set) : undefined;
-    if (letter === undefined) {
-      if (item.kind !== 'anchor' && item.kind !== 'look') close();
-    } else if (current.length < LONGEST_LITERAL) current += letter;
-  }
-  close();
-  return found;
-}
-
-/** The longest shortest literal wins: it fires least. */
-function bestOf(candidates: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
-  let best: readonly string[] | undefined;
-  let bestLength = 0;
-  for (const literals of candidates) {
-    if (literals === undefined || literals.length === 0) continue;
-    const shortest = Math.min(...literals.map((literal) => literal.length));
-    if (shortest > bestLength) {
-      best = literals;
-      bestLength = shortest;
-    }
-  }
-  return best;
-}
-
-/** The one character a set stands for, case aside, in lower case. */
-function letterOf(set: CharacterSet): string | undefined {
-  const codes: number[] = [];
-  for (const [from, to] of set) {
-    if (to - from > 1) return undefined;
-    for (let code = from; code <= to; code++) codes.push(code);
-  }
-  const letters = new Set(codes.map((code) => String.fromCharCode(code).toLowerCase()));
-  return letters.size === 1 ? [...letters][0] : undefined;
-}
-
-function longestRun(node: RegexNode, within: CharacterSet): number {
-  switch (node.kind) {
-    case 'set':
-      return isSubset(node.set, within) ? 1 : 0;
-    case 'sequence': {
-      let best = 0;
-      let current = 0;
-      for (const item of node.items) {
-        const fixed = fixedRun(item, within);
-        if (fixed !== undefined) current += fixed;
-        else current = item.kind === 'anchor' || item.kind === 'look' ? current : 0;
-        best = Math.max(best, current, longestRun(item, within));
-      }
-      return best;
-    }
-    case 'choice':
-      return Math.min(...node.items.map((item) => longestRun(item, within)));
-    case 'repeat':
-      if (node.least === 0) return 0;
-      return node.item.kind === 'set' && isSubset(node.item.set, within) ? node.least : longestRun(node.item, within);
-    case 'anchor':
-    case 'look':
-    case 'back-reference':
-      return 0;
-  }
-}
-
-/** Length a node adds to an unbroken run, when all it can match lies within the set. */
-function fixedRun(node: RegexNode, within: CharacterSet): number | undefined {
-  if (node.kind === 'set') return isSubset(node.set, within) ? 1 : undefined;
-  if (node.kind === 'repeat' && node.item.kind === 'set' && isSubset(node.item.set, within)) return node.least;
-  return undefined;
-}

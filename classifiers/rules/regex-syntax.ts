@@ -11,8 +11,8 @@ export type RegexNode =
   | { readonly kind: 'sequence'; readonly items: readonly RegexNode[] }
   | { readonly kind: 'choice'; readonly items: readonly RegexNode[] }
   | { readonly kind: 'repeat'; readonly item: RegexNode; readonly least: number; readonly most: number }
-  /** Anchors and word boundaries: nothing consumed, constant work. */
-  | { readonly kind: 'anchor' }
+  /** Anchors and word boundaries: nothing consumed, constant work. `isStart`: the start of the whole text. */
+  | { readonly kind: 'anchor'; readonly isStart: boolean }
   | { readonly kind: 'look'; readonly item: RegexNode }
   | { readonly kind: 'back-reference' };
 
@@ -90,15 +90,18 @@ class NotUnderstood extends Error {
 class Reader {
   readonly #source: string;
   readonly #dotAll: boolean;
+  readonly #isMultiline: boolean;
+  readonly #isUnicode: boolean;
   #ignoreCase: boolean;
   #at = 0;
 
   constructor(source: string, flags: string) {
-    if (/[v]/.test(flags) || (flags.includes('u') && /\\[pP]|[\ud800-\udfff]|\\u\{/.test(source)))
-      throw new NotUnderstood();
+    if (flags.includes('v')) throw new NotUnderstood();
     this.#source = source;
     this.#ignoreCase = flags.includes('i');
     this.#dotAll = flags.includes('s');
+    this.#isMultiline = flags.includes('m');
+    this.#isUnicode = flags.includes('u');
   }
 
   read(): RegexNode {
@@ -149,8 +152,9 @@ class Reader {
     const character = this.#next();
     switch (character) {
       case '^':
+        return { kind: 'anchor', isStart: !this.#isMultiline };
       case '$':
-        return { kind: 'anchor' };
+        return { kind: 'anchor', isStart: false };
       case '.':
         return { kind: 'set', set: this.#dotAll ? ANYTHING : complement(LINE_ENDS) };
       case '(':
@@ -172,7 +176,7 @@ class Reader {
     const before = this.#ignoreCase;
     let isLook = false;
     if (this.#eat('?')) {
-      const head = /^(?::|=|!|<=|<!|<[A-Za-z_$][\w$]*>|([a-z]*)(?:-([a-z]*))?:)/.exec(
+      const head = /^(?::|=|!|<=|<!|<[A-Za-z_$][\w$]{0,60}>|([a-z]{0,8})(?:-([a-z]{0,8}))?:)/.exec(
         this.#source.slice(this.#at, this.#at + 80),
       );
       if (head === null) throw new NotUnderstood();
@@ -190,7 +194,7 @@ class Reader {
 
   #escape(): RegexNode {
     const character = this.#next();
-    if (character === 'b' || character === 'B') return { kind: 'anchor' };
+    if (character === 'b' || character === 'B') return { kind: 'anchor', isStart: false };
     if (/[1-9]/.test(character)) return { kind: 'back-reference' };
     if (character === 'k') throw new NotUnderstood();
     return { kind: 'set', set: this.#escapedSet(character) };
@@ -206,6 +210,9 @@ class Reader {
         return WORDS;
       case 'W':
         return complement(WORDS);
+      case 'p':
+      case 'P':
+        return this.#property();
       case 's':
         return BLANKS;
       case 'S':
@@ -215,10 +222,19 @@ class Reader {
     }
   }
 
+  /** Properties are taken for anything: more than they hold, which keeps every proof on the safe side. */
+  #property(): CharacterSet {
+    const name = this.#isUnicode ? /^\{[\w=]{1,60}\}/.exec(this.#source.slice(this.#at, this.#at + 64)) : null;
+    if (name === null) throw new NotUnderstood();
+    this.#at += name[0].length;
+    return ANYTHING;
+  }
+
   #escapedCode(character: string): number {
     const fixed: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, '0': 0 };
     const code = fixed[character];
     if (code !== undefined) return code;
+    if (character === 'u' && this.#peek() === '{') throw new NotUnderstood();
     if (character === 'x' || character === 'u') {
       const hex = new RegExp(`^[0-9a-fA-F]{${character === 'x' ? 2 : 4}}`).exec(
         this.#source.slice(this.#at, this.#at + 4),
@@ -234,7 +250,9 @@ class Reader {
   #class(): CharacterSet {
     const negated = this.#eat('^');
     let set: CharacterSet = [];
+    let hasProperty = false;
     while (!this.#eat(']')) {
+      hasProperty ||= this.#source[this.#at] === '\\' && /[pP]/.test(this.#source[this.#at + 1] ?? '');
       const [low, lowSet] = this.#classItem();
       if (this.#peek() === '-' && this.#source[this.#at + 1] !== ']' && low !== undefined) {
         this.#at++;
@@ -246,6 +264,8 @@ class Reader {
         }
       } else set = union(set, lowSet);
     }
+    // The complement of more than it holds would be less than it holds.
+    if (negated && hasProperty) return ANYTHING;
     return negated ? complement(set) : set;
   }
 
@@ -254,7 +274,7 @@ class Reader {
     if (character !== '\\') return [character.charCodeAt(0), this.#fold(character.charCodeAt(0))];
     const escaped = this.#next();
     if (escaped === 'b') return [8, [[8, 8]]];
-    if ('dDwWsS'.includes(escaped)) return [undefined, this.#escapedSet(escaped)];
+    if ('dDwWsSpP'.includes(escaped)) return [undefined, this.#escapedSet(escaped)];
     const code = this.#escapedCode(escaped);
     return [code, this.#fold(code)];
   }

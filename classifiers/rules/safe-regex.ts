@@ -6,8 +6,10 @@
 import { createRequire } from 'node:module';
 import type { checkSync } from 'recheck';
 import { RE2JS } from 're2js';
-import { regexCost, requiredOf } from './regex-cost.ts';
-import type { RegexCost, Required } from './regex-cost.ts';
+import { regexCost } from './regex-cost.ts';
+import type { RegexCost } from './regex-cost.ts';
+import { requiredOf } from './regex-required.ts';
+import type { Required } from './regex-required.ts';
 import { parseRegex } from './regex-syntax.ts';
 import type { RegexNode } from './regex-syntax.ts';
 

@@ -10,9 +10,7 @@ export function tomlLines(text: string): TomlLines {
   const lines = text.split('\n');
   const headers: { readonly name: string; readonly line: number }[] = [];
   lines.forEach((line, index) => {
-    const header = /^\s{0,40}\[{1,2}\s{0,8}([\w.-]{1,100})\s{0,8}\]{1,2}\s{0,40}(?:#.{0,2000})?$/.exec(
-      line.replace(/\r$/, ''),
-    );
+    const header = /^\[{1,2} {0,8}([\w.-]{1,100}) {0,8}\]/.exec(line.trimStart());
     if (header?.[1] !== undefined) headers.push({ name: header[1], line: index + 1 });
   });
   return {
@@ -22,7 +20,7 @@ export function tomlLines(text: string): TomlLines {
       for (let index = from; index < lines.length; index++) {
         const line = lines[index] ?? '';
         if (isKey.test(line)) return index + 1;
-        if (/^\s{0,40}\[{1,2}[\w.-]{1,100}\]{1,2}\s{0,40}$/.test(line) && index >= from) break;
+        if (/^\[{1,2}[\w.-]/.test(line.trimStart())) break;
       }
       return from;
     },

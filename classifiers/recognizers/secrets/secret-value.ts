@@ -20,8 +20,7 @@ export interface ValueScore {
 
 const NOT_A_SECRET: ValueScore | undefined = undefined;
 /** Member access, indexing, calls, arrows, generics: an expression, not a value. */
-const EXPRESSION =
-  /^[\w$!&*]{1,60}(?:\??\.[A-Za-z_$][\w$]{0,60}|->[A-Za-z_]\w{0,60}|::\w{1,60}|\[["'\w$]{0,60}\]?)*(?:\(.{0,400}|\[["'\w$]{0,60}\]|<\w.{0,100})$/;
+const EXPRESSION = /^[\w$!&*.]{1,80}(?:\(|\[["'\w$]{0,60}\]|<\w)/;
 const MEMBER = /^[A-Za-z_$][\w$]{0,60}(?:(?:\??\.|->|::)[A-Za-z_$][\w$]{0,60}){1,8}[;,)]?$/;
 const CALL = /^[A-Za-z_$][\w$.:]{0,80}\(/;
 const PATH = /^(?:\.{0,2}\/|~\/|[A-Za-z]:\\)[\w. \\/-]{1,200}$/;
@@ -37,7 +36,8 @@ const DATE_OR_VERSION = /^v?\d{1,4}(?:[.:/-]\d{1,4}){1,5}(?:[-+.T]\w{1,20})?Z?$/
 const DNS_NAME =
   /^(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|io|dev|local|internal|cloud|co|app|svc|example|test|gov|edu|de|uk)\.?(?::\d{1,5})?(?:\/\S{0,100})?$/i;
 const EMAIL = /^[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}$/;
-const PROSE_WORDS = /^[\p{L}'’,.!?:;()-]{1,40}(?:\s{1,3}[\p{L}'’,.!?:;()-]{1,40}){1,60}$/u;
+/** A word of running text: letters, and punctuation around them. */
+const PROSE_WORD = /^[\p{L}'’,.!?:;()-]{1,40}$/u;
 
 /** judgeValue scores the value of a name of the given class, or says that it is none. */
 export function judgeValue(value: string, name: string, nameClass: NameClass, form: ValueForm): ValueScore | undefined {
@@ -60,11 +60,16 @@ function isExpression(value: string): boolean {
   return EXPRESSION.test(value) || MEMBER.test(value) || CALL.test(value);
 }
 
+function isProse(value: string): boolean {
+  const words = value.trim().split(/\s{1,8}/);
+  return words.length > 1 && words.every((word) => PROSE_WORD.test(word));
+}
+
 function judgePassword(value: string, name: string, form: ValueForm): ValueScore | undefined {
   if (value.length > 200 || echoesName(value, name)) return NOT_A_SECRET;
   // Text and concatenated code, not a value: `" + getPassword() + "`, `-pass 1 -an -sn`.
   if (/\w\(\)| \+ |=>|^-{1,2}\w{1,20} |^#/.test(value) || (value.match(/\s/g)?.length ?? 0) > 4) return NOT_A_SECRET;
-  if (PROSE_WORDS.test(value) && !/\d/.test(value)) return NOT_A_SECRET;
+  if (isProse(value)) return NOT_A_SECRET;
   const letters = /[\p{L}]/u.test(value);
   const digits = /\d/.test(value);
   const symbols = /[^\p{L}\d\s_.-]/u.test(value);
