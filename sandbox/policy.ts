@@ -5,6 +5,7 @@
  */
 import { isAbsolute, normalize } from 'node:path';
 import type { SandboxConfig } from '../config/schema.ts';
+import { parseDomainPattern } from './domain-pattern.ts';
 import type { Mode } from './executor.ts';
 import { policyDigest } from './policy-digest.ts';
 
@@ -110,6 +111,15 @@ export function policyProblems(policy: SandboxPolicy): readonly string[] {
   const root = sandbox.workspaceRoot;
   if (root !== '' && (!isAbsolute(root) || normalize(root) === '/' || root.includes('\0')))
     problems.push('sandbox.workspaceRoot: needs the absolute path of a directory other than /');
+  sandbox.egress.allow.forEach((rule, index) => {
+    const key = `sandbox.egress.allow.${index}`;
+    if (parseDomainPattern(rule.host) === undefined)
+      problems.push(`${key}.host: needs a plain host name or *.name, not an address, URL or port`);
+    if (rule.paths.some((path) => !/^\/[\x21-\x7e]*$/.test(path)))
+      problems.push(`${key}.paths: each begins with a slash`);
+    if (rule.methods.some((method) => !/^[A-Z]{1,32}$/.test(method)))
+      problems.push(`${key}.methods: in capitals, as on the wire`);
+  });
   if (!labels.includes(sandbox.egress.upToLabel))
     problems.push(`sandbox.egress.upToLabel: "${sandbox.egress.upToLabel}" is not on the ladder ${labels.join(' < ')}`);
   return problems;

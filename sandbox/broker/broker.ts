@@ -4,6 +4,7 @@
  */
 import { Generation } from './generation.ts';
 import type { Patience, Readiness } from './generation.ts';
+import type { EgressEvent } from '../egress/egress-event.ts';
 import type { Standing } from './messages.ts';
 import type { BrokerProcesses } from './start.ts';
 
@@ -17,7 +18,8 @@ export type BrokerEvent =
   /** `why` comes from exit codes, deadlines and what a process said before its first request. */
   | { readonly kind: 'broker-ended'; readonly why: string; readonly nextTryMs: number }
   | { readonly kind: 'policy-unfit'; readonly problems: readonly string[] }
-  | { readonly kind: 'standings'; readonly standings: readonly Standing[] };
+  | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
+  | { readonly kind: 'egress'; readonly event: EgressEvent };
 
 export type BrokerState =
   | { readonly kind: 'starting' }
@@ -80,12 +82,15 @@ export class Broker {
     const generation = new Generation(
       processes,
       this.#options.policy,
-      (standings) => {
-        this.#options.onEvent({ kind: 'standings', standings });
-        if (this.#state.kind === 'up' && this.#state.generation === generation) {
-          this.#state = { ...this.#state, standings };
-          this.#settled.resolve();
-        } else early = standings;
+      {
+        standings: (standings) => {
+          this.#options.onEvent({ kind: 'standings', standings });
+          if (this.#state.kind === 'up' && this.#state.generation === generation) {
+            this.#state = { ...this.#state, standings };
+            this.#settled.resolve();
+          } else early = standings;
+        },
+        egress: (event) => this.#options.onEvent({ kind: 'egress', event }),
       },
       this.#options.patience,
     );

@@ -2,13 +2,14 @@
  * The executor's side of its two connections. It asks the engine for the key over the link, then serves the router: run,
  * abort, prove, scopes. It runs nothing before it is bound. When the router goes it stops everything and ends.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Duplex } from 'node:stream';
 import { Sandbox } from '../../config/schema.ts';
 import type { SandboxConfig } from '../../config/schema.ts';
 import type { Backend } from '../backend.ts';
 import type { Mode } from '../executor.ts';
+import type { EgressEvent } from '../egress/egress-event.ts';
 import type { SignedPlan } from '../plan.ts';
 import { openChannel } from './frame.ts';
 import type { Channel } from './frame.ts';
@@ -45,7 +46,7 @@ export interface ExecutorServiceOptions {
   readonly router: Duplex;
   readonly link: Duplex;
   readonly createBackends: (bound: Bound) => ReadonlyMap<Mode, Backend>;
-  readonly createEgress: (bound: Bound) => EgressOpener;
+  readonly createEgress: (bound: Bound, report: (event: EgressEvent) => void) => EgressOpener;
   /** Owner of scope directories; absent when sandboxes run as this very user. */
   readonly ownerOf: (bound: Bound) => { readonly uid: number; readonly gid: number } | undefined;
   readonly graceMs?: number;
@@ -121,7 +122,7 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
       backends,
       proofs,
       scopes,
-      egress: options.createEgress(bound),
+      egress: options.createEgress(bound, (event) => void router.send({ kind: 'egress', event })),
       workspaceProblem: (source) =>
         workspaceProblem(source, { holds: [stateDir, ...guarded, PROGRAM_ROOT], outside: [stateDir] }),
       graceMs: options.graceMs ?? RUN_GRACE_MS,
@@ -187,9 +188,4 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
     }
     options.done();
   }
-}
-
-/** Makes the directory for proxy sockets. Fails when it exists: in /tmp anyone could have made it first. */
-export async function makeEgressRoot(path: string): Promise<void> {
-  await mkdir(path, { mode: 0o711 });
 }

@@ -4,6 +4,7 @@
  * frame out of place, a closed connection or a dead process ends the life, and every call that waits on it is `lost`.
  */
 import type { SandboxConfig } from '../../config/schema.ts';
+import type { EgressEvent } from '../egress/egress-event.ts';
 import type { ToolRequest } from '../executor.ts';
 import type { SignedPlan } from '../plan.ts';
 import { openChannel } from './frame.ts';
@@ -33,6 +34,12 @@ export const PATIENCE: Patience = {
   finishMs: 30_000,
 };
 
+/** What the executor tells unasked. */
+export interface News {
+  standings(standings: readonly Standing[]): void;
+  egress(event: EgressEvent): void;
+}
+
 type Ready = Extract<FromEngine, { kind: 'ready' }>;
 export type Readiness =
   | { readonly kind: 'ready'; readonly engine: Ready }
@@ -54,7 +61,7 @@ interface Pending<Answer> {
 export class Generation {
   readonly #processes: BrokerProcesses;
   readonly #patience: Patience;
-  readonly #standingsChanged: (standings: readonly Standing[]) => void;
+  readonly #news: News;
   readonly #engine: Channel<ToEngine>;
   readonly #executor: Channel<ToExecutor>;
   readonly #plans = new Map<number, Pending<PlanAnswer>>();
@@ -82,12 +89,12 @@ export class Generation {
       readonly stateDir: string;
       readonly guarded: readonly string[];
     },
-    standingsChanged: (standings: readonly Standing[]) => void,
+    news: News,
     patience: Patience = PATIENCE,
   ) {
     this.#processes = processes;
     this.#patience = patience;
-    this.#standingsChanged = standingsChanged;
+    this.#news = news;
     this.#engine = openChannel(processes.engine, fromEngine, {
       message: (message) => this.#fromEngine(message),
       closed: (problem) => this.#lose(`the engine’s connection closed (${problem || 'end'})`),
@@ -219,8 +226,10 @@ export class Generation {
           return this.#loseWith(pending, 'the executor answered what was not asked');
         return pending.settle(message);
       }
+      case 'egress':
+        return this.#news.egress(message.event);
       case 'standings': {
-        this.#standingsChanged(message.standings);
+        this.#news.standings(message.standings);
         take(this.#asks, message.sequence)?.settle(message);
         return;
       }

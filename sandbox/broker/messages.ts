@@ -1,6 +1,7 @@
 /** What the router, the engine and the executor may say to each other. Strict: one unknown member ends the connection. */
 import { z } from 'zod';
 import type { Outcome } from '../backend.ts';
+import { egressEvent } from '../egress/egress-event.ts';
 import type { ExecutionPlan, SignedPlan } from '../plan.ts';
 
 const sequence = z.int().min(0);
@@ -178,6 +179,7 @@ export const fromExecutor = z.discriminatedUnion('kind', [
   /** Sent whenever a proof ends; `sequence` is that of the `prove` it answers, or -1. */
   z.strictObject({ kind: z.literal('standings'), sequence: z.int().min(-1), standings: z.array(standing) }),
   z.strictObject({ kind: z.literal('scopes'), sequence, scopes: z.array(scopeReport) }),
+  z.strictObject({ kind: z.literal('egress'), event: egressEvent }),
 ]);
 export type FromExecutor = z.infer<typeof fromExecutor>;
 

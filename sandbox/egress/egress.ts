@@ -1,7 +1,31 @@
-/** Opens the egress proxy of a call. Fails closed: a plan whose proxy cannot be opened is not run. */
+/**
+ * Opens the egress proxy of one call and closes it with the call. Fails closed: a plan whose proxy cannot be opened is not
+ * run, and a socket outside this executor's own directory is not opened.
+ */
+import { dirname } from 'node:path';
 import type { Bound } from '../broker/executor-service.ts';
 import type { EgressOpener } from '../broker/plan-runner.ts';
+import { sandboxOwner } from '../broker/sandbox-owner.ts';
+import type { EgressEvent } from './egress-event.ts';
+import { makeEgressRoot } from './egress-root.ts';
+import { openEgressProxy } from './proxy.ts';
+import { systemLookup } from './resolve.ts';
 
-export function createEgress(_bound: Bound): EgressOpener {
-  return { open: () => Promise.reject(new Error('no egress')) };
+export function createEgress(bound: Bound, report: (event: EgressEvent) => void): EgressOpener {
+  const owner = sandboxOwner(bound.sandbox.uid);
+  let root: Promise<void> | undefined;
+  return {
+    async open(plan) {
+      if (plan.egress.kind !== 'proxy' || dirname(plan.egress.socket) !== bound.egressRoot)
+        throw new Error('the egress socket is not of this executor');
+      await (root ??= makeEgressRoot(bound.egressRoot));
+      return openEgressProxy({
+        socket: plan.egress.socket,
+        ...(owner === undefined ? {} : { owner }),
+        rules: bound.sandbox.egress.allow,
+        lookup: systemLookup,
+        report: (event) => report({ scopeKey: plan.scopeKey, tool: plan.tool, ...event }),
+      });
+    },
+  };
 }

@@ -1,0 +1,13 @@
+/** One connection through the proxy: what became of it and how many bytes went each way. Never what they were. */
+import type { EgressEvent } from './egress-event.ts';
+
+/** How one connection ended, for the report. */
+export interface Passage {
+  code: EgressEvent['code'];
+  rule: string;
+  bytesOut: number;
+  bytesIn: number;
+}
+
+/** Counts bytes for one connection and for all of them; false means the limit is met. */
+export type Meter = (passage: Passage, direction: 'bytesOut' | 'bytesIn', bytes: number) => boolean;

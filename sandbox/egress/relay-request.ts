@@ -1,0 +1,112 @@
+/**
+ * Sends one checked request on, with a head of our own making: the path that was checked, the host that was checked, one
+ * framing, and no hop-by-hop header. What comes after its body is a second request that nobody checked, and cuts it off.
+ */
+import type { Socket } from 'node:net';
+import type { Meter, Passage } from './passage.ts';
+import { relayBack } from './relay-tunnel.ts';
+import { RequestBody } from './request-body.ts';
+import type { RequestHead } from './request-head.ts';
+import type { EgressDecision } from './rules.ts';
+
+const NOT_FORWARDED = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+export interface CheckedRequest {
+  readonly head: RequestHead;
+  /** Bytes that came with the head. */
+  readonly rest: Buffer;
+  readonly decision: Extract<EgressDecision, { kind: 'allowed' }>;
+}
+
+export function relayRequest(
+  client: Socket,
+  upstream: Socket,
+  request: CheckedRequest,
+  passage: Passage,
+  meter: Meter,
+): void {
+  const { head, rest, decision } = request;
+  const body = new RequestBody(head.body);
+  const cut = (code: Passage['code']): void => {
+    passage.code = code;
+    client.destroy();
+    upstream.destroy();
+  };
+  const send = (bytes: Buffer): boolean => {
+    if (!meter(passage, 'bytesOut', bytes.length)) {
+      cut('over-limit');
+      return false;
+    }
+    if (!upstream.write(bytes)) client.pause();
+    return true;
+  };
+  let ended = false;
+  const forward = (chunk: Buffer): void => {
+    const step = body.push(chunk);
+    if (step.kind === 'refused') return cut('bad-request');
+    for (const data of step.data) {
+      const framed =
+        head.body.kind === 'chunked'
+          ? Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from('\r\n')])
+          : data;
+      if (!send(framed)) return;
+    }
+    if (step.done && !ended) {
+      ended = true;
+      if (head.body.kind === 'chunked') send(Buffer.from('0\r\n\r\n'));
+    }
+  };
+  // Seen before a byte goes out: what came with the head and is past its body.
+  const early = new RequestBody(head.body).push(rest);
+  if (early.kind === 'refused') return cut('bad-request');
+  passage.code = 'relayed';
+  relayBack(upstream, client, passage, meter);
+  if (!send(Buffer.from(toHead(head, decision), 'latin1'))) return;
+  forward(rest);
+  client.on('data', forward);
+  client.on('end', () => {
+    if (!body.done) cut('bad-request');
+  });
+  upstream.on('drain', () => client.resume());
+  client.resume();
+}
+
+function toHead(head: RequestHead, decision: CheckedRequest['decision']): string {
+  const usual = decision.via === 'https' ? 443 : 80;
+  const named = new Set(
+    head.headers
+      .filter(([name]) => name.toLowerCase() === 'connection')
+      .flatMap(([, value]) =>
+        value
+          .toLowerCase()
+          .split(',')
+          .map((option) => option.trim()),
+      ),
+  );
+  const passed = head.headers.filter(
+    ([name]) => !NOT_FORWARDED.has(name.toLowerCase()) && !named.has(name.toLowerCase()),
+  );
+  const lines = [
+    `${head.method} ${decision.path} HTTP/1.1`,
+    `Host: ${decision.host}${decision.port === usual ? '' : `:${decision.port}`}`,
+    ...passed.map(([name, value]) => `${name}: ${value}`),
+    ...(head.body.kind === 'length' ? [`Content-Length: ${head.body.bytes}`] : []),
+    ...(head.body.kind === 'chunked' ? ['Transfer-Encoding: chunked'] : []),
+    'Connection: close',
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
