@@ -73,9 +73,18 @@ const COUNTED_SHARE = 0.85;
 /** Under it a prompt is too short for a count to mean anything. */
 const SMALLEST_JUDGED = 64;
 
-/** wasTruncated tells whether the server read less than it was sent. A count of 0 was not given and proves nothing. */
-export function wasTruncated(estimate: TokenEstimate, promptTokens: number): boolean {
+/**
+ * readTooLittle tells whether the server counts fewer tokens than it was sent. That alone proves nothing: some servers
+ * leave out what their prefix cache held, and a count of 0 was not given at all. It is truncation when the prompt may
+ * not have fitted the window as well.
+ */
+export function readTooLittle(estimate: TokenEstimate, promptTokens: number): boolean {
   return promptTokens > 0 && estimate.atLeast >= SMALLEST_JUDGED && promptTokens < estimate.atLeast * COUNTED_SHARE;
+}
+
+/** mayOverflow tells whether the prompt could have been longer than `window`. */
+export function mayOverflow(estimate: TokenEstimate, window: number): boolean {
+  return estimate.atMost > window;
 }
 
 export interface WindowLimits {

@@ -121,6 +121,8 @@ class Line {
       pipelining: 1,
       connections: null,
       connectTimeout: Math.min(options.connectTimeoutMs, 2 ** 31 - 1),
+      // Said here, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise win.
+      connect: { rejectUnauthorized: true },
       keepAliveTimeout: KEEP_ALIVE_MS,
       // The exchange keeps its own time: these have no phase between head and body and round to half seconds.
       headersTimeout: 0,

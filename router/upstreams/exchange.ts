@@ -106,7 +106,7 @@ export class Exchange {
   }
 
   onRequestStart(controls: Controls): void {
-    if (this.#state === 'settled') {
+    if (this.#state !== 'waiting') {
       controls.abort(new Error('settled'));
       return;
     }
@@ -118,7 +118,7 @@ export class Exchange {
 
   onResponseStart(_controls: Controls, status: number, headers: IncomingHeaders): void {
     // 1xx is no answer yet.
-    if (this.#state === 'settled' || status < 200) return;
+    if (this.#state !== 'sent' || status < 200) return;
     this.#state = 'body';
     this.#status = status;
     this.#arm(this.#timeouts.idleTimeoutMs);

@@ -86,6 +86,18 @@ export class OllamaCatalogue {
     return { kind: 'refused', code: 'model_not_found' };
   }
 
+  /** allocated gives the window the server really made for a loaded model; 0 when it does not say. Never throws. */
+  async allocated(wireName: string): Promise<number> {
+    const name = unpinned(wireName);
+    try {
+      const { models } = await this.#client.ps();
+      const loaded = (models ?? []).find((model) => model.name === name || model.name === `${name}:latest`);
+      return loaded === undefined ? 0 : positive(Reflect.get(loaded, 'context_length'));
+    } catch {
+      return 0;
+    }
+  }
+
   async version(): Promise<string> {
     try {
       return (await this.#client.version()).version;
@@ -133,8 +145,7 @@ export class OllamaCatalogue {
     } catch (error) {
       const status = statusOf(error);
       if (status === 400 || status === 404) return { kind: 'refused', code: 'model_not_found' };
-      if (status === 401) return { kind: 'refused', code: 'model_not_local' };
-      if (status === 403) return { kind: 'refused', code: 'upstream_unauthorized' };
+      if (status === 401 || status === 403) return { kind: 'refused', code: 'upstream_unauthorized' };
       if (status !== 0) return { kind: 'refused', code: 'upstream_failed' };
       return {
         kind: 'refused',
@@ -151,6 +162,11 @@ function pin(model: string): string {
   return base.includes(':') ? `${model}:local` : `${model}:latest:local`;
 }
 
+/** unpinned is the name a person would know the model by. */
+export function unpinned(wireName: string): string {
+  return wireName.replace(/:local$/, '');
+}
+
 function isRemote(answer: object): boolean {
   return ['remote_host', 'remote_model'].some((name) => {
     const value: unknown = Reflect.get(answer, name);
@@ -163,6 +179,10 @@ function trainedTokens(info: unknown): number {
   if (typeof info !== 'object' || info === null) return 0;
   const entries: readonly (readonly [string, unknown])[] = info instanceof Map ? [...info] : Object.entries(info);
   const value = entries.find(([key]) => key.endsWith('.context_length'))?.[1];
+  return positive(value);
+}
+
+function positive(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 

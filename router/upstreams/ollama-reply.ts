@@ -144,8 +144,12 @@ export function explainOllama(status: number, body: string): FailureCode {
     )
   )
     return 'context_too_long';
-  // Sign-in and "cloud is disabled" are only ever about models that run at ollama.com.
-  if (status === 401 || (status === 403 && /cloud|remote|sign.?in/.test(words))) return 'model_not_local';
+  // Sign-in and "cloud is disabled" are only ever about models that run at ollama.com; a bare 401 is some gateway's.
+  if (
+    (status === 401 && /unauthorized|sign.?in/.test(words)) ||
+    (status === 403 && /cloud|remote|sign.?in/.test(words))
+  )
+    return 'model_not_local';
   if (/does not support/.test(words)) return 'unsupported_by_model';
   if (/model ["'].{0,200}["'] not found/.test(words)) return 'model_not_found';
   if (/server busy|maximum pending requests|more system memory/.test(words)) return 'upstream_overloaded';

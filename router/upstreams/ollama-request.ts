@@ -42,7 +42,8 @@ export function nativeRequest(chat: ChatRequest, options: NativeOptions): Native
       stream: true,
       truncate: false,
       shift: false,
-      keep_alive: options.keepAlive,
+      // A bare number is seconds, and must be one on the wire: "-1" has no unit.
+      keep_alive: /^-?\d{1,9}$/.test(options.keepAlive) ? Number(options.keepAlive) : options.keepAlive,
       options: {
         num_ctx: options.contextTokens,
         temperature: sampling.temperature,

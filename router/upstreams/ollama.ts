@@ -12,13 +12,14 @@ import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
 import {
   ContextWindow,
   estimateTokens,
-  wasTruncated,
+  mayOverflow,
+  readTooLittle,
   type TokenEstimate,
   type WindowLimits,
 } from './context-window.ts';
 import { openLocalDoor, type LocalDoor } from './door.ts';
 import { failure, failureOf, type FailureCode } from './failure.ts';
-import { OllamaCatalogue, type LocalModel } from './ollama-catalogue.ts';
+import { OllamaCatalogue, unpinned, type LocalModel } from './ollama-catalogue.ts';
 import { readLines } from './ollama-lines.ts';
 import { ChoiceReader, explainOllama, readFrame, type NativeFrame } from './ollama-reply.ts';
 import { nativeRequest } from './ollama-request.ts';
@@ -209,7 +210,8 @@ class OllamaReply {
         // Loading and unloading answer an empty chat; this was none.
         if (frame.done && (frame.doneReason === 'load' || frame.doneReason === 'unload'))
           return broken('upstream_malformed');
-        if (frame.done && wasTruncated(estimate, frame.promptTokens)) return broken('context_too_long');
+        if (frame.done && (await this.#wasTruncated(frame, model, contextTokens, estimate)))
+          return broken('context_too_long');
         if (!opened) {
           opened = true;
           held.push(startOf(frame));
@@ -232,6 +234,19 @@ class OllamaReply {
     }
   }
 
+  /** A short count counts only where the prompt may have been too long: for the window asked for, the trained one, or the one really made. */
+  async #wasTruncated(
+    last: NativeFrame,
+    model: LocalModel & { kind: 'local' },
+    contextTokens: number,
+    estimate: TokenEstimate,
+  ): Promise<boolean> {
+    if (!readTooLittle(estimate, last.promptTokens)) return false;
+    if (mayOverflow(estimate, contextTokens)) return true;
+    const allocated = await this.#catalogue.allocated(model.wireName);
+    return allocated > 0 && mayOverflow(estimate, allocated);
+  }
+
   #unsent(code: FailureCode): ReplyEvent {
     return { kind: 'error', failure: failure(this.#config.name, code, false) };
   }
@@ -252,7 +267,7 @@ function startOf(frame: NativeFrame): ReplyEvent {
   return {
     kind: 'start',
     id: `chatcmpl-${randomBytes(12).toString('hex')}`,
-    model: frame.model.replace(/:local$/, ''),
+    model: unpinned(frame.model),
     createdSeconds: frame.createdSeconds,
   };
 }

@@ -74,6 +74,8 @@ export interface FakeOllamaOptions {
   readonly reply?: (request: RecordedRequest) => FakeOllamaReply;
   /** Prompt longer than the window. `as-told` honours truncate:false; the others are servers that do not. */
   readonly overflow?: 'as-told' | 'always-error' | 'always-cut';
+  /** Makes no window larger than this, whatever is asked for. */
+  readonly mostContext?: number;
   /** num_ctx when the request brings none. */
   readonly defaultContext?: number;
   /** Whether names may end in `:local`. */
@@ -175,6 +177,7 @@ export async function prepare(asked: NativeChat, request: RecordedRequest, state
   const context = Math.min(
     asked.options?.num_ctx ?? state.options.defaultContext ?? 4096,
     model.contextLength ?? 131_072,
+    state.options.mostContext ?? 131_072,
   );
   if (state.loaded.get(full(model.name)) !== context) {
     state.loaded.set(full(model.name), context);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ContextWindow, estimateTokens, wasTruncated } from '../../../router/upstreams/context-window.ts';
+import { ContextWindow, estimateTokens, mayOverflow, readTooLittle } from '../../../router/upstreams/context-window.ts';
 import { chatRequest } from '../../helpers/chat-request.ts';
 
 const estimate = (text: string): ReturnType<typeof estimateTokens> => estimateTokens(chatRequest({ text }));
@@ -39,7 +39,7 @@ describe('estimateTokens()', () => {
   });
 });
 
-describe('wasTruncated()', () => {
+describe('readTooLittle()', () => {
   it.each([
     [{ atLeast: 6_000, atMost: 12_000 }, 4_098, true],
     [{ atLeast: 6_000, atMost: 12_000 }, 7_900, false],
@@ -47,8 +47,15 @@ describe('wasTruncated()', () => {
     [{ atLeast: 40, atMost: 90 }, 3, false],
     [{ atLeast: 64, atMost: 90 }, 20, true],
   ])('%j read as %i tokens: %j', (size, promptTokens, expected) => {
-    expect(wasTruncated(size, promptTokens)).toBe(expected);
+    expect(readTooLittle(size, promptTokens)).toBe(expected);
   });
+});
+
+it('mayOverflow() leans to yes: it asks the ceiling', () => {
+  expect([
+    mayOverflow({ atLeast: 10, atMost: 9_000 }, 8_192),
+    mayOverflow({ atLeast: 10, atMost: 8_000 }, 8_192),
+  ]).toEqual([true, false]);
 });
 
 describe('ContextWindow', () => {

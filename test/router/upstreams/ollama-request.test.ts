@@ -28,6 +28,15 @@ describe('the request', () => {
     });
   });
 
+  it.each([
+    ['-1', -1],
+    ['0', 0],
+    ['300', 300],
+    ['1h30m', '1h30m'],
+  ])('keepAlive %j goes out as %j', async (keepAlive, expected) => {
+    expect((await sent(chatRequest(), {}, { keepAlive }))?.['keep_alive']).toBe(expected);
+  });
+
   it('names the model plainly to a server that does not know the :local suffix', async () => {
     expect(await sent(chatRequest(), { localSuffix: 'unknown' })).toMatchObject({ model: 'small' });
   });

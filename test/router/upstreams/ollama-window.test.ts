@@ -34,6 +34,17 @@ describe('a prompt longer than the window', () => {
     expect(events.some((event) => event.kind === 'finish')).toBe(false);
   });
 
+  it('cut by a server that made a smaller window than asked for is an error', async () => {
+    const fake = await fakeWith({ overflow: 'always-cut', mostContext: 600 });
+    expect(codeOf(await ask(upstream(fake.url), chatRequest({ text: words(900) })))).toBe('context_too_long');
+    expect(fake.requests.filter((request) => request.path === '/api/ps')).toHaveLength(1);
+  });
+
+  it('is not suspected where there was room: some servers do not count what their cache held', async () => {
+    const fake = await fakeWith({ replies: [{ text: 'ok', promptTokens: 9 }] });
+    expect(codeOf(await ask(upstream(fake.url), chatRequest({ text: words(900) })))).toBe('end');
+  });
+
   it('raises the window in doubling steps, and keeps it', async () => {
     const fake = await fakeWith();
     const local = upstream(fake.url, { contextTokens: 512, overflow: 'raise-window', maxContextTokens: 3_000 });
