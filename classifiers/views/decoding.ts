@@ -31,6 +31,7 @@ export const REGION_CONTEXT = 96;
 /** Units of a window given to a view at once, and source units of one region: bounds how long either takes. */
 const CHUNK = 16_384;
 const LONGEST_REGION = 32_768;
+const SHARED = 2048;
 
 /** buildRegions applies a view in its windows; edits close together share a region. Yields undefined for a chunk without one. */
 export function* buildRegions(view: DecodingView, text: string, windows: readonly Window[]): Generator<Rewritten | undefined> {
@@ -50,7 +51,7 @@ export function* buildRegions(view: DecodingView, text: string, windows: readonl
         const last = edits.at(-1);
         if (first && last && (edit.from - last.to > 2 * REGION_CONTEXT || edit.to - first.from > LONGEST_REGION)) {
           yield region(text, edits);
-          edits = [];
+          edits = edit.from - last.to > 2 * REGION_CONTEXT ? [] : tailOf(edits);
         }
         edits.push(edit);
       }
@@ -58,6 +59,14 @@ export function* buildRegions(view: DecodingView, text: string, windows: readonl
     }
   }
   if (edits.length > 0) yield region(text, edits);
+}
+
+/** The edits a region shares with the next one, so that a value across the cut is whole in one of them. */
+function tailOf(edits: readonly ViewEdit[]): ViewEdit[] {
+  const last = edits.at(-1);
+  if (!last || edits.length < 2) return [];
+  const near = edits.filter((edit) => last.to - edit.from <= SHARED);
+  return near.length > 0 ? near : [last];
 }
 
 function region(text: string, edits: readonly ViewEdit[]): Rewritten {
