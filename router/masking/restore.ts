@@ -3,7 +3,7 @@
  * placeholder is held back, and it is let go before the choice finishes. Fails closed: a token this conversation did not make stays as it is.
  */
 import type { ReplyEvent } from '../chat.ts';
-import { tokenPattern, tokenPrefix } from './placeholder.ts';
+import { bareToken, tokenPattern, tokenPrefix } from './placeholder.ts';
 import type { MaskMap } from './store.ts';
 
 /** `json`: the channel is JSON text (tool arguments, structured output), and values go in escaped. */
@@ -40,13 +40,13 @@ export function createRestorer(map: MaskMap): Restorer {
       }
       const all = state.held + text;
       const prefix = tokenPrefix(all);
-      state.held = prefix !== '' && map.hasPrefix(prefix) ? prefix : '';
+      state.held = prefix !== '' && map.hasPrefix(bareToken(prefix)) ? prefix : '';
       const ready = state.held === '' ? all : all.slice(0, all.length - state.held.length);
       const before = state.written;
       if (channel === 'json') state.written += ready;
       if (!ready.includes('[[')) return ready;
       return ready.replace(tokenPattern(), (token: string, at: number) => {
-        const value = map.valueOf(token);
+        const value = map.valueOf(bareToken(token));
         if (value === undefined || channel === 'text') return value ?? token;
         const once = JSON.stringify(value).slice(1, -1);
         // Only a value that escaping changes needs the depth, which costs a look at all that came before.
@@ -67,23 +67,34 @@ function escapeTimes(value: string, times: number): string {
   return escaped;
 }
 
-/** Strings inside strings that JSON text ends in: 1 in `{"a":"…`, 2 in `{"a":"{\\"b\\":\\"…`, 0 outside any. */
+/** Strings inside strings that JSON text ends in: 1 in `{"a":"…`, 2 in `{"a":"{\"b\":\"…`, 0 outside any, -1 where the text is no beginning of JSON. */
 function stringDepth(json: string): number {
   let open = -1;
+  let closed = 0;
   for (let at = json.indexOf('"'); at !== -1; at = json.indexOf('"', at + 1)) {
-    let slashes = at - 1;
-    while (json[slashes] === '\\') slashes--;
-    if (open === -1) open = at;
-    else if ((at - slashes) % 2 === 1) open = -1;
+    let before = at - 1;
+    while (json[before] === '\\') before--;
+    if (open === -1) {
+      if (!isBetweenStrings(json.slice(closed, at))) return -1;
+      open = at;
+    } else if ((at - before) % 2 === 1) {
+      open = -1;
+      closed = at + 1;
+    }
   }
-  if (open === -1) return 0;
+  if (open === -1) return isBetweenStrings(json.slice(closed)) ? 0 : -1;
   let inner: unknown;
   try {
     inner = JSON.parse(`${json.slice(open)}"`);
   } catch {
     return 1;
   }
-  return typeof inner === 'string' && /^\s{0,64}[[{]/.test(inner) ? 1 + stringDepth(inner) : 1;
+  return typeof inner === 'string' && /^\s{0,64}[[{]/.test(inner) ? 1 + Math.max(0, stringDepth(inner)) : 1;
+}
+
+/** Prose that begins with a bracket is told from JSON by its words. */
+function isBetweenStrings(text: string): boolean {
+  return text.split(/[\s[\]{},:]/).every((word) => /^(?:-?\d[\d.eE+-]*|true|false|null)?$/.test(word));
 }
 
 type TextEvent = Extract<ReplyEvent, { readonly text: string }>;

@@ -1,6 +1,6 @@
 /** Ranges of one text that are to be masked: widened to whole values, joined where they meet. */
 import type { Finding, View } from '../../classifiers/finding.ts';
-import { tokenPattern } from './placeholder.ts';
+import { bareToken, tokenPattern } from './placeholder.ts';
 import type { MaskMap } from './store.ts';
 
 /** `start`/`end` are UTF-16 offsets in the text the span belongs to. */
@@ -75,7 +75,7 @@ interface Range {
 function liveTokens(text: string, map: MaskMap): Range[] {
   if (!text.includes('[[')) return [];
   return [...text.matchAll(tokenPattern())]
-    .filter((match) => map.valueOf(match[0]) !== undefined)
+    .filter((match) => map.valueOf(bareToken(match[0])) !== undefined)
     .map((match) => ({ start: match.index, end: match.index + match[0].length }));
 }
 

@@ -84,7 +84,7 @@ describe('mask()', () => {
     const { source, count } = maskAll(body, ['ann@x.org'], map);
     const token = map.tokenFor('ann@x.org', 'EMAIL_ADDRESS')!;
     expect(source).toBe(body.replace('"caf\\u00e9 ann@x.org, again ann@x.org"', `"café ${token}, again ${token}"`));
-    expect(token).toMatch(/^\[\[EMAIL-ADDRESS-[b-z]{10}\]\]$/);
+    expect(token).toMatch(/^\[\[EMAIL_ADDRESS_[b-z]{10}\]\]$/);
     expect(count).toBe(2);
   });
 
@@ -189,7 +189,7 @@ describe('mask()', () => {
       finding('/messages/0/content', 6, 9, 'PERSON', ['base64']),
     ]);
     const text = contentOf(JSON.parse((masked as { source: string }).source));
-    expect(text).toMatch(/^see \[\[PERSON-[a-z]{10}\]\] now$/);
+    expect(text).toMatch(/^see \[\[PERSON_[a-z]{10}\]\] now$/);
     expect(restoreText(text, map)).toBe('see QW5uIExlZQ== now');
   });
 
@@ -254,7 +254,7 @@ describe('mask()', () => {
   it('does not mask again what this conversation masked, and treats a forged token as text', () => {
     const map = newMap();
     const token = map.tokenFor('ann@x.org', 'EMAIL_ADDRESS')!;
-    const forged = '[[EMAIL-ADDRESS-bcdfghjkmn]]';
+    const forged = '[[EMAIL_ADDRESS_bcdfghjkmn]]';
     const text = `to ${token} and ${forged} end`;
     const masked = createMasker(map).mask(document(chat(text)), [finding('/messages/0/content', 0, text.length - 4)]);
     const out = contentOf(JSON.parse((masked as { source: string }).source));
@@ -442,6 +442,20 @@ describe('restoreEvents()', () => {
     }
   });
 
+  it('knows a token whose underscores Markdown escaped, cut anywhere', () => {
+    const map = newMap();
+    const token = map.tokenFor('v', 'EMAIL_ADDRESS')!;
+    const text = `x ${token.replaceAll('_', '\\_')} y`;
+    for (let cut = 0; cut <= text.length; cut++) {
+      const restorer = createRestorer(map);
+      expect(
+        restorer.push('s', text.slice(0, cut), 'text') +
+          restorer.push('s', text.slice(cut), 'text') +
+          restorer.flush('s'),
+      ).toBe('x v y');
+    }
+  });
+
   it('escapes values in message text too where the client asked for JSON', async () => {
     const map = newMap();
     const token = map.tokenFor('a"b', 'E')!;
@@ -456,12 +470,12 @@ describe('restoreEvents()', () => {
 
 describe('masking and restoring', () => {
   const value = fc.oneof(
-    fc.constantFrom('ann@x.org', '4111 1111 1111 1111', 'a"b\\c\n', '😀é', '[[', ']]', '[[A-bcdfghjkmn]]', '$&$1'),
+    fc.constantFrom('ann@x.org', '4111 1111 1111 1111', 'a"b\\c\n', '😀é', '[[', ']]', '[[A_bcdfghjkmn]]', '$&$1'),
     fc.string({ minLength: 2, maxLength: 12 }),
   );
   const filler = fc.oneof(
     fc.string({ maxLength: 10 }),
-    fc.constantFrom('[', '[[', ']]', '{"a":', '"', '[[EMAIL-ADDRESS-', '\\', '—', '[[EMAIL-ADDRESS-bcdfghjkmn]]'),
+    fc.constantFrom('[', '[[', ']]', '{"a":', '"', '[[EMAIL_ADDRESS_', '\\', '—', '[[EMAIL_ADDRESS_bcdfghjkmn]]'),
   );
 
   it('bring back every text, the masked one holding no value, whatever stands around it and wherever the stream is cut', () => {

