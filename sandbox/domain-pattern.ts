@@ -17,7 +17,8 @@ const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/;
  * in other proxies, because two parsers read them differently; here nothing but letters, digits and dashes is a name.
  */
 export function parseHostName(text: string): string | undefined {
-  if (text.length === 0 || text.length > MAX_NAME) return undefined;
+  // Before case is folded: the Kelvin sign's lower case is a k.
+  if (text.length > MAX_NAME || !/^[0-9A-Za-z.-]+$/.test(text)) return undefined;
   const name = text.toLowerCase();
   const labels = name.split('.');
   if (labels.length < 2 || !labels.every((label) => LABEL.test(label))) return undefined;

@@ -1,0 +1,104 @@
+/** Raw bytes in and out of an egress proxy, and an origin that records what reached it. */
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Config } from '../../config/schema.ts';
+import type { EgressEvent } from '../../sandbox/egress/egress-event.ts';
+import { EGRESS_LIMITS, openEgressProxy } from '../../sandbox/egress/proxy.ts';
+import type { EgressLimits } from '../../sandbox/egress/proxy.ts';
+
+export interface Origin {
+  readonly port: number;
+  /** Everything that arrived, over all connections. */
+  readonly received: () => string;
+  readonly connections: () => number;
+}
+
+export async function startOrigin(
+  reply: string | ((socket: Socket) => void) = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok',
+): Promise<Origin> {
+  let received = '';
+  let connections = 0;
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    connections += 1;
+    socket.on('error', () => socket.destroy());
+    if (typeof reply === 'function') reply(socket);
+    let answered = false;
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1');
+      if (typeof reply === 'string' && !answered && received.includes('\r\n\r\n')) {
+        answered = true;
+        setTimeout(() => socket.end(reply), 30);
+      }
+    });
+    socket.on('end', () => socket.end());
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => void server.close());
+  return { port: (server.address() as AddressInfo).port, received: () => received, connections: () => connections };
+}
+
+export interface Proxy {
+  readonly socket: string;
+  readonly events: Omit<EgressEvent, 'scopeKey' | 'tool'>[];
+  readonly lookups: string[];
+  readonly dialled: string[];
+  /** Sends bytes, in the given pieces, and returns all that comes back until the proxy closes. */
+  readonly send: (...pieces: readonly (string | Buffer)[]) => Promise<string>;
+}
+
+/** Names resolve by the table; what is dialled goes to the origin on this machine whatever the address, and is noted. */
+export async function startProxy(options: {
+  readonly allow: unknown;
+  readonly names?: Readonly<Record<string, readonly string[]>>;
+  readonly origin?: Origin;
+  readonly limits?: Partial<EgressLimits>;
+}): Promise<Proxy> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-egress-'));
+  const socket = join(directory, 'proxy.sock');
+  const events: Proxy['events'] = [];
+  const lookups: string[] = [];
+  const dialled: string[] = [];
+  const proxy = await openEgressProxy({
+    socket,
+    rules: Config.parse({ sandbox: { egress: { allow: options.allow } } }).sandbox.egress.allow,
+    lookup: (host) => {
+      lookups.push(host);
+      return Promise.resolve(options.names?.[host] ?? ['93.184.216.34']);
+    },
+    dial: ({ addresses, port }) => {
+      dialled.push(`${addresses[0]}:${port}`);
+      if (options.origin === undefined) return Promise.resolve(undefined);
+      const { port: originPort } = options.origin;
+      return new Promise((resolve) => {
+        const upstream = connect({ host: '127.0.0.1', port: originPort, allowHalfOpen: true }, () => resolve(upstream));
+      });
+    },
+    limits: { ...EGRESS_LIMITS, headMs: 400, idleMs: 2000, ...options.limits },
+    report: (event) => events.push({ ...event }),
+  });
+  onTestFinished(async () => {
+    await proxy.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const send: Proxy['send'] = (...pieces) =>
+    new Promise((resolve) => {
+      const client = connect(socket);
+      let answer = '';
+      client.on('data', (chunk) => (answer += chunk.toString('latin1')));
+      client.on('error', () => undefined);
+      client.on('close', () => resolve(answer));
+      void (async () => {
+        for (const piece of pieces) {
+          client.write(piece);
+          await new Promise((next) => setTimeout(next, 15));
+        }
+      })();
+    });
+  return { socket, events, lookups, dialled, send };
+}
