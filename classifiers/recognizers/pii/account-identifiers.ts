@@ -191,21 +191,9 @@ export const ACCOUNT_IDENTIFIERS: readonly Recognizer[] = [
   labelledIdentifier({
     name: 'username',
     entity: 'USERNAME',
+    // The word is common in prose, so a colon, an equals sign or `is` must stand between it and the name.
     labels: [
-      String.raw`user[\s_-]?name`,
-      'login name',
-      'screen name',
-      String.raw`(?:twitter|instagram|telegram|discord|github|tiktok|reddit|skype|wechat|snapchat)[\s_-](?:handle|user|username|id|account)`,
-      'benutzername',
-      String.raw`nom d['’]utilisateur`,
-      'identifiant',
-      String.raw`nombre de usuario`,
-      'nome utente',
-      String.raw`nome de usuário`,
-      'gebruikersnaam',
-      '用户名',
-      'ユーザー名',
-      '微信号',
+      String.raw`(?:user[\s_-]?name|login name|screen name|(?:twitter|instagram|telegram|discord|github|tiktok|reddit|skype|wechat|snapchat)[\s_-](?:handle|user|username|id|account)|benutzername|nom d['’]utilisateur|identifiant|nombre de usuario|nome utente|nome de usuário|gebruikersnaam|用户名|ユーザー名|微信号)(?=["'*\s]{0,3}[:=：]|\s(?:is|ist|es|est|è|é)\s|是|は)`,
     ],
     wake: [
       'user',

@@ -4,7 +4,7 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
-import { ADDRESS_CONTEXT } from './street-address.ts';
+import { ADDRESS_CONTEXT, isLicenceHead } from './street-address.ts';
 
 const NAME = String.raw`(?:\p{Lu}[\p{L}'’.-]{0,24}|\p{Lo}{2,20}|(?:de|del|della|di|da|do|dos|du|des|la|le|el|los|van|von|der|the)(?=[ \t]))`;
 const NAMES = String.raw`(?:${NAME}[ \t]){0,4}${NAME}`;
@@ -76,6 +76,7 @@ export const addressUnit = definePattern({
   ],
   context: ADDRESS_CONTEXT,
   contextReach: { before: 60, after: 24 },
+  invalidate: isLicenceHead,
 });
 
 export const addressCorner = definePattern({
@@ -196,6 +197,31 @@ export const eastAsianAddress = definePattern({
       regex:
         /(?:[가-힣]{2,8}(?:시|도)[ \t])?(?:[가-힣]{1,6}(?:시|군|구)[ \t]){1,2}[가-힣0-9]{1,12}(?:로|길)[ \t]?\d{1,4}(?:-\d{1,4})?(?:번길[ \t]?\d{1,4})?(?![가-힣\d])/u,
       score: 0.7,
+    },
+  ],
+  context: ADDRESS_CONTEXT,
+});
+
+/** Arabic, Persian, Urdu and Hebrew: the word for street, its name, and a number within a few words. */
+export const rightToLeftAddress = definePattern({
+  name: 'right-to-left-address',
+  entity: 'STREET_ADDRESS',
+  triggers: [
+    keywords('شارع', 'طريق', 'خیابان', 'کوچه', 'بلوار', 'میدان', 'رصيف', 'سڑک', 'רחוב', "רח'", 'שדרות', "שד'", 'סמטת'),
+  ],
+  reach: { before: 24, after: 8 },
+  requires: { digits: 1 },
+  patterns: [
+    {
+      name: 'street-and-number',
+      regex:
+        /(?:\d{1,5}[ \t])?(?:شارع|طريق|خیابان|کوچه|بلوار|میدان|رصيف|سڑک|רחוב|רח'|שדרות|שד'|סמטת)[ \t](?:[\p{Lo}\p{M}'"-]{1,20}[ \t،,]{1,2}){1,4}(?:(?:رقم|پلاک|مبنى|بناية|מספר)[ \t])?\d{1,5}(?!\d)/u,
+      score: 0.6,
+    },
+    {
+      name: 'number-and-street',
+      regex: /(?=\d)(?<!\d)\d{1,5}[ \t](?:شارع|طريق|رصيف)[ \t][\p{Lo}\p{M}]{2,20}/u,
+      score: 0.6,
     },
   ],
   context: ADDRESS_CONTEXT,

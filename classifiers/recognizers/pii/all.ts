@@ -1,7 +1,14 @@
 /** Every PII recognizer that ships, in one explicit list. */
 import type { Recognizer } from '../../recognizer.ts';
 import { ACCOUNT_IDENTIFIERS } from './account-identifiers.ts';
-import { addressCorner, addressPhrase, addressUnit, eastAsianAddress, postBox } from './address-phrases.ts';
+import {
+  addressCorner,
+  addressPhrase,
+  addressUnit,
+  eastAsianAddress,
+  postBox,
+  rightToLeftAddress,
+} from './address-phrases.ts';
 import { BRITAIN } from './britain.ts';
 import { CENTRAL_EUROPE } from './central-europe.ts';
 import { EAST_ASIA } from './east-asia.ts';
@@ -44,6 +51,7 @@ export const PII_RECOGNIZERS: readonly Recognizer[] = [
   addressCorner,
   addressPhrase,
   eastAsianAddress,
+  rightToLeftAddress,
   postalCode,
   letteredPostalCode,
   namedPostalCode,

@@ -12,7 +12,7 @@ const OCTET = '(?:25[0-5]|2[0-4]\\d|1?\\d{1,2})';
 const IPV4 = new RegExp(`(?<![\\w.-])${OCTET}(?:\\.${OCTET}){3}(?![\\w-]|\\.\\d)`);
 /** A version, a section number or an object identifier says so right before itself. */
 const VERSION_BEFORE =
-  /(?:\b(?:v|ver|version|release|build|revision|firmware|driver|section|chapter|§|sec|clause|chrome|safari|firefox|edg|opera|windows|python|java|sdk|oid)[\s/:=v.]{0,3}|[=<>~^]=?\s?['"]?|@|\/)$/i;
+  /(?:\b(?:v|ver|version|release|build|revision|firmware|driver|section|chapter|§|sec|clause|chrome|safari|firefox|edg|opera|windows|python|java|sdk|oid)[\s/:=v."']{0,3}|[=<>~!]=\s?['"]?|[~^]|[A-Za-z]\/)$/i;
 
 function parts(value: string): readonly number[] {
   return value.split('.').map(Number);
@@ -30,6 +30,11 @@ function identifiesNobody(value: string, { text, start }: Around): boolean {
     VERSION_BEFORE.test(text.slice(Math.max(0, start - 14), start)) &&
     !text.slice(Math.max(0, start - 3), start).endsWith('://')
   );
+}
+
+/** Section numbers, object identifiers and most versions have only small parts; one address in four thousand does. */
+function isSmall(value: string): boolean {
+  return parts(value).every((part) => part < 32);
 }
 
 function isPrivate(value: string): boolean {
@@ -55,13 +60,21 @@ export const ipv4Address = definePattern({
       name: 'public',
       regex: IPV4,
       score: 0.6,
-      narrow: (text, start, end) => (isPrivate(text.slice(start, end)) ? [] : [{ start, end }]),
+      narrow: (text, start, end) =>
+        isPrivate(text.slice(start, end)) || isSmall(text.slice(start, end)) ? [] : [{ start, end }],
     },
     {
       name: 'private',
       regex: IPV4,
       score: 0.1,
       narrow: (text, start, end) => (isPrivate(text.slice(start, end)) ? [{ start, end }] : []),
+    },
+    {
+      name: 'small-parts',
+      regex: IPV4,
+      score: 0.2,
+      narrow: (text, start, end) =>
+        !isPrivate(text.slice(start, end)) && isSmall(text.slice(start, end)) ? [{ start, end }] : [],
     },
   ],
   invalidate: identifiesNobody,

@@ -69,16 +69,25 @@ function validateInternational(value: string): Validation {
 
 /** What stands right before and says the digits are something else. */
 const OTHER_LABEL =
-  /(?:\b(?:order|invoice|ticket|case|ref(?:erence)?|tracking|isbn(?:-1[03])?|issn|doi|ean|upc|sku|asin|part|serial|model|version|build|id|ids|iban|account|acct|konto|card|ssn|mrn|npi|vat|tax|zip|postal|article|item|batch|lot|patent|error|code|port|page|pages|pp|year|date|timestamp|epoch|population|bestellung|rechnung|commande|facture|pedido|factura|ordine|fattura)\b[\s#:№."'=]{0,4}(?:(?:no|nr|number|num|nummer|numéro|número)\b[\s#:."'=]{0,3}){0,2}(?:is\s)?|[$€£¥₹=*/^×÷]\s?)$/i;
+  /(?:\b(?:order|invoice|ticket|case|ref(?:erence)?|tracking|isbn(?:-1[03])?|issn|doi|ean|upc|sku|asin|part|serial|model|version|build|id|ids|iban|account|acct|konto|card|ssn|mrn|npi|vat|tax|zip|postal|article|item|batch|lot|bug|issue|pr|commit|rfc|cve|line|patent|error|code|port|page|pages|pp|year|date|timestamp|epoch|population|bestellung|rechnung|commande|facture|pedido|factura|ordine|fattura)\b[\s#:№."'=]{0,4}(?:(?:no|nr|number|num|nummer|numéro|número)\b[\s#:."'=]{0,3}){0,2}(?:is\s)?|[$€£¥₹=*/^×÷]\s?)$/i;
 
 /** Dates, times, lists of years, one digit repeated, addresses of the internet. */
 function isNoPhone(value: string, { text, start, end }: Around): boolean {
   const number = digitsOnly(value);
+  if (
+    /(?:19|20)\d\d-(?:0[1-9]|1[0-2])-\d\d/.test(value) ||
+    /^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/.test(number)
+  )
+    return true;
   if (/^(\d)\1+$/.test(number) || /^0+[1-9]?$/.test(number)) return true;
   if (/^(?:19|20)\d\d[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:0?[1-9]|[12]\d|3[01])(?!\d)/.test(value)) return true;
   if (/^(?:0?[1-9]|[12]\d|3[01])([-/. ])(?:0?[1-9]|[12]\d|3[01])\1(?:19|20)\d\d(?!\d)/.test(value)) return true;
   if (/^(?:(?:19|20)\d\d[ /-]{1,3}){1,4}(?:19|20)\d\d$/.test(value)) return true;
-  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(value) || /^\d{1,3}(?:\.\d{3}){1,4}$/.test(value)) return true;
+  if (
+    /^\d{1,3}(?:\.\d{1,3}){3}$/.test(value) ||
+    /^(?:\d{1,2}(?:\.\d{3}){1,4}|\d{3}(?:\.\d{3}|(?:\.\d{3}){3,4}))$/.test(value)
+  )
+    return true;
   if (value.startsWith('+') && /[\d)]\s?$/.test(text.slice(Math.max(0, start - 2), start))) return true;
   if (/^\s?[=*^×÷]/.test(text.slice(end, end + 2)) || /^\s?[+]\s?\d/.test(text.slice(end, end + 3))) return true;
   return OTHER_LABEL.test(text.slice(Math.max(0, start - 28), start));
@@ -217,7 +226,7 @@ export const phoneNational = definePattern({
       name: 'trunk-zero',
       regex: TRUNK_ZERO,
       score: 0.5,
-      narrow: (text, start, end) => (inRange(text.slice(start, end), 8, 12) ? [{ start, end }] : []),
+      narrow: (text, start, end) => (isTrunkNumber(text.slice(start, end)) ? [{ start, end }] : []),
     },
     { name: 'labelled-before', regex: LABELLED_BEFORE, score: 0.6 },
     { name: 'labelled-behind', regex: LABELLED_BEHIND, score: 0.6 },
@@ -232,6 +241,14 @@ export const phoneNational = definePattern({
   context: CONTEXT,
   contextReach: near,
 });
+
+/** `02111-1307` is a ZIP code, and nothing dials `00` here. */
+function isTrunkNumber(value: string): boolean {
+  const groups = value.match(/\d+/g) ?? [];
+  // Pairs are French numbers when there are five, and bytes of a dump otherwise.
+  if (groups.every((group) => group.length === 2) && groups.length !== 5) return false;
+  return inRange(value, 8, 12) && !/^\(?00/.test(value) && !/^0\d{4}-\d{4}$/.test(value);
+}
 
 function inRange(value: string, least: number, most: number): boolean {
   const count = digitsOnly(value.replace(/[ ,;]{0,2}[a-zд].{0,12}$/i, '')).length;

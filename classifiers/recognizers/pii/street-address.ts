@@ -4,7 +4,7 @@
  * (`Hauptstraße 5`, `Via Roma 12`), so prose without a street costs one look at the neighbouring word.
  */
 import { definePattern } from '../../define-pattern.ts';
-import type { Pattern } from '../../define-pattern.ts';
+import type { Around, Pattern } from '../../define-pattern.ts';
 import { digits } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 
@@ -25,6 +25,7 @@ const STREET_WORDS = new Set(
     'rue avenue boulevard allée allées chemin impasse place quai cours route square passage sentier faubourg rond-point calle avenida avda av paseo plaza camino carretera ctra ronda travesía callejón carrer passeig plaça rambla carrera diagonal transversal ' +
     'calzada colonia privada via viale piazza piazzale corso largo vicolo strada contrada lungotevere salita località rua travessa praça alameda estrada rodovia beco vila ulica ulice aleja plac osiedle náměstí trg bulevar calea aleea улица проспект пр-т ' +
     'переулок бульвар площадь шоссе вулиця οδός πλατεία λεωφόρος jalan jln lorong straße strasse platz allee weg ring damm ufer c/ av. avda. bd bd. blvd. pº pza. ctra. cra. v.le p.za c.so ul. al. pl. os. nám. bul. str. ул. пр. пер. пл. вул. αγ. λ. jl jl. ' +
+    'voie drève subida vía rotonda borgo vico calz. carr. eje jln. dk. gg. pr. πλ. đường тупик набережная наб. ш. пров. узвіз мкр. xiyoboni ' +
     'alte neue große kleine obere untere am'
   ).split(' '),
 );
@@ -40,7 +41,11 @@ const ROMANCE_NAME = String.raw`(?:${PARTICLE}{0,2}${PROPER}[ \t]){0,4}${PARTICL
 
 /** `Lindenweg`, `Keizersgracht`, `Storgatan`: the kind of street is the end of its name. */
 const SUFFIX =
-  /(?:stra(?:ß|ss)e|str\.?|weg|platz|allee|gasse|gäßli|damm|ufer|ring|chaussee|steig|straat|laan|plein|gracht|kade|singel|dijk|hof|markt|vej|vænget|gade|allé|stræde|gatan|vägen|gränd|torget|veien|veg|gata|gaten|bakken|tie|katu|kuja|polku|raitti|tänav|braut|vegur|stígur|hólar|bygget|stien|vollen)$/iu;
+  /(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|gäßli|damm|ufer|chaussee|straat|laan|gracht|vej|vænget|allé|stræde|gatan|vägen|gränd|torget|veien|gaten|bakken|katu|kuja|polku|raitti|tänav|stígur|hólar|vollen|steig|dijk|singel)$/iu;
+/** Ends of English words too (`Spring 2024`, `Brigade 5`): a word about an address is needed. */
+const WEAK_SUFFIX =
+  /(?:ring|plein|kade|hof|markt|gade|veg|gata|tie|braut|vegur|bygget|stien|str|gate|rinne|kaari|penger)$/u;
+
 /** The kind of street stands behind the name as its own word: Hungarian, Turkish, Nordic, Baltic. */
 const BEHIND =
   /^(?:straße|strasse|str\.?|platz|allee|weg|ring|damm|ufer|gate|vei|väg|plads|utca|út|útja|u\.|tér|tere|körút|krt\.|rakpart|katu|tie|sokak|caddesi|cad\.|sok\.|mahallesi|mah\.|g\.|gatvė|iela|tn|st\.?|str)$/iu;
@@ -63,6 +68,15 @@ const FORWARD: readonly { readonly name: string; readonly score: number; readonl
     ),
   },
   {
+    // The rest of the Postal Service's list: common nouns too, so a word about an address is needed.
+    name: 'english-rare',
+    score: 0.3,
+    rest: new RegExp(
+      String.raw`,?[ \t](?:\p{Lu}[\p{L}'’.-]{0,24}[ \t]){1,3}(?=\p{Lu})(?i:annex|arcade|bayou|beach|bluffs?|branch|bridge|brooks?|bypass|camp|canyon|cape|center|centre|circuit|cliffs?|club|common|corners?|course|curve|dale|dam|divide|extensions?|falls?|ferry|flats?|fords?|forest|forge|fort|garden|gateway|glens|harbors?|harbours|haven|hills|islands?|isle|keys?|knolls|lakes?|land|light|link|locks?|lodge|manors|meadows|mills?|mission|motorway|mount|mountains?|neck|orchard|overpass|paddock|passage|pike|pines?|plains?|ports?|prairie|ranch|rapids?|ridges|river|roads|shoals?|shores?|side|skyway|spring|spur|squares|station|streams?|streets|summit|throughway|trace|tunnel|underpass|union|valleys?|viaduct|views|villages?|walks|wells?)${E}(?i:${UNIT})${TAIL}`,
+      'uy',
+    ),
+  },
+  {
     name: 'broadway',
     score: 0.6,
     rest: new RegExp(
@@ -74,7 +88,7 @@ const FORWARD: readonly { readonly name: string; readonly score: number; readonl
     name: 'romance-number-first',
     score: 0.6,
     rest: new RegExp(
-      String.raw`(?:[ \t]?(?:bis|ter|quater|[A-D]))?,?[ \t]{1,2}(?i:${ROMANCE})${ROMANCE_NAME}(?:,?[ \t]\d{1,5}${E})?(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{5}[ \t]\p{Lu}[\p{L}'’-]{1,24})?`,
+      String.raw`(?:[ \t]?(?:bis|ter|quater|[A-D]))?,?[ \t]{1,2}(?i:${ROMANCE})${ROMANCE_NAME}(?:,?[ \t]\d{1,4}${E})?(?:,?\s{1,2}(?:[A-Z]{1,2}-)?\d{5}[ \t]\p{Lu}[\p{L}'’-]{1,24})?`,
       'uy',
     ),
   },
@@ -139,9 +153,12 @@ function backwards(text: string, start: number, end: number): readonly Window[] 
   const last = words[number];
   if (!last) return [];
   const name = last.word.replace(/,$/, '');
+  if (/[\p{N}_$@&]/u.test(text[last.start - 1] ?? '')) return [];
   if (isProper(name) && name.length > 4 && SUFFIX.test(name)) return value(last.start);
-  if (BEHIND.test(name) && isProper(words[number + 1]?.word ?? ''))
-    return value(words[number + 1]?.start ?? last.start);
+  if (BEHIND.test(name)) {
+    const first = words.slice(number + 1, number + 3).findLast(({ word }) => isProper(word));
+    if (first) return value(first.start);
+  }
   if (!isProper(name)) return [];
   // Back through the name to the word that says street; a capital word before that makes it English (`Rowan Avenue School 600`).
   for (let index = number + 1; index < words.length; index += 1) {
@@ -154,6 +171,13 @@ function backwards(text: string, start: number, end: number): readonly Window[] 
     if (!isProper(word) && !PARTICLE_WORDS.has(word.toLowerCase())) return glued(word) ? value(from) : [];
   }
   return [];
+}
+
+function weakSuffix(text: string, start: number, end: number): readonly Window[] {
+  const [nearest] = wordsBefore(text, start);
+  if (!nearest || end - start > 3 || /[\p{N}_$@&]/u.test(text[nearest.start - 1] ?? '')) return [];
+  const word = text.slice(nearest.start, nearest.end).replace(/,$/, '');
+  return /^\p{Lu}\p{Ll}{4,}$/u.test(word) && WEAK_SUFFIX.test(word) ? [{ start: nearest.start, end }] : [];
 }
 
 /** `ul.Słowicza`, `C/Mayor`. */
@@ -223,6 +247,11 @@ export const ADDRESS_CONTEXT: readonly string[] = [
   '주소',
 ];
 
+/** The head of every GPL file. */
+export function isLicenceHead(_value: string, { text, start }: Around): boolean {
+  return /Free\W{1,12}Software\W{1,12}Foundation/.test(text.slice(Math.max(0, start - 90), start));
+}
+
 export const streetAddress = definePattern({
   name: 'street-address',
   entity: 'STREET_ADDRESS',
@@ -231,8 +260,10 @@ export const streetAddress = definePattern({
   patterns: [
     ...FORWARD.map(({ name, score, rest }): Pattern => ({ name, regex: NUMBER, score, narrow: forwards(rest) })),
     { name: 'number-last', regex: NUMBER, score: 0.6, narrow: backwards },
+    { name: 'number-last-weak', regex: NUMBER, score: 0.3, narrow: weakSuffix },
     { name: 'number-street', regex: NUMBER, score: 0.5, narrow: streetBehind },
   ],
   context: ADDRESS_CONTEXT,
   contextReach: { before: 60, after: 24 },
+  invalidate: isLicenceHead,
 });
