@@ -168,16 +168,20 @@ function maskInner(text: string, leaves: readonly Leaf[], want: Wanted, pointer:
     if (leaf?.kind === 'string') merge(perLeaf, leaf, each);
     else if (isRequired(each)) throw new NotMaskable(`${pointer}#${inside}`);
   }
+  const offsets = new Map<Leaf, OffsetMap>();
   for (const { span, required } of want.spans) {
     let touched = false;
-    for (const leaf of leaves) {
-      if (leaf.end <= span.start || leaf.start >= span.end) continue;
+    for (let index = firstEndingAfter(leaves, span.start); index < leaves.length; index++) {
+      const leaf = leaves[index]!;
+      if (leaf.start >= span.end) break;
       if (leaf.kind !== 'string') {
         if (required) throw new NotMaskable(`${pointer}#${pointerOf(leaf)}`);
         continue;
       }
-      const start = decodedOffset(text, leaf, Math.max(span.start, leaf.start + 1));
-      const end = decodedOffset(text, leaf, Math.min(span.end, leaf.end - 1), 'after');
+      const toDecoded = offsets.get(leaf) ?? decodedOffsets(text, leaf);
+      offsets.set(leaf, toDecoded);
+      const start = toDecoded(Math.max(span.start, leaf.start + 1), 'before');
+      const end = toDecoded(Math.min(span.end, leaf.end - 1), 'after');
       if (start >= end) continue;
       touched = true;
       merge(perLeaf, leaf, { spans: [{ span: { ...span, start, end }, required }], inner: new Map() });
@@ -204,15 +208,38 @@ function merge(perLeaf: Map<Leaf, Wanted>, leaf: Leaf, more: Wanted): void {
   perLeaf.set(leaf, known);
 }
 
-/** Offset in the decoded text of a place in its encoded form; a place inside an escape is before it, or after it where asked. */
-function decodedOffset(source: string, leaf: Leaf, at: number, inside: 'before' | 'after' = 'before'): number {
-  let decoded = 0;
-  let position = leaf.start + 1;
-  while (position < at) {
-    const length = source[position] !== '\\' ? 1 : source[position + 1] === 'u' ? 6 : 2;
-    if (position + length > at) return inside === 'after' ? decoded + 1 : decoded;
-    position += length;
-    decoded++;
+/** Leaves stand in order and apart. */
+function firstEndingAfter(leaves: readonly Leaf[], offset: number): number {
+  let low = 0;
+  let high = leaves.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (leaves[middle]!.end <= offset) low = middle + 1;
+    else high = middle;
   }
-  return decoded;
+  return low;
+}
+
+/** From a place in a string's encoded form to its decoded text; a place inside an escape is before it or after it, as asked. */
+type OffsetMap = (at: number, inside: 'before' | 'after') => number;
+
+/** Worked out once per string: a long one may hold thousands of findings. */
+function decodedOffsets(source: string, leaf: Leaf): OffsetMap {
+  const first = leaf.start + 1;
+  const length = leaf.end - 1 - first;
+  if (length === leaf.text.length) return (at) => at - first;
+  const starts = new Uint32Array(length + 1);
+  const ends = new Uint32Array(length + 1);
+  let decoded = 0;
+  for (let at = 0; at < length; decoded++) {
+    const escape = source[first + at] !== '\\' ? 1 : source[first + at + 1] === 'u' ? 6 : 2;
+    for (let within = 0; within < escape; within++) {
+      starts[at + within] = decoded;
+      ends[at + within] = within === 0 ? decoded : decoded + 1;
+    }
+    at += escape;
+  }
+  starts[length] = decoded;
+  ends[length] = decoded;
+  return (at, inside) => (inside === 'before' ? starts : ends)[at - first] ?? decoded;
 }

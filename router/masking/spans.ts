@@ -79,17 +79,21 @@ function liveTokens(text: string, map: MaskMap): Range[] {
     .map((match) => ({ start: match.index, end: match.index + match[0].length }));
 }
 
+/** `masked` is in order and apart. */
 function without(span: MaskSpan, masked: readonly Range[]): MaskSpan[] {
-  let rest: MaskSpan[] = [span];
-  for (const range of masked) {
-    rest = rest.flatMap((piece) =>
-      range.end <= piece.start || range.start >= piece.end
-        ? [piece]
-        : [
-            { ...piece, end: range.start },
-            { ...piece, start: range.end },
-          ].filter((part) => part.start < part.end),
-    );
+  let low = 0;
+  let high = masked.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (masked[middle]!.end <= span.start) low = middle + 1;
+    else high = middle;
   }
-  return rest.filter((piece) => piece.start < piece.end);
+  const rest: MaskSpan[] = [];
+  let { start } = span;
+  for (; low < masked.length && masked[low]!.start < span.end; low++) {
+    if (masked[low]!.start > start) rest.push({ ...span, start, end: masked[low]!.start });
+    start = masked[low]!.end;
+  }
+  if (start < span.end) rest.push({ ...span, start });
+  return rest;
 }

@@ -264,6 +264,36 @@ describe('mask()', () => {
     expect(restoreText(forged, map)).toBe(forged);
   });
 
+  it('masks what a finding in the outer text shows of escaped JSON inside, whole characters only', () => {
+    const inner = '{"a":"x\\u0041nn\\n","b":"Ann"}';
+    for (let start = 6; start < 16; start++) {
+      for (let end = start + 1; end <= 16; end++) {
+        const map = newMap();
+        const masked = createMasker(map).mask(document(chat(inner)), [finding('/messages/0/content', start, end)]);
+        const out = contentOf(JSON.parse((masked as { source: string }).source));
+        expect((JSON.parse(out) as { a: string }).a).toMatch(tokenPattern());
+        expect(JSON.parse(restoreText(out, map, 'json'))).toEqual(JSON.parse(inner));
+      }
+    }
+  });
+
+  it('takes thousands of findings in one long text', () => {
+    const map = createMaskStore(KEY, { maxValues: 100_000, maxChars: 10_000_000 }).open('p', 'c');
+    const words = Array.from({ length: 5_000 }, (_, index) => `name${index}"`);
+    for (const text of [words.join(' '), JSON.stringify({ a: words.join(' ') })]) {
+      const findings = Array.from(text.matchAll(/name\d+/g), (match) =>
+        finding('/messages/0/content', match.index, match.index + match[0].length),
+      );
+      const masked = createMasker(map).mask(document(chat(text)), findings);
+      expect(masked).toMatchObject({ kind: 'masked', count: 5_000 });
+      const out = contentOf(JSON.parse((masked as { source: string }).source));
+      expect(
+        createMasker(map).mask(document(chat(out)), [finding('/messages/0/content', 6, out.length - 4)]),
+      ).toMatchObject({ kind: 'masked' });
+      expect(restoreText(out, map)).toBe(text);
+    }
+  });
+
   it('gives up when the map is full instead of sending what it cannot restore', () => {
     const map = createMaskStore(KEY, { maxValues: 1 }).open('p', 'c');
     const body = document(chat('ann bob'));
