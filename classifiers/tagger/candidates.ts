@@ -31,7 +31,7 @@ export function isCandidate(tokens: Tokens, at: number, previousTag: number): bo
   if (previousTag === PERSON && tokens.gapAt(at) === GAP.space && tokens.lengthAt(at) > 2) return true;
   if ((known & NAMEY) === 0) return false;
   if (previousTag !== 0 || cueBefore(tokens, at) >= 0 || isAddressed(tokens, at)) return true;
-  if ((known & KNOWN.first) === 0 || tokens.gapAt(at + 1) !== GAP.space) return false;
+  if (!tokens.caseless || (known & KNOWN.first) === 0 || tokens.gapAt(at + 1) !== GAP.space) return false;
   const initial = tokens.lengthAt(at + 1) === 1 ? 1 : 0;
   return (tokens.knownAt(at + 1 + initial) & KNOWN.dictionary) === 0 && tokens.lengthAt(at + 1 + initial) > 2;
 }

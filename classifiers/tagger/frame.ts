@@ -21,12 +21,12 @@ export interface Frame {
 }
 
 const CUES = new CueTable([
-  'how many,how much,how far,how long,how old,how fast,how often,what fraction,what percentage,what percent,what number,what total,find the,how big,how large,how heavy,how tall,what was,what will,what would,what are,what is,calculate,determine,wie viele,wie viel,combien de,cuantos,cuantas,cuanto',
+  'how many,how much,how far,how long,how old,how fast,how often,what fraction,what percentage,what percent,what number,what total,find the,find her,find his,find their,find its,whats the,how big,how large,how heavy,how tall,what was,what will,what would,what are,what is,calculate,determine,wie viele,wie viel,combien de,cuantos,cuantas,cuanto',
   'each,twice,half,third,quarter,remaining,altogether,total,dozen,per,times,more,less,fewer,cost,costs,price,bought,buys,sells,sold,pays,paid,earns,gave,gives,left,spend,spends,saves,miles,hours,minutes,pounds,ounces,inches,feet,gallons,percent,dollars,cents,apples,oranges,cookies,marbles,candies,pencils,eggs,books,boxes,bags,older,younger,average,week,weeks,day,days',
   'following is,which of,best describes,most likely,is correct,true statement,not true,all except,none of,all of,both of,answer choices,multiple choice,correct answer,following statements,false statement,statement best,court will,guilty of,liable for,best defense,prevail,will prevail,plaintiff recover,judgment for,hypothesis,experiment,researcher,psychologist',
-  'story,stories,poem,novel,fiction,screenplay,fairy,tale,character,characters,protagonist,villain,wizard,dragon,knight,kingdom,castle,ghost,detective,roleplay,rpg,dnd,dungeon,plot,scene,dialogue,dialog,script,fantasy,superhero,starship,spaceship,anime,manga,imagine,pretend,once upon,riddle,puzzle,joke,lyrics,haiku,sonnet,game,geschichte,gedicht,histoire,conte,poeme,cuento,poema,personaje,liar,knights,dice,coin,cards,hat,hats',
+  'story,stories,poem,novel,fiction,screenplay,fairy,tale,character,characters,protagonist,villain,wizard,dragon,knight,castle,ghost,detective,roleplay,rpg,dnd,dungeon,plot,scene,dialogue,dialog,script,fantasy,superhero,starship,spaceship,anime,manga,imagine,pretend,once upon,riddle,puzzle,joke,lyrics,haiku,sonnet,game,geschichte,gedicht,histoire,conte,poeme,cuento,poema,personaje,liar,knights,dice,coin,cards,hat,hats',
   'according to,theory,theorem,philosophy,philosopher,philosophers,economist,sociologist,president,emperor,pope,saint,century,war,revolution,empire,treaty,constitution,speech,wrote,painted,composed,invented,discovered,argued,argues,believed,claimed,proposed,novelist,poet,playwright,painter,composer,scientist,inventor,actor,actress,singer,rapper,band,album,film,films,movie,movies,directed,biography,quote,quotes,style of,works of,ideas of,amendment,doctrine,essay,manifesto,laureate,nobel,olympic,champion,senator,congress,ceo of,founder of',
-  'patient,patients,pt,year old,yo male,yo female,yo,diagnosed,diagnosis,mrn,dob,admitted,discharged,hospital,clinic,medical center,ssn,passport,employee id,account number,policy number,plan id,insurance,prescribed,treated,treatment,seen at,medication,meds,hx,symptoms,therapy,patientin,hopital,iban,beneficiary',
+  'patient,patients,pt,pts,year old,female,male,surgery,post op,operative,outpatient,prescribing,side effects,yo male,yo female,yo,diagnosed,diagnosis,mrn,dob,admitted,discharged,hospital,clinic,medical center,ssn,passport,employee id,account number,policy number,plan id,insurance,fibrillation,hypertension,diabetes,diabetic,neuropathy,copd,cancer,chronic,disease,mri,infection,stroke,asthma,icu,clinical,prescribed,treated,treatment,seen at,medication,meds,hx,symptoms,therapy,patientin,hopital,iban,beneficiary',
 ]);
 
 export function readFrame(tokens: Tokens): Frame {
@@ -50,23 +50,22 @@ export function readFrame(tokens: Tokens): Frame {
     number,
   ];
   const { options, questions, symbols } = readMarks(tokens.text, tokens);
-  const asked = questions > 0 || exercise > 1;
   // A question about a patient has numbers and options too, and is about somebody.
   const doubt = records >= 2 ? 0 : 1;
   return {
-    exercise:
-      doubt *
-      (questions > 0 && numbers >= 2 && numbers + quantity >= 5
-        ? 1
-        : asked && exercise > 0
-          ? degree(exercise * 0.6 + numbers * 0.35 + quantity * 0.3, 1.4)
-          : degree(quantity * 0.2 + numbers * 0.1 - 1.2, 2)),
+    exercise: doubt * exerciseDegree(exercise, quantity, numbers, questions),
     exam: Math.max(options >= 3 ? 1 : 0, doubt * Math.max(options >= 2 ? 1 : 0, degree(exam, 2))),
     fiction: degree(fiction * spread(tokens.count), 1.2),
     code: degree(symbols / Math.max(12, tokens.count) - 0.12, 0.25),
     records,
     publicLife: doubt * degree(publicLife * spread(tokens.count), 2.5),
   };
+}
+
+function exerciseDegree(asks: number, quantity: number, numbers: number, questions: number): number {
+  if (asks + questions === 0) return degree(quantity * 0.2 + numbers * 0.1 - 1.2, 2);
+  if (numbers + quantity >= 4 && numbers >= 2) return 1;
+  return asks === 0 ? 0 : degree(asks * 0.6 + numbers * 0.35 + quantity * 0.3, 1.4);
 }
 
 const degree = (value: number, enough: number): number => Math.max(0, Math.min(1, value / enough));

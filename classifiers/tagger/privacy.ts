@@ -7,7 +7,7 @@
 import { CueTable } from '../linear/cues.ts';
 import { hashWord } from '../linear/words.ts';
 import { cueBefore } from './candidates.ts';
-import { GREETING, INTRODUCTION, KIN, RECORD, TITLE } from './cues.ts';
+import { GREETING, INTRODUCTION, KIN, NAMED, RECORD, TITLE } from './cues.ts';
 import type { Frame } from './frame.ts';
 import { isPublicName, isPublicWord, KNOWN } from './gazetteer.ts';
 import type { Mention } from './mentions.ts';
@@ -22,24 +22,20 @@ export interface Weighing {
 }
 
 const PERSONAL = new CueTable([
-  'my,his,her,their,our,he,she,him,born,birthday,maiden,married,divorced,daughter,son,kid,kids,child,children,baby,wife,husband,mother,father,brother,sister,boss,neighbour,neighbor,friend,lives,live,lived,address,phone,email,mobile,number,contact,call,meet,met,moved,works,worked,salary,hired,fired,employee,manager,account,customer,client,patient,diagnosed,treated,doctor,hospital,clinic,appointment,visit,passport,insurance,policy,invoice,beneficiary,will,lawyer,tenant,student,teacher,colleague,meeting,invited,signed,speak,please,said,says,told,years old,year old,wohnt,geboren,meine,mein,sein,seine,ihre,kollegin,kollege,patientin,habite,ne le,mon,ma,sa,vive,nacido,nacida,mi,su,trabaja,travaille,arbeitet',
+  'person,guy,lady,my,his,her,their,our,he,she,him,born,birthday,maiden,married,divorced,daughter,son,kid,kids,child,children,baby,wife,husband,mother,father,brother,sister,boss,neighbour,neighbor,friend,lives,live,lived,address,phone,email,mobile,number,contact,call,meet,met,moved,works,worked,salary,hired,fired,employee,manager,account,customer,client,patient,diagnosed,treated,doctor,hospital,clinic,appointment,visit,passport,insurance,policy,invoice,beneficiary,will,lawyer,tenant,student,teacher,colleague,meeting,invited,signed,speak,please,said,says,told,years old,year old,wohnt,geboren,meine,mein,sein,seine,ihre,kollegin,kollege,patientin,habite,ne le,mon,ma,sa,vive,nacido,nacida,mi,su,trabaja,travaille,arbeitet',
 ]);
 const EPONYM = new Set(
-  'disease,syndrome,score,scores,lymphoma,esophagus,sign,index,criteria,test,classification,reflex,scale,palsy,tumor,sarcoma,phenomenon,cyst,fracture,procedure,catheter,law,laws,theorem,equation,equations,constant,principle,effect,paradox,conjecture,inequality,series,transform,distribution,process,algorithm,method,model,curve,function,space,hypothesis,rule,cycle,diagram,matrix,integral,formula,frequency,award,prize,university,street,st,road,rd,avenue,ave,lane,park,hall,county,island,river,mountain,lake,bridge,school,college,hospital,clinic,inc,ltd,llc,gmbh,corp,company,group,drive,dr,square,krankheit,syndrom,maladie,enfermedad,strasse'
+  'disease,syndrome,score,scores,lymphoma,esophagus,sign,index,criteria,test,classification,reflex,scale,palsy,tumor,sarcoma,phenomenon,cyst,fracture,procedure,catheter,law,laws,theorem,equation,equations,constant,principle,effect,paradox,conjecture,inequality,series,transform,distribution,process,algorithm,method,model,curve,function,space,hypothesis,rule,cycle,diagram,matrix,integral,formula,frequency,award,prize,university,street,st,road,rd,avenue,ave,lane,hall,county,island,river,mountain,lake,bridge,school,college,hospital,clinic,inc,ltd,llc,gmbh,corp,company,group,drive,square,krankheit,syndrom,maladie,enfermedad,strasse'
     .split(',')
     .map(hashWord),
 );
 const REACH = 9;
-const IS = hashWord('is');
 
 /** isEponym: the name belongs to an illness, a law or a street, not to who had it. */
 export function isEponym(tokens: Tokens, mention: Mention): boolean {
-  for (let at = mention.to; at < mention.to + 2; at += 1) {
-    const gap = tokens.gapAt(at);
-    if (gap !== GAP.space && gap !== GAP.hyphen && gap !== GAP.quote) return false;
-    if (EPONYM.has(tokens.hashAt(at))) return tokens.gapAt(mention.to) !== GAP.quote || mention.names < 2;
-  }
-  return false;
+  const gap = tokens.gapAt(mention.to);
+  if (gap !== GAP.space && gap !== GAP.hyphen && gap !== GAP.quote) return false;
+  return EPONYM.has(tokens.hashAt(mention.to));
 }
 
 export function privacyOf(
@@ -64,8 +60,9 @@ export function privacyOf(
     damped.push(by);
     score -= amount;
   };
-  if (cue === INTRODUCTION || cue === RECORD)
-    raise('introduced', mention.listed > 0 || tokens.hashAt(mention.from - 1) === IS ? 0.22 : 0.08);
+  if (cue === INTRODUCTION) raise('introduced', 0.28);
+  else if (cue === NAMED && mention.names < 2) raise('introduced', 0.03);
+  else if (cue === NAMED || cue === RECORD) raise('introduced', mention.listed > 0 ? 0.22 : 0.08);
   else if (cue === KIN) raise('family', 0.18);
   else if (cue === GREETING) raise('greeted', 0.08);
   if (isOwner(tokens, mention)) raise('family', 0.12);
@@ -82,6 +79,7 @@ export function privacyOf(
       : isPublicWord(tokens.hashAt(mention.from)))
   )
     damp('public-figure', 0.5);
+  damp('place', isPlace(tokens, mention) ? 0.25 : 0);
   damp('exercise', frame.exercise * 0.5);
   damp('exam', frame.exam * 0.5);
   damp('fiction', frame.fiction * 0.35);
@@ -91,12 +89,20 @@ export function privacyOf(
   return { score: Math.max(0, Math.min(1, score)), raised, damped };
 }
 
+/** All its words are words of places and none is a first name of the lists only. */
+function isPlace(tokens: Tokens, mention: Mention): boolean {
+  for (let at = mention.from; at < mention.to; at += 1) {
+    if ((tokens.knownAt(at) & KNOWN.place) === 0 || (tokens.knownAt(at) & KNOWN.first) !== 0) return false;
+  }
+  return true;
+}
+
 function baseOf(mention: Mention, cue: number): number {
   if (mention.names >= 2)
-    return mention.listed >= 1.5 ? 0.74 : mention.listed >= 1 ? 0.68 : mention.listed > 0 ? 0.54 : 0.48;
+    return mention.listed >= 1.5 ? 0.74 : mention.listed >= 1 ? 0.68 : mention.listed > 0 ? 0.56 : 0.52;
   if (mention.names === 1 && mention.initials > 0) return mention.listed >= 1 ? 0.6 : mention.listed > 0 ? 0.5 : 0.4;
   if (cue === TITLE) return 0.62;
-  return mention.listed >= 1 ? 0.44 : mention.listed > 0 ? 0.36 : 0.28;
+  return mention.listed >= 1 ? 0.46 : mention.listed > 0 ? 0.36 : 0.28;
 }
 
 function personalWords(tokens: Tokens, mention: Mention): number {

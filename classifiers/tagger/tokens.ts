@@ -30,6 +30,8 @@ export class Tokens {
   readonly gap: Uint8Array;
   readonly known: Int8Array;
   text = '';
+  /** The writer uses no capitals, so small words may be names. */
+  caseless = false;
 
   constructor(capacity: number) {
     this.words = new Words(capacity);
@@ -44,13 +46,16 @@ export class Tokens {
     this.words.scan(text, from, to);
     this.known.fill(-1, 0, this.count);
     const { start, end, count } = this.words;
+    let capitals = 0;
     for (let at = 0; at < count; at += 1) {
+      if ((this.shapeAt(at) & SHAPE.initialUpper) !== 0) capitals += 1;
       const before = at === 0 ? from : (end[at - 1] as number);
       this.gap[at] =
         at === 0 && before === start[at]
           ? GAP.start
           : gapOf(text, before, start[at] as number, at === 0, this.#isInitial(at - 1));
     }
+    this.caseless = capitals <= count / 40;
   }
   knownAt(at: number): number {
     if (at < 0 || at >= this.count) return 0;

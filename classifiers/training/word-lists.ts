@@ -1,5 +1,6 @@
 /** Names, places and ordinary words from faker's locale data (MIT), and organisations made up here. Training only. */
 import { allLocales } from '@faker-js/faker';
+import { COMMON_FIRST, COMMON_LAST } from './common-names.ts';
 import { EASY_SLOTS, EASY_TEMPLATES } from './easy-prompts.ts';
 import { EXERCISE_TEMPLATES } from './exercise-templates.ts';
 import { HARD_EXTRA, HARD_SLOTS, HARD_TEMPLATES } from './hard-prompts.ts';
@@ -34,13 +35,14 @@ export const NAME_LOCALES: readonly NameLocale[] = Object.entries(allLocales)
     first: at(locale, 'person', 'first_name'),
     last: at(locale, 'person', 'last_name'),
   }))
-  .filter(({ first, last }) => first.length > 20 && last.length > 20);
+  .filter(({ first, last }) => first.length > 20 && last.length > 20)
+  .concat({ code: 'en_common', first: COMMON_FIRST, last: COMMON_LAST }, { code: 'en_common_2', first: COMMON_FIRST, last: COMMON_LAST });
 
 const everywhere = (...path: readonly string[]): readonly string[] =>
   [...new Set(Object.values(allLocales).flatMap((locale) => at(locale, ...path)))].sort();
 
-export const FIRST_NAMES = everywhere('person', 'first_name');
-export const LAST_NAMES = everywhere('person', 'last_name');
+export const FIRST_NAMES = [...everywhere('person', 'first_name'), ...COMMON_FIRST];
+export const LAST_NAMES = [...everywhere('person', 'last_name'), ...COMMON_LAST];
 export const CITIES = everywhere('location', 'city_name');
 export const COUNTRIES = [
   ...everywhere('location', 'country'),
