@@ -39,6 +39,7 @@ export interface StandInAnswer {
 
 const QUOTED_CHARS = 240;
 const RESULT_CHARS = 1_200;
+const SHOWN_PLACEHOLDERS = 8;
 const CHARS_PER_TOKEN = 4;
 
 export function standInAnswer(place: 'local' | 'cloud', view: StandInView): StandInAnswer {
@@ -88,9 +89,10 @@ function about(view: StandInView, chars: number): string {
     `I am no real model; I repeat what reached me: ${count(view.messages.length, 'message')}, ${count(chars, 'character')}, ${count(view.tools.length, 'tool')}.`,
     asked === '' ? 'There was no user text.' : `I was given: "${shorten(asked, QUOTED_CHARS)}"`,
   ];
-  // Names only, without the value: in the reply to the client each is restored to what it stands for.
-  if (placeholders.length > 0)
-    lines.push(`Placeholders instead of values, repeated here to be restored: ${placeholders.join(', ')}.`);
+  // Once as it came, to be restored on the way back, and once without its brackets, so that a person sees what really left.
+  for (const token of placeholders.slice(0, SHOWN_PLACEHOLDERS)) {
+    lines.push(`Where you read ${token} I was shown only a placeholder: ${token.slice(2, -2)}, in double brackets.`);
+  }
   const wanted = wish(asked)?.tool ?? '';
   if (view.tools.length === 0 && [...RUN_WORDS, ...COMMAND_TOOLS].includes(wanted.toLowerCase()))
     lines.push('You asked me to run something, but no tools were offered to me.');

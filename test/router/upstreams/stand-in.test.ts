@@ -135,7 +135,9 @@ describe('what it says', () => {
         ],
       }),
     );
-    expect(text).toContain(`repeated here to be restored: ${token}.`);
+    expect(text).toContain(
+      `Where you read ${token} I was shown only a placeholder: EMAIL-ADDRESS-bcdfghjkmn, in double brackets.`,
+    );
     // Whole or absent: a cut one could not be restored.
     expect(text.split('[[').length).toBe(text.split(token).length);
   });
