@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { shownPointer } from '../../../router/protocols/shown-pointer.ts';
+import { publicPointer } from '../../../router/json/public-pointer.ts';
 
 it.each([
   ['', ''],
@@ -9,6 +9,6 @@ it.each([
   ['/messages/0/tool_calls/0/function/arguments#/to/0', '/messages/0/tool_calls/0/function/arguments#/*/0'],
   ['/messages/0/content#/q#/Ann', '/messages/0/content#/*#/*'],
   ['/a#b/', '/*/'],
-])('shownPointer(%j) shows %j', (pointer, shown) => {
-  expect(shownPointer(pointer)).toBe(shown);
+])('publicPointer(%j) shows %j', (pointer, shown) => {
+  expect(publicPointer(pointer)).toBe(shown);
 });
