@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import type { ChatRequest, ReplyEvent } from '../../../router/chat.ts';
 import type { Cleared } from '../../../router/clearance.ts';
+import { toToken } from '../../../router/masking/placeholder.ts';
 import { readOpenAIChatBody, readOpenAIChatStream } from '../../../router/protocols/openai-chat-reader.ts';
 import { createCloudStandIn, createLocalStandIn } from '../../../router/upstreams/stand-in.ts';
 import { chatRequest, message } from '../../helpers/chat-request.ts';
@@ -125,7 +126,7 @@ describe('what it says', () => {
   });
 
   it('repeats the placeholders it was given, each once and whole', async () => {
-    const token = '[[EMAIL-ADDRESS-bcdfghjkmn]]';
+    const token = toToken('EMAIL_ADDRESS', Buffer.alloc(32, 7));
     const text = textIn(
       await askCloud({
         model: 'x',
@@ -136,7 +137,7 @@ describe('what it says', () => {
       }),
     );
     expect(text).toContain(
-      `Where you read ${token} I was shown only a placeholder: EMAIL-ADDRESS-bcdfghjkmn, in double brackets.`,
+      `Where you read ${token} I was shown only a placeholder: ${token.slice(2, -2)}, in double brackets.`,
     );
     // Whole or absent: a cut one could not be restored.
     expect(text.split('[[').length).toBe(text.split(token).length);
