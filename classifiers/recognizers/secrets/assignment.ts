@@ -29,7 +29,11 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
   // name: type = value
   { regex: /["']?\s{0,3}:\s{0,3}&?(?:'static )?[A-Za-z_][\w.<>[\]?]{0,40}\s{0,3}=\s{0,3}/y, form: 'bare' },
   // = := => == === != ?= += ||= -> in code and configuration, with the closing quote or bracket of the name before
-  { regex: /\\?["'`]?[\])]{0,2}\s{0,20}(?:={1,3}>?|:=|!={1,2}|\?=|\|\|=|\+=|->|<-|:{1,2}=?)\s{0,40}/y, form: 'bare' },
+  {
+    regex:
+      /\\?["'`]?[\])]{0,2}\s{0,20}(?:={1,3}>?|:=|!={1,2}|\?=|\|\|=|\+=|->|<-|:{1,2}=?)(?:\s{0,40}(?=\\?["'`])|[ \t]{0,40})/y,
+    form: 'bare',
+  },
   // XML element
   { regex: />\s{0,8}/y, form: 'literal' },
   // ("password", "x") · define('DB_PASSWORD', 'x') · setopt(h, PASSWORD, "x") · setPassword("x")
@@ -132,7 +136,7 @@ const WORD_BEFORE = /[A-Za-z]{2,20}[ -]$/;
 const WORD_AFTER = /^[ -](?:key|token|secret|password|code|phrase)(?![A-Za-z])/i;
 
 function withNeighbours(text: string, start: number, end: number): [number, number] {
-  const before = WORD_BEFORE.exec(text.slice(Math.max(0, start - 22), start));
+  const before = text[start] === '-' ? null : WORD_BEFORE.exec(text.slice(Math.max(0, start - 22), start));
   const after = WORD_AFTER.exec(text.slice(end, end + 12));
   return [before ? start - before[0].length : start, after ? end + after[0].length : end];
 }
@@ -183,7 +187,7 @@ function valueAt(text: string, at: number, form: ValueForm): FoundValue | undefi
   // A call or an index right after is an expression; keep enough of it for the judge to see.
   if (form !== 'literal' && (text[end] === '(' || text[end] === '[') && end > start) return undefined;
   let value = text.slice(start, end);
-  const trimmed = value.replace(/[.,;:!?)\]}]{1,3}$/, '');
+  const trimmed = value.replace(/[.,;:?)\]}]{1,3}$/, '');
   if (trimmed.length >= 4) value = trimmed;
   if (isElided(text, start + value.length)) return undefined;
   return value === '' ? undefined : { value, start, form, isQuoted: false };

@@ -31,7 +31,7 @@ export const credentialUrl: Recognizer = definePattern({
     {
       name: 'password-in-url',
       regex:
-        /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}:\\?\/\\?\/[^\s:/@"'`<>\\]{0,120}:(?<value>[^\s/@"'`<>]{1,160}|[^\s@"'`<>]{1,160})(?=@[A-Za-z0-9_[$<{%.-])/,
+        /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}:\\?\/\\?\/[^\s:/"'`<>\\]{0,120}:(?<value>[^\s/@"'`<>]{1,160}|[^\s"'`<>]{1,160})(?=@[A-Za-z0-9_[$<{%.-])/,
       score: 0.8,
     },
     // A token as the user: https://<token>@github.com
@@ -94,12 +94,27 @@ export const connectionString: Recognizer = definePattern({
   },
 });
 
+/** What stands before a password in FileZilla's, PostgreSQL's and curl's account files. */
+const CLIENT_FILE =
+  /<Pass(?:word)?(?: encoding="base64")?>$|:(?:5432|3306):[\w*-]{1,60}:[\w*.-]{1,60}:$|login\s{1,4}\S{1,80}\s{1,8}password\s{1,4}$/i;
+
 /** Files with one account a line. Each needs its file's own structure around the password. */
 export const accountLine: Recognizer = definePattern({
   name: 'account-line',
   entity: 'PASSWORD',
   triggers: [
     keywords(
+      'Credential',
+      'BasicAuth',
+      'basic_auth',
+      'PasswordToken',
+      'PasswordAuth',
+      'DirectoryEntry',
+      '.login(',
+      '.auth(',
+      'authenticate(',
+      'with login password',
+      'with password',
       'machine ',
       ':5432:',
       ':3306:',
@@ -164,6 +179,18 @@ export const accountLine: Recognizer = definePattern({
       score: 0.85,
     },
     { name: 'sql-password', regex: /(?<![A-Za-z_])PASSWORD\s{0,2}\(?\s{0,2}'(?<value>[^'\n]{4,120})'\)?/i, score: 0.6 },
+    {
+      name: 'credential-constructor',
+      regex:
+        /(?:Credentials?|PasswordToken|BasicAuth|PasswordAuthentication|DirectoryEntry|\.login|basic_auth|authenticate|\.auth|createConnection)\s{0,2}\((?:[^()"'\n]{0,40}["'][^"'\n]{0,120}["']\s{0,2},\s{0,20}){1,2}["'](?<value>[^"'\s]{4,120})["']\s{0,2}[,)]/,
+      score: 0.7,
+    },
+    {
+      name: 'sql-unquoted',
+      regex:
+        /(?:IDENTIFIED\s{1,4}BY|WITH\s{1,4}(?:LOGIN\s{1,4})?PASSWORD)\s{1,4}(?<value>(?=[^\s;"']{0,60}\d)(?=[^\s;"']{0,60}[A-Za-z])[^\s;"'\\)]{6,120})/i,
+      score: 0.8,
+    },
     { name: 'sshpass', regex: /sshpass\s{1,4}-p\s{0,2}["']?(?<value>[^\s"']{4,120})/i, score: 0.85 },
     {
       name: 'mysql-flag',
@@ -202,7 +229,10 @@ export const accountLine: Recognizer = definePattern({
   ],
   invalidate: (value, around) => {
     const plain = value.replace(/^["']|["']$/g, '');
-    if (isPlaceholder(plain) || /^\d{1,5}:\d{1,5}$/.test(plain)) return true;
+    const line = around.text.slice(Math.max(0, around.start - 120), around.start);
+    // The files of clients hold real accounts, even when the password is a plain word.
+    if (CLIENT_FILE.test(line) ? isTemplate(plain) : isPlaceholder(plain)) return true;
+    if (/^\d{1,5}:\d{1,5}$/.test(plain)) return true;
     const before = around.text.slice(Math.max(0, around.start - 48), around.start);
     if (/["']auth\\?["']\s{0,4}:\s{0,4}\\?["']$/.test(before))
       return !/^[\x20-\x7e]{1,120}:[\x20-\x7e]{3,300}$/.test(decodeBase64Url(plain));

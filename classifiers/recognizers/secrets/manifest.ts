@@ -5,16 +5,29 @@ import type { Recognizer } from '../../recognizer.ts';
 import { isPlaceholder } from './placeholder.ts';
 
 /** How far from `kind: Secret` its data is looked for; objects of a cluster are small. */
-const MAX_OBJECT = 16_000;
+const MAX_OBJECT = 8_000;
 const KIND = /(?<![A-Za-z])\\?["']?kind\\?["']?\s{0,4}:\s{0,4}\\?["']?Secret\\?["']?(?![A-Za-z])/giy;
 const SECTION = /(?<![A-Za-z])\\?["']?(?:data|stringData)\\?["']?\s{0,4}:/g;
 const ENTRY =
-  /\\?["']?[A-Za-z0-9._-]{1,80}\\?["']?\s{0,4}:\s{0,4}(?:[|>][-+]?\d?\s{1,40})?(?:!!binary\s{1,2})?\\?["']?(?<value>[^\s"'{},#\\][^\n"',{}\\]{3,8000})/dg;
+  /\\?["']?[A-Za-z0-9._-]{1,80}\\?["']?\s{0,4}:\s{0,4}(?:[|>][-+]?\d?\n {1,20})?(?:!!binary )?\\?["']?(?<value>[^\s"'{},#\\][^\n"',{}\\]{3,8000})/dg;
 
 export const secretManifest: Recognizer = {
   name: 'kubernetes-secret',
   entities: ['API_KEY'],
-  triggers: [keywords('secret')],
+  triggers: [
+    keywords(
+      'kind: secret',
+      'kind:secret',
+      'kind: "secret',
+      "kind: 'secret",
+      'kind":"secret',
+      'kind": "secret',
+      'kind\\":\\"secret',
+      'kind\\": \\"secret',
+    ),
+  ],
+  // One hit reads its whole object.
+  cost: 200,
   reach: { before: 14, after: 2 },
   find({ text }, window, report) {
     for (let at = window.start; at < window.end; at++) {

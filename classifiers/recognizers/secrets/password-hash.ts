@@ -9,6 +9,7 @@ export const passwordHash: Recognizer = definePattern({
   entity: 'PASSWORD',
   triggers: [
     keywords(
+      '$krb5',
       '$1$',
       '$2a$',
       '$2b$',
@@ -58,6 +59,7 @@ export const passwordHash: Recognizer = definePattern({
       regex: /\$?(?:argon2(?:id|i|d)|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[A-Za-z0-9=,.$+/-]{20,300}/,
       score: 0.85,
     },
+    { name: 'kerberos', regex: /\$krb5(?:asrep|tgs|pa|db)\$\d{1,2}\$[^\s"']{40,600}/, score: 0.85 },
     { name: 'phpass-drupal', regex: /\$[PHS]\$[./A-Za-z0-9]{31,52}/, score: 0.85 },
     {
       name: 'django',

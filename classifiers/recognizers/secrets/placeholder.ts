@@ -16,6 +16,7 @@ const REFERENCES: readonly RegExp[] = [
   /^[$#@]\{{1,2}[^{}]{1,120}\}{1,2}$/,
   /^\$(?:[A-Z_][A-Z0-9_]{0,80}|[a-z_][A-Za-z_.:>-]{0,80})$/,
   /^\$[({][\w.:/ -]{1,120}[)}]$/,
+  /^\$(?:\(|[A-Z_]{2,40}[/.:])/,
   /^@(?:[a-z_.]{1,60}|[A-Z_.]{1,60}@?)$/,
   /^__[A-Za-z0-9_]{1,60}__$/,
   /^(?:\*{2,80}|•{2,80}|\.{2,80}|-{2,80}|_{2,80}|#{2,80}|\?{2,80}|…{1,80})$/,
@@ -65,7 +66,7 @@ const REPEATED_X = /x{5,200}|X{5,200}|0{9,200}/;
 
 /** isPlaceholder tells whether a value is a stand-in, a template or a reference rather than a secret. */
 export function isPlaceholder(value: string): boolean {
-  const trimmed = value.trim();
+  const trimmed = value.trim().replace(/^(['"])(.{1,200})\1$/, '$2');
   if (trimmed === '') return true;
   if (BARE_WORDS.has(trimmed.toLowerCase()) || isDocumentationValue(trimmed)) return true;
   if (REFERENCES.some((reference) => reference.test(trimmed))) return true;

@@ -17,7 +17,7 @@ const HEADER = /-{4,5} ?BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)? ?-{
 const PUTTY = /PuTTY-User-Key-File-\d{1,2}:/iy;
 const PUTTY_BODY = /Private-Lines: ?\d{1,4}/gi;
 const SSH2 = /-{4} BEGIN SSH2 ENCRYPTED PRIVATE KEY -{4}/iy;
-const FOOTER = /-{4,5} ?END /gi;
+const FOOTER = /-{4,5} ?END /i;
 const BODY_CHARACTER = /[A-Za-z0-9+/=]/;
 
 export const privateKey: Recognizer = {
@@ -61,9 +61,8 @@ interface Body {
 /** pemBody reads on over base64, line breaks (also as `\n` in a string), quotes, `+` of code and key headers. */
 function pemBody(text: string, start: number): Body {
   const last = Math.min(text.length, start + MAX_BLOCK);
-  FOOTER.lastIndex = start;
-  const footer = FOOTER.exec(text);
-  const end = footer !== null && footer.index < last ? footer.index : last;
+  const footer = text.slice(start, last).search(FOOTER);
+  const end = footer < 0 ? last : start + footer;
   let base64 = '';
   let index = start;
   let gap = 0;
@@ -85,8 +84,8 @@ function pemBody(text: string, start: number): Body {
       index = wordEnd - 1;
     } else gap++;
   }
-  const closed = footer !== null && footer.index < last && footer.index - lastBody < 200;
-  const footerEnd = closed && footer ? endOfFooter(text, footer.index) : lastBody;
+  const isClosed = footer >= 0 && end - lastBody < 200;
+  const footerEnd = isClosed ? endOfFooter(text, end) : lastBody;
   return { end: Math.max(lastBody, footerEnd), drawn: isKeyMaterial(base64) };
 }
 

@@ -54,8 +54,8 @@ function pairEvidence(before: number, after: number): number {
 }
 
 /**
- * isSequential tells `abcdefgh` and `12345678`: nearly all neighbours one apart. A sequence with breaks in it is not
- * one, test accounts have such keys.
+ * isSequential tells `abcdefgh` and `12345678`: nearly all neighbours one apart. Sequences with breaks in them are
+ * left alone, test accounts have such keys.
  */
 export function isSequential(value: string): boolean {
   let steps = 0;
@@ -65,8 +65,7 @@ export function isSequential(value: string): boolean {
     const after = value.charCodeAt(index);
     if (!isWordCode(before) || !isWordCode(after)) continue;
     pairs++;
-    const step = after - before;
-    if (step === 1 || step === -1) steps++;
+    if (Math.abs(after - before) === 1) steps++;
   }
   return pairs >= 5 && steps / pairs > 0.85;
 }

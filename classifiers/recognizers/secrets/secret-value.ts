@@ -21,17 +21,18 @@ export interface ValueScore {
 const NOT_A_SECRET: ValueScore | undefined = undefined;
 /** Member access, indexing, calls, arrows, generics: an expression, not a value. */
 const EXPRESSION = /^[\w$!&*.]{1,80}(?:\(|\[["'\w$]{0,60}\]|<\w)/;
+/** The name stood at the end of a string: what looks quoted is the code between two strings. */
+const OUT_OF_STEP = /^[\s,;)+&?]|^\.[$\w]{1,40}[[(]|^ ?=>/;
 const MEMBER = /^[A-Za-z_$][\w$]{0,60}(?:(?:\??\.|->|::)[A-Za-z_$][\w$]{0,60}){1,8}[;,)]?$/;
 const CALL = /^[A-Za-z_$][\w$.:]{0,80}\(/;
-const PATH = /^(?:\.{0,2}\/|~\/|[A-Za-z]:\\)[\w. \\/-]{1,200}$/;
+const PATH = /^(?:\.{0,2}\/|~\/|[A-Za-z]:\\)\S{1,300}$|^[a-z_-]{2,40}(?:\/[a-z_-]{2,40}){1,8}(?:#[a-z_]{1,40})?$/;
 const FILE_NAME =
   /^[\w./@-]{1,120}\.(?:pem|key|crt|cer|json|ya?ml|txt|conf|cfg|ini|env|md|html?|js|ts|py|java|go|rb|php|sh|jks|p12|pfx|properties|xml|png|svg|css|log|db|sql|jar|zip|gz)$/i;
 const URL_VALUE = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HEX = /^(?:0x)?[0-9a-f]{16,200}$/i;
 const MACHINE_ALPHABET = /^[\w+/=.~:!@#$%^&*|-]{8,600}$/;
-/** Framework secrets (Django, WordPress) draw from all of ASCII. */
-const PRINTABLE = /^[!-~]{8,600}$/;
+const PRINTABLE = /^[!-~](?:[!-~]| (?! )){7,600}$/;
 const DATE_OR_VERSION = /^v?\d{1,4}(?:[.:/-]\d{1,4}){1,5}(?:[-+.T]\w{1,20})?Z?$/;
 const DNS_NAME =
   /^(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|io|dev|local|internal|cloud|co|app|svc|example|test|gov|edu|de|uk)\.?(?::\d{1,5})?(?:\/\S{0,100})?$/i;
@@ -41,7 +42,7 @@ const PROSE_WORD = /^[\p{L}'’,.!?:;()-]{1,40}$/u;
 
 /** judgeValue scores the value of a name of the given class, or says that it is none. */
 export function judgeValue(value: string, name: string, nameClass: NameClass, form: ValueForm): ValueScore | undefined {
-  if (value.length < 4 || isPlaceholder(value)) return NOT_A_SECRET;
+  if (value.length < 4 || isPlaceholder(value) || OUT_OF_STEP.test(value)) return NOT_A_SECRET;
   if (PATH.test(value) || FILE_NAME.test(value) || URL_VALUE.test(value) || DATE_OR_VERSION.test(value))
     return NOT_A_SECRET;
   if (form !== 'literal' && form !== 'listed' && isExpression(value)) return NOT_A_SECRET;
@@ -75,12 +76,25 @@ function judgePassword(value: string, name: string, form: ValueForm): ValueScore
   const symbols = /[^\p{L}\d\s_.-]/u.test(value);
   const pattern = 'password-value';
   if (letters && digits) return { score: form === 'prose' && !/^\S{6,}$/.test(value) ? 0.4 : 0.75, pattern };
-  if (symbols && (letters || digits) && value.length >= 5) return { score: 0.7, pattern };
+  if (
+    symbols &&
+    (letters || digits) &&
+    value.length >= 5 &&
+    !isPlaceholder(value.replace(/[!?.]{1,3}$/, '')) &&
+    (form !== 'prose' || digits || value.length >= 8)
+  )
+    return { score: 0.7, pattern };
   if (digits && !letters) return { score: form === 'prose' || /\s/.test(value) ? 0.45 : 0.55, pattern };
   if (!letters) return NOT_A_SECRET;
   // Only letters: a dictionary word is a password when it is quoted, and anything could be when it is not.
   if (randomness(value) > 6) return { score: 0.65, pattern };
   return { score: form === 'literal' ? 0.52 : 0.3, pattern: 'password-word' };
+}
+
+/** Framework keys (WordPress salts) draw from all of ASCII, blanks too. */
+function isManySymbols(value: string): boolean {
+  const symbols = new Set(value.match(/[^A-Za-z0-9_./:=, -]/g) ?? []);
+  return value.length >= 16 && symbols.size >= 4 && /[A-Za-z]/.test(value) && entropy(value) > 3.5;
 }
 
 function judgeDrawn(value: string, name: string, nameClass: NameClass, form: ValueForm): ValueScore | undefined {
@@ -98,13 +112,15 @@ function judgeDrawn(value: string, name: string, nameClass: NameClass, form: Val
     if (entropy(value) < 2.5) return NOT_A_SECRET;
     return { score: named ? 0.8 : 0.55, pattern };
   }
+  if (isManySymbols(value)) return { score: named ? 0.7 : 0.55, pattern };
   if (/^\d{1,40}$/.test(value)) return named && value.length >= 10 ? { score: 0.5, pattern } : NOT_A_SECRET;
   const bits = randomness(value);
   const spread = entropy(value);
   const mixed = /[a-z]/i.test(value) && /\d/.test(value);
   if (bits > 10 && value.length >= 16 && spread > 3) return { score: named ? 0.85 : 0.6, pattern };
   if (named && bits > 3 && spread > 2.6 && mixed) return { score: 0.7, pattern };
-  if (named && mixed && bits > -2 && value.length >= 8 && form === 'literal') return { score: 0.55, pattern };
+  if (named && mixed && bits > -2 && form === 'literal' && !/0?12345|54321/.test(value))
+    return { score: 0.55, pattern };
   if (named && bits > 5 && value.length >= 12) return { score: 0.6, pattern };
   return { score: 0.3, pattern };
 }

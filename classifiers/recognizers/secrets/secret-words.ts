@@ -120,6 +120,8 @@ const NOT_SECRET = new Set(
 /** Words with `pass` or `auth` in them that are about neither. */
 const WHOLE_WORD_ONLY =
   /(?:^|[^a-z])(?:bypass|compass|passenger|passage|passive|passion|passing|passed|passes|passport|surpass|overpass|author|authors|authority|tokenizer|tokenize|keyboard|keyword|keywords|monkey|turkey)(?:$|[^a-z])/;
+/** `psswrd`, `pswd`, `paswrd`, `passworsd`. */
+const MISSPELT = /^p[as]{1,3}w[ors]{0,4}d$/;
 const PASSWORD_TAIL = /(?:password|passwd|passphrase|passwort|kennwort|pwd|pass|passw|contrase(?:ñ|n)a)[0-9]{0,4}$/;
 const SECRET_TAIL = /(?:secret|token|apikey|credential|credentials|secretkey|accesskey|privatekey|authkey)[0-9]{0,4}$/;
 
@@ -132,6 +134,7 @@ export function classifyName(name: string): NameClass {
   const last = words.at(-1) ?? '';
   const isAbout = ABOUT.has(last);
   for (const word of words) if (PASSWORD_WORDS.has(word)) return isAbout ? 'none' : 'password';
+  if (words.some((word) => MISSPELT.test(word))) return isAbout ? 'none' : 'password';
   if (last.length <= 40 && PASSWORD_TAIL.test(last) && !WHOLE_WORD_ONLY.test(last)) return 'password';
   if (isAbout || words.some((word) => NOT_SECRET.has(word)))
     return last === 'key' || last === 'token' ? 'none' : 'none';

@@ -16,7 +16,7 @@ export const CLOUD_TOKENS: readonly TokenFormat[] = [
       ['base64Any', 0, 2],
     ],
   },
-  { name: 'aws-bedrock-short-key', starts: ['bedrock-api-key-'], rest: [['base64Any', 60, 4000]] },
+  { name: 'aws-bedrock-short-key', starts: ['bedrock-api-key-'], rest: [['base64Any', 30, 4000]] },
   {
     name: 'aws-mws-token',
     starts: ['amzn.mws.'],
@@ -34,7 +34,7 @@ export const CLOUD_TOKENS: readonly TokenFormat[] = [
   { name: 'digitalocean-token', starts: ['dop_v1_', 'doo_v1_', 'dor_v1_'], rest: [['hex', 64]] },
   { name: 'fly-token', starts: ['fo1_'], rest: [['url', 43]] },
   { name: 'fly-macaroon', starts: ['fm1r_', 'fm2_', 'fm1a_'], rest: [['base64Any', 80, 1000]] },
-  { name: 'heroku-token', starts: ['HRKU-AA'], rest: [['url', 58]] },
+  { name: 'heroku-token', starts: ['HRKU-'], rest: [['url', 58, 62]] },
   {
     name: 'heroku-uuid-token',
     starts: ['HRKU-'],
@@ -62,7 +62,7 @@ export const CLOUD_TOKENS: readonly TokenFormat[] = [
   { name: 'grafana-api-key', starts: ['eyJrIjoi'], rest: [['base64Any', 50, 400]] },
   { name: 'new-relic-key', starts: ['NRAK-', 'NRRA-', 'NRAA-', 'NRBR-', 'NRSP-', 'NRIQ-'], rest: [['alnum', 20, 42]] },
   { name: 'new-relic-insert-key', starts: ['NRII-'], rest: [['url', 32]] },
-  { name: 'new-relic-browser-key', starts: ['NRJS-'], rest: [['hexAnyCase', 19]] },
+  { name: 'new-relic-browser-key', starts: ['NRJS-'], rest: [['hexAnyCase', 19, 20]] },
   { name: 'new-relic-licence-key', starts: ['eu01xx', 'us01xx', 'gov01xx'], rest: [['hexAnyCase', 34]], score: 0.7 },
   { name: 'sentry-token', starts: ['sntryu_'], rest: [['hex', 64]] },
   { name: 'sentry-org-token', starts: ['sntrys_eyJ'], rest: [['base64Any', 80, 400]] },

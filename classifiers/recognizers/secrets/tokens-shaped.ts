@@ -6,7 +6,7 @@ import type { Recognizer } from '../../recognizer.ts';
 import { isDocumentationValue } from './documentation-values.ts';
 import { isElided, isExampleToken } from './placeholder.ts';
 import { decodeBase64Url } from './base64.ts';
-import { entropy } from './randomness.ts';
+import { entropy, randomness } from './randomness.ts';
 
 const drawn =
   (floor: number) =>
@@ -58,6 +58,44 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
       { name: 'account-id', regex: /(?<![0-9A-Za-z])AC[0-9a-f]{32}(?![0-9A-Za-z])/, score: 0.5 },
     ],
     invalidate: drawn(2.8),
+  },
+  {
+    name: 'new-relic-licence-key',
+    entity: 'API_KEY',
+    triggers: [keywords('NRAL')],
+    reach: { before: 42, after: 2 },
+    patterns: [
+      {
+        name: 'licence',
+        regex: /(?<![0-9A-Za-z])(?:(?:eu|us|gov)[0-9]{2}x)?[0-9a-fx]{32,37}NRAL(?![0-9A-Za-z])/,
+        score: 0.9,
+      },
+    ],
+    invalidate: drawn(2.8),
+  },
+  {
+    name: 'mailgun-sending-key',
+    entity: 'API_KEY',
+    triggers: [run('token', 50)],
+    reach: { before: 2, after: 2 },
+    patterns: [
+      {
+        name: 'hexadecimal-triple',
+        regex: /(?<![0-9A-Za-z-])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9A-Za-z-])/,
+        score: 0.75,
+      },
+    ],
+    invalidate: drawn(2.8),
+  },
+  {
+    name: 'x-bearer-token',
+    entity: 'API_KEY',
+    triggers: [keywords('AAAAAAAAAAAAAAAAAAAA')],
+    reach: { before: 2, after: 2 },
+    patterns: [
+      { name: 'app-only', regex: /(?<![0-9A-Za-z])A{20,24}[0-9A-Za-z%]{60,120}(?![0-9A-Za-z%])/, score: 0.85 },
+    ],
+    invalidate: (value) => entropy(value.slice(24)) < 4,
   },
   {
     name: 'nkey-seed',
@@ -250,6 +288,22 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
       },
     ],
     invalidate: (value) => entropy(value.slice(21)) < 3.5,
+  },
+  {
+    // `acme_live_…`: providers without a row of their own still say which mode a key is for.
+    name: 'key-with-mode',
+    entity: 'API_KEY',
+    triggers: [keywords('_live_', '_test_', '_prod_', '_secret_', '-live-', '-prod-')],
+    reach: { before: 14, after: 2 },
+    patterns: [
+      {
+        name: 'prefix-mode-random',
+        regex:
+          /(?<![0-9A-Za-z])[a-z]{2,12}[_-](?:live|test|prod|production|sandbox|secret)[_-](?<value>[0-9A-Za-z]{20,120})(?![0-9A-Za-z_-])/,
+        score: 0.75,
+      },
+    ],
+    invalidate: (value, around) => drawn(3)(value, around) || randomness(value) < 6,
   },
   {
     name: 'sidekiq-credentials',
