@@ -63,7 +63,7 @@ export const CLOUD_TOKENS: readonly TokenFormat[] = [
   { name: 'new-relic-key', starts: ['NRAK-', 'NRRA-', 'NRAA-', 'NRBR-', 'NRSP-', 'NRIQ-'], rest: [['alnum', 20, 42]] },
   { name: 'new-relic-insert-key', starts: ['NRII-'], rest: [['url', 32]] },
   { name: 'new-relic-browser-key', starts: ['NRJS-'], rest: [['hexAnyCase', 19, 20]] },
-  { name: 'new-relic-licence-key', starts: ['eu01xx', 'us01xx', 'gov01xx'], rest: [['hexAnyCase', 34]], score: 0.7 },
+  { name: 'new-relic-regional-key', starts: ['eu01xx', 'us01xx', 'gov01xx'], rest: [['hexAnyCase', 34]], score: 0.7 },
   { name: 'sentry-token', starts: ['sntryu_'], rest: [['hex', 64]] },
   { name: 'sentry-org-token', starts: ['sntrys_eyJ'], rest: [['base64Any', 80, 400]] },
   {
