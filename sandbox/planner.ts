@@ -12,7 +12,7 @@ import { parseArguments } from './arguments.ts';
 import type { ExecutionPlan } from './plan.ts';
 import { isAtMost, resolveTool } from './policy.ts';
 import type { Resolution, SandboxPolicy, ToolSettings } from './policy.ts';
-import { bridged } from './egress/bridge.ts';
+import { BRIDGE_URL, bridged } from './egress/bridge.ts';
 import { BUNDLED_TOOLS } from './tools/catalogue.ts';
 import { HOME_INSIDE, TMP_INSIDE, WORKSPACE_INSIDE } from './tools/programs.ts';
 import type { Command } from './tools/tool.ts';
@@ -151,21 +151,23 @@ function isEgressOpen(policy: SandboxPolicy, settings: ToolSettings, label: stri
 }
 
 function toEnvironment(fromPolicy: Readonly<Record<string, string>>, open: boolean): Readonly<Record<string, string>> {
-  const proxy = open
-    ? { http_proxy: PROXY, https_proxy: PROXY, HTTP_PROXY: PROXY, HTTPS_PROXY: PROXY, NODE_USE_ENV_PROXY: '1' }
-    : {};
-  return {
-    ...BASE_ENVIRONMENT,
-    ...fromPolicy,
-    ...proxy,
-    HOME: HOME_INSIDE,
-    TMPDIR: TMP_INSIDE,
-    USER: 'agent',
-    LOGNAME: 'agent',
-  };
+  const own = { HOME: HOME_INSIDE, TMPDIR: TMP_INSIDE, USER: 'agent', LOGNAME: 'agent' };
+  return { ...BASE_ENVIRONMENT, ...fromPolicy, ...(open ? PROXY_ENVIRONMENT : {}), ...own };
 }
 
-const PROXY = 'http://127.0.0.1:3128';
+/**
+ * Both spellings, because curl reads only the lower case one of http_proxy and others only the upper case ones. A server
+ * that a tool starts inside is reached directly.
+ */
+const PROXY_ENVIRONMENT = {
+  http_proxy: BRIDGE_URL,
+  https_proxy: BRIDGE_URL,
+  no_proxy: 'localhost,127.0.0.1,::1',
+  HTTP_PROXY: BRIDGE_URL,
+  HTTPS_PROXY: BRIDGE_URL,
+  NO_PROXY: 'localhost,127.0.0.1,::1',
+  NODE_USE_ENV_PROXY: '1',
+} as const;
 
 /**
  * State is shared only inside a scope, and never between principals. Hashed before it becomes a path, so a session called

@@ -4,6 +4,7 @@
  */
 import type { Backend } from '../backend.ts';
 import { createBubblewrapBackend } from '../backends/bubblewrap.ts';
+import { createHostBackend } from '../backends/host.ts';
 import type { Mode } from '../executor.ts';
 import { ALLOW_HOST } from '../policy.ts';
 import type { Bound } from './executor-service.ts';
@@ -20,7 +21,7 @@ function chooseBackend(mode: Mode, { sandbox, stateDir }: Bound): Backend {
       return createBubblewrapBackend({ uid: sandbox.uid, gid: sandbox.uid, pool: sandbox.pool, stateDir });
     case 'host':
       if (sandbox.allowHost !== ALLOW_HOST) return absent(mode, `host needs sandbox.allowHost: ${ALLOW_HOST}.`);
-      return absent(mode, 'The host backend is not part of this build; set sandbox.mode to bubblewrap.');
+      return createHostBackend({ allowHost: sandbox.allowHost, uid: sandbox.uid, gid: sandbox.uid });
     case 'docker':
     case 'docker+gvisor':
       return absent(mode, `The ${mode} backend is not part of this build; set sandbox.mode to bubblewrap.`);

@@ -138,7 +138,7 @@ export class PlanRunner {
     const outcome = parsed.data;
     if (outcome.kind === 'not-started') return refused(NOT_STARTED[outcome.cause], notStartedMessage(outcome));
     // "Says sandboxed, runs on the host": a result nobody saw confined is not passed on as one that was.
-    if (plan.mode !== 'host' && Object.keys(outcome.attested).length === 0) {
+    if (Object.keys(outcome.attested).length === 0) {
       this.#options.proofs.distrust(plan.mode);
       return refused('claim-unproved', 'The run could not be attested from outside, so its result is withheld.');
     }

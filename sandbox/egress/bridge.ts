@@ -6,6 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { EGRESS_SOCKET_INSIDE, NODE_INSIDE } from '../tools/programs.ts';
 
+/** Where the bridge listens; loopback of the sandbox's own network namespace. */
+export const BRIDGE_URL = 'http://127.0.0.1:3128';
+
 const BRIDGE = readFileSync(new URL('./inside/bridge.cjs', import.meta.url), 'utf8');
 
 export function bridged(argv: readonly [string, ...string[]]): readonly [string, ...string[]] {

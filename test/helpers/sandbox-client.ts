@@ -30,7 +30,8 @@ export interface Setting {
 
 export async function provide(
   options: {
-    readonly sandbox?: Record<string, unknown>;
+    /** May depend on the state directory. */
+    readonly sandbox?: Record<string, unknown> | ((stateDir: string) => Record<string, unknown>);
     readonly manner?: Manner;
     readonly prepare?: (backend: FakeBackend) => void;
     readonly tap?: Tap;
@@ -38,7 +39,9 @@ export async function provide(
   } = {},
 ): Promise<Setting> {
   const stateDir = mkdtempSync(join(tmpdir(), 'sluice-client-'));
-  const config: SandboxConfig = Config.parse({ sandbox: options.sandbox ?? {} }).sandbox;
+  const config: SandboxConfig = Config.parse({
+    sandbox: typeof options.sandbox === 'function' ? options.sandbox(stateDir) : (options.sandbox ?? {}),
+  }).sandbox;
   const backend = createFakeBackend(options.manner, config.mode === 'deny' ? 'bubblewrap' : config.mode);
   options.prepare?.(backend);
   const brokers: InProcessBroker[] = [];

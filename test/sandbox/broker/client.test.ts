@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { FakeBackend } from '../../helpers/fake-backend.ts';
 import type { Frame, InProcessBroker, Tap } from '../../helpers/in-process-broker.ts';
@@ -116,6 +117,21 @@ describe('what stops tool execution', () => {
     expect(refused.code).toBe('sandbox-unavailable');
     expect(refused.message).toContain('sandbox.agents.a.deny.0');
     expect(client.offered('a')).toEqual([]);
+  });
+
+  test.each([
+    ['the state directory itself', (stateDir: string) => stateDir],
+    ['one that holds it', (stateDir: string) => dirname(stateDir)],
+    ['a system directory', () => '/etc'],
+    ['one that is missing', (stateDir: string) => join(dirname(stateDir), 'none-such')],
+  ])('a workspace that is %s', async (_, root) => {
+    const { run, backend } = await provide({
+      sandbox: (stateDir) => ({ workspace: 'ro', workspaceRoot: root(stateDir) }),
+    });
+    const refused = refusal(await run());
+    expect(refused.code).toBe('sandbox-unavailable');
+    expect(refused.message).toContain('sandbox.workspaceRoot');
+    expect(backend.plans).toHaveLength(0);
   });
 
   test('mode deny refuses and offers nothing', async () => {

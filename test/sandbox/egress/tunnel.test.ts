@@ -13,7 +13,7 @@ const CONNECT = 'CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:4
 async function helloFor(servername: string): Promise<Buffer> {
   return new Promise((resolve) => {
     const server = createServer((socket) => {
-      socket.once('data', (bytes) => {
+      socket.once('data', (bytes: Buffer) => {
         socket.destroy();
         server.close();
         resolve(bytes);
