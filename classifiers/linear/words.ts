@@ -97,9 +97,8 @@ export class Words {
           if (kind === DIGIT) digits += 1;
           size += 1;
         } else if (kind !== MARK) {
-          // `O'Brien`, `l’hôpital` stay one word; the apostrophe is nothing to the hash.
-          const joins =
-            (unit === 0x27 || unit === 0x2019) && at + 1 < to && CLASS_OF[text.charCodeAt(at + 1)] === LETTER;
+          // `O'Brien`, `l’hôpital`, `don't` stay one word; the `s` of `Anna's` is a word of its own.
+          const joins = (unit === 0x27 || unit === 0x2019) && joinsOver(text, at, to);
           if (unit === 0x5f) shape |= SHAPE.underscore;
           else if (!joins) break;
         }
@@ -117,4 +116,10 @@ export class Words {
     this.count = count;
     this.truncatedAt = at;
   }
+}
+
+function joinsOver(text: string, at: number, to: number): boolean {
+  if (at + 1 >= to || CLASS_OF[text.charCodeAt(at + 1)] !== LETTER) return false;
+  if ((text.charCodeAt(at + 1) | 0x20) !== 0x73) return true;
+  return at + 2 < to && CLASS_OF[text.charCodeAt(at + 2)] === LETTER;
 }

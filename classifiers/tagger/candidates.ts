@@ -3,7 +3,7 @@
  * with a capital, words of the lists next to another name or after a cue, and words of scripts without case.
  */
 import { SHAPE } from '../linear/words.ts';
-import { INTRODUCTION, NAME_CUES, PARTICLES } from './cues.ts';
+import { INTRODUCTION, NAME_CUES, PARTICLES, TITLES, VERBS } from './cues.ts';
 import { KNOWN } from './gazetteer.ts';
 import type { Tokens } from './tokens.ts';
 import { GAP } from './tokens.ts';
@@ -15,6 +15,7 @@ const NO_NAME = SHAPE.hasDigit | SHAPE.underscore | SHAPE.ideograph;
 export function isCandidate(tokens: Tokens, at: number, previousTag: number): boolean {
   const shape = tokens.shapeAt(at);
   if ((shape & NO_NAME) !== 0) return false;
+  if (TITLES.has(tokens.hashAt(at)) && isTitleGap(tokens.gapAt(at + 1))) return false;
   if ((shape & SHAPE.initialUpper) !== 0) {
     if ((shape & SHAPE.allUpper) !== 0 && tokens.lengthAt(at) > 1)
       return previousTag !== 0 || (tokens.knownAt(at) & (NAMEY | KNOWN.place)) !== 0;
@@ -30,17 +31,27 @@ export function isCandidate(tokens: Tokens, at: number, previousTag: number): bo
   // The surname nobody listed, after a first name: `anna szczepkowska`.
   if (previousTag === PERSON && tokens.gapAt(at) === GAP.space && tokens.lengthAt(at) > 2) return true;
   if ((known & NAMEY) === 0) return false;
-  if (previousTag !== 0 || cueBefore(tokens, at) >= 0 || isAddressed(tokens, at)) return true;
+  if (previousTag !== 0 || cueBefore(tokens, at) >= 0 || stands(tokens, at)) return true;
   if (!tokens.caseless || (known & KNOWN.first) === 0 || tokens.gapAt(at + 1) !== GAP.space) return false;
   const initial = tokens.lengthAt(at + 1) === 1 ? 1 : 0;
   return (tokens.knownAt(at + 1 + initial) & KNOWN.dictionary) === 0 && tokens.lengthAt(at + 1 + initial) > 2;
 }
 
-/** `anna, where are you`, `anna: hi`: a small name alone at the start of a line. */
-function isAddressed(tokens: Tokens, at: number): boolean {
+/** Where a lone small name is plain: `anna, come`, `anna is late`, `ben, carla and dan`, `carla's brother`. */
+function stands(tokens: Tokens, at: number): boolean {
   const [before, after] = [tokens.gapAt(at), tokens.gapAt(at + 1)];
-  return (before === GAP.start || before === GAP.newline) && (after === GAP.comma || after === GAP.colon);
+  const starts = before === GAP.start || before === GAP.newline || before === GAP.sentence;
+  if (starts && (after === GAP.comma || after === GAP.colon)) return true;
+  if (!tokens.caseless || (tokens.knownAt(at) & KNOWN.first) === 0) return false;
+  if (starts && VERBS.has(tokens.hashAt(at + 1))) return true;
+  if (after === GAP.quote && tokens.lengthAt(at + 1) === 1) return true;
+  return (after === GAP.comma && isFirstName(tokens, at + 1)) || (before === GAP.comma && isFirstName(tokens, at - 1));
 }
+
+const isFirstName = (tokens: Tokens, at: number): boolean =>
+  (tokens.knownAt(at) & (KNOWN.first | KNOWN.dictionary)) === KNOWN.first;
+
+const isTitleGap = (gap: number): boolean => gap === GAP.space || gap === GAP.sentence;
 
 /** cueBefore is the group of the name cue right before a word, or -1. */
 export function cueBefore(tokens: Tokens, at: number): number {

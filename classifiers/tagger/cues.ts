@@ -20,6 +20,18 @@ export const NAME_CUES = new CueTable([
   'named,called,known as,name',
 ]);
 
+/** Titles that are never part of a name. */
+export const TITLES = hashes(
+  'mr,mrs,ms,miss,mister,dr,prof,professor,herr,frau,monsieur,madame,mademoiselle,mme,mlle,senor,senora,senorita,sra,srta,mevrouw,meneer',
+);
+/** Who speaks stands next to them. */
+export const SPEECH = hashes(
+  'says,said,asks,asked,adds,added,replied,replies,wrote,writes,told,explained,sagt,sagte,schrieb,dit,ecrit,dice,dijo,escribio',
+);
+/** After a small name that begins a line: `anna is late`. */
+export const VERBS = hashes(
+  'is,was,has,had,says,said,can,will,does,did,works,lives,wants,needs,left,came,went,told,asked,called,ist,war,hat,est,etait,es,era',
+);
 /** Small words inside a name. */
 export const PARTICLES = hashes(
   'van,von,der,den,de,del,della,di,da,dos,das,du,la,le,los,bin,bint,ibn,al,el,ben,ter,ten,zu,zum,af,y,e,st,mac,mc,ap,abu,san,santa',

@@ -2,6 +2,7 @@
 import { decodeWeights } from '../linear/weights.ts';
 import type { HashedWeights } from '../linear/weights.ts';
 import { isCandidate } from './candidates.ts';
+import { trustLists } from './trust.ts';
 import { collectFeatures, MOST_FEATURES, TAGS } from './features.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -29,6 +30,7 @@ export class TagModel {
       beforeThat = previousTag;
       previousTag = tag;
     }
+    trustLists(tokens, tags, certainty);
   }
 
   #decide(tokens: Tokens, at: number, previousTag: number, beforeThat: number, hint: number): number {

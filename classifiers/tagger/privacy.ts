@@ -7,7 +7,7 @@
 import { CueTable } from '../linear/cues.ts';
 import { hashWord } from '../linear/words.ts';
 import { cueBefore } from './candidates.ts';
-import { GREETING, INTRODUCTION, KIN, NAMED, RECORD, TITLE } from './cues.ts';
+import { GREETING, INTRODUCTION, KIN, NAMED, RECORD, SPEECH, TITLE } from './cues.ts';
 import type { Frame } from './frame.ts';
 import { isPublicName, isPublicWord, KNOWN } from './gazetteer.ts';
 import type { Mention } from './mentions.ts';
@@ -33,10 +33,14 @@ const REACH = 9;
 
 /** isEponym: the name belongs to an illness, a law or a street, not to who had it. */
 export function isEponym(tokens: Tokens, mention: Mention): boolean {
-  const gap = tokens.gapAt(mention.to);
-  if (gap !== GAP.space && gap !== GAP.hyphen && gap !== GAP.quote) return false;
-  return EPONYM.has(tokens.hashAt(mention.to));
+  const after = mention.to + (isPossessive(tokens, mention.to) ? 1 : 0);
+  const gap = tokens.gapAt(after);
+  return (gap === GAP.space || gap === GAP.hyphen || gap === GAP.quote) && EPONYM.has(tokens.hashAt(after));
 }
+
+const S = hashWord('s');
+/** The `s` of `Anna's`. */
+const isPossessive = (tokens: Tokens, at: number): boolean => tokens.hashAt(at) === S && tokens.gapAt(at) === GAP.quote;
 
 export function privacyOf(
   tokens: Tokens,
@@ -69,7 +73,8 @@ export function privacyOf(
   raise('personal-words', Math.min(0.15, personalWords(tokens, mention) * 0.05));
   raise('with-place', company.places > 0 ? 0.06 : 0);
   raise('with-people', Math.min(0.12, 0.04 * (company.people - 1)));
-  if (isAddressed(tokens, mention)) raise('addressed', 0.1);
+  if (isAddressed(tokens, mention)) raise('addressed', 0.12);
+  if (speaks(tokens, mention)) raise('speaks', 0.12);
 
   // A file on a patient called like an actor is a file on a patient.
   if (
@@ -84,8 +89,8 @@ export function privacyOf(
   damp('exam', frame.exam * 0.5);
   damp('fiction', frame.fiction * 0.35);
   damp('code', frame.code * 0.35);
-  damp('public-life', frame.publicLife * 0.3);
-  score *= 0.55 + 0.45 * Math.min(1, mention.certainty / 0.8);
+  damp('public-life', frame.publicLife * 0.2);
+  score *= 0.7 + 0.3 * Math.min(1, mention.certainty / 0.8);
   return { score: Math.max(0, Math.min(1, score)), raised, damped };
 }
 
@@ -99,7 +104,7 @@ function isPlace(tokens: Tokens, mention: Mention): boolean {
 
 function baseOf(mention: Mention, cue: number): number {
   if (mention.names >= 2)
-    return mention.listed >= 1.5 ? 0.74 : mention.listed >= 1 ? 0.68 : mention.listed > 0 ? 0.56 : 0.52;
+    return mention.listed >= 1.5 ? 0.74 : mention.listed >= 1 ? 0.68 : mention.listed > 0 ? 0.57 : 0.54;
   if (mention.names === 1 && mention.initials > 0) return mention.listed >= 1 ? 0.6 : mention.listed > 0 ? 0.5 : 0.4;
   if (cue === TITLE) return 0.62;
   return mention.listed >= 1 ? 0.46 : mention.listed > 0 ? 0.36 : 0.28;
@@ -120,13 +125,15 @@ const KINSHIP = new Set(
     .map(hashWord),
 );
 
-/** `Anna's daughter`: the possessive s is part of the word, so the next word tells. */
+/** `Anna's daughter`, `Anna's salary`. */
 function isOwner(tokens: Tokens, mention: Mention): boolean {
-  const end = tokens.words.end[mention.to - 1] as number;
-  const tail = tokens.text.charCodeAt(end - 2);
-  if (tail !== 0x27 && tail !== 0x2019) return false;
-  return KINSHIP.has(tokens.hashAt(mention.to)) && (tokens.knownAt(mention.to) & KNOWN.dictionary) !== 0;
+  return isPossessive(tokens, mention.to) && KINSHIP.has(tokens.hashAt(mention.to + 1));
 }
+
+/** `says Anna`, `Anna said`. */
+const speaks = (tokens: Tokens, mention: Mention): boolean =>
+  (SPEECH.has(tokens.hashAt(mention.from - 1)) && tokens.gapAt(mention.from) === GAP.space) ||
+  (SPEECH.has(tokens.hashAt(mention.to)) && tokens.gapAt(mention.to) === GAP.space);
 
 /** A name alone before a comma or colon at the start of a line: a letter, a chat, a call. */
 function isAddressed(tokens: Tokens, mention: Mention): boolean {

@@ -24,7 +24,7 @@ const FORGOTTEN = 0.22;
 const WORDLESS = 0.5;
 const RATE = 0.06;
 /** Added to PERSON: a name that is missed costs more than a word that is weighed and dropped by the step after. */
-const PERSON_BIAS = 0.5;
+const PERSON_BIAS = 0.7;
 
 interface Row {
   readonly buckets: Int32Array;
