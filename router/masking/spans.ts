@@ -59,9 +59,12 @@ function widen(text: string, span: MaskSpan): MaskSpan {
   // Half a surrogate pair left behind is no text any more.
   if (isLow(text.charCodeAt(start)) && isHigh(text.charCodeAt(start - 1))) start--;
   if (isLow(text.charCodeAt(end)) && isHigh(text.charCodeAt(end - 1))) end++;
+  // Marks belong to the character before them; alone they would stick to the bracket.
+  while (end < text.length && MARK.test(text[end]!)) end++;
   return { ...span, start, end };
 }
 
+const MARK = /\p{M}/u;
 const isSpace = (unit: number): boolean => unit === 0x20 || (unit >= 0x09 && unit <= 0x0d);
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
 const isLow = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;

@@ -193,6 +193,15 @@ describe('mask()', () => {
     expect(restoreText(text, map)).toBe('see QW5uIExlZQ== now');
   });
 
+  it('takes the marks of a last character along', () => {
+    const map = newMap();
+    const text = 'card 42\ufe0f\u20e3 ok';
+    const masked = createMasker(map).mask(document(chat(text)), [finding('/messages/0/content', 5, 7)]);
+    const out = contentOf(JSON.parse((masked as { source: string }).source));
+    expect(out).toMatch(/^card \[\[[A-Z_a-z]+\]\] ok$/);
+    expect(restoreText(out, map)).toBe(text);
+  });
+
   it('never cuts a surrogate pair', () => {
     const map = newMap();
     const masked = createMasker(map).mask(document(chat('a😀b😀c')), [finding('/messages/0/content', 2, 5)]);
