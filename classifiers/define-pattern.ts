@@ -135,34 +135,44 @@ interface CompiledPattern {
   readonly name: string;
   readonly entity: EntityType;
   readonly score: number;
-  readonly regex: RegExp;
   readonly hasValueGroup: boolean;
+  readonly narrow: Pattern['narrow'];
+  readonly matcher: () => Matcher;
+}
+
+interface Matcher {
+  readonly regex: RegExp;
   /** Units after a window that a match begun in it can reach. */
   readonly margin: number;
-  readonly narrow: Pattern['narrow'];
 }
 
 function compilePattern(pattern: Pattern, entity: EntityType): CompiledPattern {
   const hasValueGroup = pattern.regex.source.includes('(?<value>');
   const flags = new Set([...pattern.regex.flags, 'g', ...(hasValueGroup ? ['d'] : [])]);
   flags.delete('y');
+  // Compiled when it first runs: two hundred patterns at once would cost every start tens of milliseconds.
+  let matcher: Matcher | undefined;
   return {
     name: pattern.name,
     entity: pattern.entity ?? entity,
     score: pattern.score,
-    regex: new RegExp(pattern.regex.source, [...flags].join('')),
     hasValueGroup,
-    margin: Math.min(MARGIN_AFTER, regexExtent(pattern.regex) + 1),
     narrow: pattern.narrow,
+    matcher: () =>
+      (matcher ??= {
+        regex: new RegExp(pattern.regex.source, [...flags].join('')),
+        margin: Math.min(MARGIN_AFTER, regexExtent(pattern.regex) + 1),
+      }),
   };
 }
 
 function eachMatch(
-  { regex, hasValueGroup, margin, narrow }: CompiledPattern,
+  { hasValueGroup, narrow, matcher }: CompiledPattern,
   { text, hint }: RecognizerInput,
   window: Window,
   visit: (around: Around) => void,
 ): void {
+  const { regex, margin } = matcher();
   const base = Math.max(0, window.start - MARGIN_BEFORE);
   const slice = base === 0 && window.end + margin >= text.length ? text : text.slice(base, window.end + margin);
   regex.lastIndex = window.start - base;

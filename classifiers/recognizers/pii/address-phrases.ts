@@ -33,7 +33,7 @@ export const postBox = definePattern({
       'dpo ',
     ),
   ],
-  reach: { before: 24, after: 8 },
+  reach: { before: 24, after: 24 },
   requires: { digits: 1 },
   patterns: [
     {
@@ -57,7 +57,7 @@ export const addressUnit = definePattern({
   name: 'address-unit',
   entity: 'STREET_ADDRESS',
   triggers: [keywords('apt', 'apartment', 'suite', 'ste ', 'ste.', 'whg', 'appt', 'flat ', 'flat.')],
-  reach: { before: 72, after: 8 },
+  reach: { before: 72, after: 24 },
   requires: { digits: 2 },
   patterns: [
     {
@@ -149,7 +149,7 @@ export const addressPhrase = definePattern({
       'ship it to',
     ),
   ],
-  reach: { before: 24, after: 16 },
+  reach: { before: 24, after: 80 },
   requires: { digits: 1 },
   patterns: [
     {
@@ -209,7 +209,7 @@ export const rightToLeftAddress = definePattern({
   triggers: [
     keywords('شارع', 'طريق', 'خیابان', 'کوچه', 'بلوار', 'میدان', 'رصيف', 'سڑک', 'רחוב', "רח'", 'שדרות', "שד'", 'סמטת'),
   ],
-  reach: { before: 24, after: 8 },
+  reach: { before: 24, after: 64 },
   requires: { digits: 1 },
   patterns: [
     {

@@ -48,7 +48,7 @@ export function labelledIdentifier(facts: Labels): Recognizer {
     name: facts.name,
     entity: facts.entity,
     triggers: [keywords(...facts.wake)],
-    reach: { before: 8, after: 48 },
+    reach: { before: 24, after: 48 },
     ...(facts.digits >= 3 ? { requires: { digits: 3 } } : {}),
     patterns: [
       {

@@ -67,7 +67,7 @@ export function nationalNumber(facts: NationalNumber): Recognizer {
     entity,
     patterns: [pattern],
     triggers: facts.wake ?? [keywords(...wakeWords(words))],
-    reach: facts.wake ? { before: 24, after: 40 } : { before: 64, after: 120 },
+    reach: facts.wake?.every(({ kind }) => kind !== 'keyword') ? { before: 24, after: 24 } : { before: 64, after: 96 },
     ...(isDigitsOnly(facts.shape) ? { requires: { digits: 5 } } : {}),
     context: words,
     contextReach: { before: 60, after: 30 },

@@ -28,7 +28,7 @@ export const personalLink = definePattern({
   name: 'personal-link',
   entity: 'URL_WITH_PERSONAL_DATA',
   triggers: [keywords('://')],
-  reach: { before: 4, after: 24 },
+  reach: { before: 8, after: 24 },
   patterns: [
     {
       name: 'query',

@@ -1,39 +1,43 @@
 /**
- * foundIn runs recognizers the way the engine does, over the whole text as one window, and returns what reaches the
- * entity's shipped threshold as `ENTITY:value`. `stale` triggers are an error: a recognizer whose trigger is absent would never run.
+ * foundIn reads a text with the real scan, normalisation and views, and returns what reaches its entity's shipped threshold as
+ * `ENTITY:value`, the value as it stands in the given text. candidatesIn returns all, near misses too. A gap is a failure.
  */
-import type { Candidate, Recognizer, Trigger } from '../../../classifiers/recognizer.ts';
+import { createReader, read } from '../../../classifiers/read.ts';
+import type { Reading, Sighting } from '../../../classifiers/read.ts';
+import { UNPACED } from '../../../classifiers/pace.ts';
+import type { Recognizer } from '../../../classifiers/recognizer.ts';
 import { DEFAULT_ENTITIES } from '../../../config/defaults.ts';
 
-export function candidatesIn(recognizers: readonly Recognizer[], text: string, hint = ''): readonly Candidate[] {
-  const found: Candidate[] = [];
-  for (const recognizer of recognizers) {
-    if (!recognizer.triggers.some((trigger) => isSeen(trigger, text) || isSeen(trigger, hint))) continue;
-    recognizer.find({ text, hint }, { start: 0, end: text.length }, (candidate) => found.push(candidate));
-  }
-  return found;
+const readers = new Map<readonly Recognizer[], ReturnType<typeof createReader>>();
+
+function sightingsIn(recognizers: readonly Recognizer[], text: string, hint: string): readonly Sighting[] {
+  const reader = readers.get(recognizers) ?? createReader(recognizers, []);
+  readers.set(recognizers, reader);
+  const reading: Reading = { sightings: [], signals: [], gaps: [] };
+  const options = {
+    input: { hint, role: 'user', form: 'text' },
+    tiers: 'structured',
+    rejected: 'collect',
+    isAllowed: () => false,
+    onAllowed: () => {},
+  } as const;
+  for (const _step of read(reader, text, reading, options, UNPACED));
+  if (reading.gaps.length > 0) throw new Error(`gap: ${reading.gaps[0]?.classifier} ${reading.gaps[0]?.cause}`);
+  return reading.sightings;
+}
+
+export function candidatesIn(
+  recognizers: readonly Recognizer[],
+  text: string,
+  hint = '',
+): readonly Sighting['candidate'][] {
+  return sightingsIn(recognizers, text, hint).map(({ candidate }) => candidate);
 }
 
 export function foundIn(recognizers: readonly Recognizer[], text: string, hint = ''): readonly string[] {
-  const kept = candidatesIn(recognizers, text, hint).filter(
-    ({ rejected, entity, score }) => rejected === undefined && score >= (DEFAULT_ENTITIES[entity]?.threshold ?? 0.5),
+  const kept = sightingsIn(recognizers, text, hint).filter(
+    ({ candidate: { rejected, entity, score } }) =>
+      rejected === undefined && score >= (DEFAULT_ENTITIES[entity]?.threshold ?? 0.5),
   );
-  return [...new Set(kept.map(({ entity, start, end }) => `${entity}:${text.slice(start, end)}`))];
-}
-
-function isSeen(trigger: Trigger, text: string): boolean {
-  switch (trigger.kind) {
-    case 'keyword':
-      return trigger.literals.some((literal) => text.toLowerCase().includes(literal.toLowerCase()));
-    case 'digits':
-      return new RegExp(`\\d(?:(?:[ .\\-/_(),]{0,3}|\\r?\\n)\\d){${trigger.atLeast - 1}}`).test(text);
-    case 'run': {
-      const unit = { alphanumeric: '[A-Za-z0-9]', hex: '[0-9A-Fa-f]', token: '[A-Za-z0-9+/=_.-]' }[trigger.of];
-      return new RegExp(`${unit}{${trigger.atLeast}}`).test(text);
-    }
-    case 'capitalized':
-      return /\p{Lu}\p{Ll}|\p{Lo}/u.test(text);
-    case 'always':
-      return true;
-  }
+  return [...new Set(kept.map(({ candidate, start, end }) => `${candidate.entity}:${text.slice(start, end)}`))];
 }

@@ -51,7 +51,7 @@ describe('paymentCard', () => {
     ['identifier of 18 digits', '175928847299117063'],
     ['fraction', '0.4787789328792170'],
     ['longer number', '47877893287921704787789328792170'],
-    ['list of numbers', '[4, 7, 8, 7, 7, 8, 9, 3, 2, 8, 7, 9, 2, 1, 7, 0]'],
+    ['list of numbers', '[47, 87, 789, 328, 79, 21, 70, 4787, 789, 32, 879, 2170]'],
     ['EAN without context', 'EAN 4006381333931'],
     ['published test number in talk of tests', 'Use test card 4242 4242 4242 4242 from the docs'],
   ])('leaves %s', (_name, text) => {
