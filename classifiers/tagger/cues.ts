@@ -9,7 +9,8 @@ export const RECORD = 3;
 export const GREETING = 4;
 export const NAMED = 5;
 
-const hashes = (words: string): ReadonlySet<number> => new Set(words.split(',').map(hashWord));
+/** A set of words to ask for by hash. */
+export const hashes = (words: string): ReadonlySet<number> => new Set(words.split(',').map(hashWord));
 
 export const NAME_CUES = new CueTable([
   'mr,mrs,ms,miss,mister,dr,prof,professor,sir,madam,herr,frau,hr,fr,monsieur,madame,mademoiselle,mme,mlle,senor,senora,senorita,sr,sra,srta,don,dona,signor,signora,sig,mevrouw,meneer,pan,pani,nurse,uncle,aunt,auntie,judge,officer,sergeant,captain,detective,father,sister,brother,rev,reverend,onkel,tante,oncle,tio,tia',

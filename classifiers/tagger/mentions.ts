@@ -56,7 +56,8 @@ function measure(tokens: Tokens, certainty: Float32Array, tag: number, from: num
     else if (at > from && (SUFFIXES.has(tokens.hashAt(at)) || (at + 1 < to && PARTICLES.has(tokens.hashAt(at)))))
       continue;
     else {
-      names += 1;
+      // `Smith-Jones` is one name.
+      if (at === from || tokens.gapAt(at) !== GAP.hyphen) names += 1;
       const known = tokens.knownAt(at);
       // `Frost`, `Mark`: a name of the lists and a word of the dictionary is half a name.
       if ((known & (KNOWN.first | KNOWN.last)) !== 0) listed += (known & KNOWN.dictionary) === 0 ? 1 : 0.5;

@@ -7,7 +7,7 @@
 import { CueTable } from '../linear/cues.ts';
 import { hashWord } from '../linear/words.ts';
 import { cueBefore } from './candidates.ts';
-import { GREETING, INTRODUCTION, KIN, NAMED, RECORD, SPEECH, TITLE } from './cues.ts';
+import { GREETING, hashes, INTRODUCTION, KIN, NAMED, RECORD, SPEECH, TITLE } from './cues.ts';
 import type { Frame } from './frame.ts';
 import { isPublicName, isPublicWord, KNOWN } from './gazetteer.ts';
 import type { Mention } from './mentions.ts';
@@ -24,10 +24,13 @@ export interface Weighing {
 const PERSONAL = new CueTable([
   'person,guy,lady,my,his,her,their,our,he,she,him,born,birthday,maiden,married,divorced,daughter,son,kid,kids,child,children,baby,wife,husband,mother,father,brother,sister,boss,neighbour,neighbor,friend,lives,live,lived,address,phone,email,mobile,number,contact,call,meet,met,moved,works,worked,salary,hired,fired,employee,manager,account,customer,client,patient,diagnosed,treated,doctor,hospital,clinic,appointment,visit,passport,insurance,policy,invoice,beneficiary,will,lawyer,tenant,student,teacher,colleague,meeting,invited,signed,speak,please,said,says,told,years old,year old,wohnt,geboren,meine,mein,sein,seine,ihre,kollegin,kollege,patientin,habite,ne le,mon,ma,sa,vive,nacido,nacida,mi,su,trabaja,travaille,arbeitet',
 ]);
-const EPONYM = new Set(
-  'disease,syndrome,score,scores,lymphoma,esophagus,sign,index,criteria,test,classification,reflex,scale,palsy,tumor,sarcoma,phenomenon,cyst,fracture,procedure,catheter,law,laws,theorem,equation,equations,constant,principle,effect,paradox,conjecture,inequality,series,transform,distribution,process,algorithm,method,model,curve,function,space,hypothesis,rule,cycle,diagram,matrix,integral,formula,frequency,award,prize,university,street,st,road,rd,avenue,ave,lane,hall,county,island,river,mountain,lake,bridge,school,college,hospital,clinic,inc,ltd,llc,gmbh,corp,company,group,drive,square,krankheit,syndrom,maladie,enfermedad,strasse'
-    .split(',')
-    .map(hashWord),
+/** After a name they make it the name of a thing. */
+const EPONYM = hashes(
+  'disease,syndrome,score,scores,lymphoma,esophagus,sign,index,criteria,test,classification,reflex,scale,palsy,tumor,sarcoma,phenomenon,cyst,fracture,procedure,catheter,law,laws,theorem,equation,equations,constant,principle,effect,paradox,conjecture,inequality,series,transform,distribution,process,algorithm,method,model,curve,function,space,hypothesis,rule,cycle,diagram,matrix,integral,formula,frequency,krankheit,syndrom,maladie,enfermedad,strasse',
+);
+/** After a name, or as its last word, they make it the name of a place or an organisation. */
+const ENTERPRISE = hashes(
+  'inc,ltd,llc,gmbh,corp,plc,investments,consulting,partners,holdings,industries,systems,technologies,stores,academy,stadium,club,award,awards,prize,resources,foundation,institute,university,college,school,hospital,clinic,company,group,bank,capital,records,studios,media,insurance,pharma,airlines,foods,motors,museum,theatre,theater,church,hotel,restaurant,campus,center,centre,festival,street,road,avenue,lane,boulevard,square,bridge,airport,lake,river,island,county,valley,beach,mountain,st,rd,ave,drive,hall',
 );
 const REACH = 9;
 
@@ -35,7 +38,10 @@ const REACH = 9;
 export function isEponym(tokens: Tokens, mention: Mention): boolean {
   const after = mention.to + (isPossessive(tokens, mention.to) ? 1 : 0);
   const gap = tokens.gapAt(after);
-  return (gap === GAP.space || gap === GAP.hyphen || gap === GAP.quote) && EPONYM.has(tokens.hashAt(after));
+  const next = tokens.hashAt(after);
+  const joined = gap === GAP.space || gap === GAP.hyphen || gap === GAP.quote;
+  if (joined && (EPONYM.has(next) || ENTERPRISE.has(next))) return true;
+  return mention.to - mention.from > 1 && ENTERPRISE.has(tokens.hashAt(mention.to - 1));
 }
 
 const S = hashWord('s');
@@ -119,10 +125,8 @@ function personalWords(tokens: Tokens, mention: Mention): number {
   return count;
 }
 
-const KINSHIP = new Set(
-  'son,daughter,kid,kids,child,children,wife,husband,mother,father,mom,dad,mum,brother,sister,baby,house,place,family,birthday,account,boss,phone,email,address,desk,salary,contract,funeral,wedding'
-    .split(',')
-    .map(hashWord),
+const KINSHIP = hashes(
+  'son,daughter,kid,kids,child,children,wife,husband,mother,father,mom,dad,mum,brother,sister,baby,house,place,family,birthday,account,boss,phone,email,address,desk,salary,contract,funeral,wedding',
 );
 
 /** `Anna's daughter`, `Anna's salary`. */

@@ -35,7 +35,7 @@ export const NAME_TAGGER: Tagger = {
     tokens.read(input.text, window.start, window.end);
     model.tagWords(tokens, hintHash(input.hint), tags, certainty);
     const mentions = readMentions(tokens, tags, certainty).filter(
-      (mention) => mention.names > 0 && !isEponym(tokens, mention),
+      (mention) => mention.names > 0 && (mention.tag !== PERSON || !isEponym(tokens, mention)),
     );
     if (mentions.length === 0) return;
     const people = mentions.filter(({ tag, listed }) => tag === PERSON && listed >= 1).length;
