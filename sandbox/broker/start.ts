@@ -3,8 +3,9 @@
  * an empty environment, its connection to the router on descriptor 3 and one end of a common socket pair on descriptor 4.
  * The router closes its own hold on that pair before its event loop turns, so the key that passes there is never read here.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -39,17 +40,31 @@ const STOP_TIMEOUT_MS = 5_000;
 /** What programs that a backend starts by name are looked up in; nothing is inherited. */
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
 
+const SETPRIV = '/usr/bin/setpriv';
+/**
+ * To become the sandbox's user, own and enter its directories, bind those only root can reach (sys_admin), look at it from
+ * outside and end it. Gone are modules, raw network, devices, the clock and the rest.
+ */
+const EXECUTOR_CAPABILITIES = [
+  'chown',
+  'dac_override',
+  'fowner',
+  'kill',
+  'setgid',
+  'setuid',
+  'sys_admin',
+  'sys_ptrace',
+] as const;
+
 export function startBroker(entries: BrokerEntries = BROKER_ENTRIES): BrokerProcesses {
-  const start = (entry: URL, link: 'pipe' | Socket): ChildProcess =>
-    spawn(process.execPath, [fileURLToPath(entry)], {
-      cwd: '/',
-      env: ENVIRONMENT,
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', link],
-    });
-  const engine = start(entries.engine, 'pipe');
+  const start = (entry: URL, link: 'pipe' | Socket, kept: readonly string[]): ChildProcess => {
+    const [program, ...rest] = withCapabilities(kept, [process.execPath, fileURLToPath(entry)]);
+    return spawn(program, rest, { cwd: '/', env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'pipe', 'pipe', link] });
+  };
+  const engine = start(entries.engine, 'pipe', []);
   const link = engine.stdio[4];
   if (!(link instanceof Socket)) throw new TypeError('the link between engine and executor was not made');
-  const executor = start(entries.executor, link);
+  const executor = start(entries.executor, link, EXECUTOR_CAPABILITIES);
   link.destroy();
 
   let said = '';
@@ -92,4 +107,33 @@ function channelOf(child: ChildProcess): Socket {
   const channel = child.stdio[3];
   if (!(channel instanceof Socket)) throw new TypeError('the connection to a broker process was not made');
   return channel;
+}
+
+/**
+ * The command that runs `command` with no capability but those kept, now or ever again. It stays uid 0 where the service is
+ * root, so this takes mounts, modules, raw network and the tracing of others away, not files. Where setpriv is missing or may
+ * not do it the processes start with what the service has.
+ */
+function withCapabilities(
+  kept: readonly string[],
+  command: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return command;
+  // A set-uid bwrap of an old distribution needs what this takes away from everything the executor starts.
+  if (kept.length > 0 && isSetUid('/usr/bin/bwrap')) return command;
+  const options = [
+    `--bounding-set=${['-all', ...kept.map((name) => `+${name}`)].join(',')}`,
+    '--inh-caps=-all',
+    '--no-new-privs',
+  ];
+  const trial = spawnSync(SETPRIV, [...options, '--', '/bin/true'], { stdio: 'ignore', env: {} });
+  return trial.status === 0 ? [SETPRIV, ...options, '--', ...command] : command;
+}
+
+function isSetUid(path: string): boolean {
+  try {
+    return (statSync(path).mode & 0o4000) !== 0;
+  } catch {
+    return false;
+  }
 }

@@ -24,6 +24,7 @@ function birth(): Readonly<Record<string, string>> {
     environment: Object.keys(process.env).toSorted().join(','),
     arguments: process.argv.slice(2).join(','),
     cwd: process.cwd(),
+    capabilities: /^CapBnd:\s+(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '',
     leaks: leaks.join(','),
   };
 }

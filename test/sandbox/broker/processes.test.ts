@@ -72,6 +72,15 @@ describe('the two processes', () => {
     expect(birthOf(outcome)).toMatchObject({ environment: 'LANG,PATH', arguments: '', cwd: '/', leaks: '' });
   });
 
+  test('keep little of root when the service is root', async (ctx) => {
+    if (process.getuid?.() !== 0 || !existsSync('/usr/bin/setpriv')) return ctx.skip('not root, or no setpriv here');
+    const { run } = await provide();
+    const held = BigInt(`0x${String(birthOf(await run('ok'))['capabilities'])}`);
+    const numbers = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => ((held >> BigInt(bit)) & 1n) === 1n);
+    // chown, dac_override, fowner, kill, setgid, setuid, sys_ptrace, sys_admin
+    expect(numbers).toEqual([0, 1, 3, 5, 6, 7, 19, 21]);
+  });
+
   test('the key is in no argument and no environment', async () => {
     const { run } = await provide();
     const { pid } = birthOf(await run('ok')) as { pid: string };
