@@ -16,7 +16,6 @@ import { DoorFault, failure, retryAfter, type FailureCode } from './failure.ts';
 import { headerValue, inwardHeaders, outwardHeaders, type IncomingHeaders } from './headers.ts';
 import { PipeSink, type PipeOptions, type PipeOutcome } from './pipe-sink.ts';
 import { ReplyBody } from './reply-body.ts';
-import type { CloudReply } from './upstream.ts';
 
 export interface DoorOptions extends Timeouts {
   /** Name of the upstream in failures, and the one a Cleared must have been cleared for. */
@@ -27,15 +26,25 @@ export interface DoorOptions extends Timeouts {
   readonly explain: (status: number, body: string) => FailureCode;
 }
 
+/** A CloudReply whose body can also be let run out. */
+export type DoorReply =
+  | {
+      readonly kind: 'response';
+      readonly status: 200;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: ReplyBody;
+    }
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
+
 export interface LocalDoor {
-  send(path: '/api/chat', body: string, options: { readonly signal: AbortSignal }): Promise<CloudReply>;
+  send(path: '/api/chat', body: string, options: { readonly signal: AbortSignal }): Promise<DoorReply>;
   /** For the `ollama` client: catalogue and health paths only. */
   readonly fetch: typeof globalThis.fetch;
   close(): Promise<void>;
 }
 
 export interface CloudDoor {
-  sendCleared(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<CloudReply>;
+  sendCleared(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<DoorReply>;
   /** The cheapest way from the upstream's socket to the client's response. See pipe-sink.ts. */
   pipeRaw(cleared: Cleared, response: ServerResponse, options: PipeOptions): Promise<PipeOutcome>;
   /** For the `openai` client: the model list only. */
@@ -147,7 +156,7 @@ class Line {
   }
 
   /** reply settles at the head: a readable body for 200, a classified failure for the rest. */
-  reply(path: string, body: string, headers: string[], signal: AbortSignal): Promise<CloudReply> {
+  reply(path: string, body: string, headers: string[], signal: AbortSignal): Promise<DoorReply> {
     return new Promise((resolve) => {
       let reader: ReplyBody | undefined;
       let refusal: Refusal | undefined;

@@ -5,7 +5,6 @@
  * fit is refused or gets a larger window, and is never cut in silence.
  */
 import { randomBytes } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { OllamaUpstream } from '../../config/schema.ts';
 import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
@@ -229,7 +228,7 @@ class OllamaReply {
     } catch (error) {
       return { kind: 'failed', failure: failureOf(error, name), passed };
     } finally {
-      if (done) drain(reply.body);
+      if (done) reply.body.release();
       else reply.body.destroy();
     }
   }
@@ -250,17 +249,6 @@ class OllamaReply {
   #unsent(code: FailureCode): ReplyEvent {
     return { kind: 'error', failure: failure(this.#config.name, code, false) };
   }
-}
-
-/** The end of the body follows its last frame at once; a server that keeps it open loses the connection. */
-const DRAIN_MS = 1_000;
-
-function drain(body: Readable): void {
-  if (body.readableEnded || body.destroyed) return;
-  const timer = setTimeout(() => body.destroy(), DRAIN_MS);
-  timer.unref();
-  body.once('close', () => clearTimeout(timer));
-  body.resume();
 }
 
 function startOf(frame: NativeFrame): ReplyEvent {

@@ -3,7 +3,6 @@
  * only clearance.ts makes. Fails closed: a failure is a value, is never retried here, and never picks another upstream.
  */
 import type { ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
 import type { Cleared } from '../clearance.ts';
 import type { PipeOptions, PipeOutcome } from './pipe-sink.ts';
@@ -28,12 +27,17 @@ export interface LocalUpstream {
   close(): Promise<void>;
 }
 
+/** Bytes of a reply, for one reader. Iteration throws an UpstreamError where the reply failed; leaving it early closes the connection. */
+export interface ReplyBytes extends AsyncIterable<Buffer> {
+  destroy(): unknown;
+}
+
 export type CloudReply =
   | {
       readonly kind: 'response';
       readonly status: 200;
       readonly headers: Readonly<Record<string, string>>;
-      readonly body: Readable;
+      readonly body: ReplyBytes;
     }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
 

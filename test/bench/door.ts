@@ -111,7 +111,7 @@ function serveProxy(variant: Variant, upstream: string): void {
         )
         .then((reply) => {
           if (reply.kind === 'failed') response.writeHead(502).end();
-          else reply.body.pipe(response.writeHead(200, reply.headers));
+          else void passOn(reply.body, response.writeHead(200, reply.headers));
         });
     },
     'door-pipe': (body, accept, response) => {
@@ -140,6 +140,11 @@ function serveProxy(variant: Variant, upstream: string): void {
   const server = createServer((request, response) => void listener(request, response));
   process.on('message', () => process.send?.({ cpu: process.cpuUsage(), rss: process.memoryUsage.rss() }));
   server.listen(0, '127.0.0.1', () => report(server.address()));
+}
+
+async function passOn(body: AsyncIterable<Buffer>, response: ServerResponse): Promise<void> {
+  for await (const chunk of body) if (!response.write(chunk)) await once(response, 'drain');
+  response.end();
 }
 
 function report(address: ReturnType<ReturnType<typeof createServer>['address']>): void {

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { afterEach } from 'vitest';
-import type { Readable } from 'node:stream';
 import type { UpstreamFailure } from '../../../router/chat.ts';
 import type { Cleared } from '../../../router/clearance.ts';
 import { openCloudDoor, type CloudDoor, type DoorOptions } from '../../../router/upstreams/door.ts';
@@ -41,9 +40,9 @@ export async function fakeWith(...replies: readonly FakeOpenAIReply[]): Promise<
 
 export const never = (): AbortSignal => new AbortController().signal;
 
-export async function textOf(body: Readable): Promise<string> {
+export async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
+  for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
 }
 

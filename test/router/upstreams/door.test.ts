@@ -167,11 +167,10 @@ describe('what comes in', () => {
       before = produced;
       await sleep(100);
     }
-    expect(reply.body.readableLength).toBeLessThan(1_048_576);
-    expect(reply.body.errored).toBeNull();
+    expect(reply.body.bytesHeld).toBeLessThan(1_048_576);
     let read = 0;
     for await (const chunk of reply.body) {
-      read += (chunk as Buffer).length;
+      read += chunk.length;
       if (read > before) break;
     }
     expect(read).toBeGreaterThan(before);

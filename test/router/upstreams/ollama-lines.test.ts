@@ -33,6 +33,17 @@ it('reads byte by byte', async () => {
   expect(await linesOf([...bytes].map((byte) => Buffer.from([byte])))).toEqual(['{"a":"ü☃\u{1F600}"}', '{"b":1}']);
 });
 
+it('gives the lines before a bad one, however the bytes are cut', async () => {
+  const bytes = Buffer.concat([
+    Buffer.from('{"a":1}\n{"b":2}\n'),
+    Buffer.from([0x22, 0xff, 0x22, 0x0a]),
+    Buffer.from('{"c":3}\n'),
+  ]);
+  for (let cut = 0; cut <= bytes.length; cut += 1) {
+    expect(await linesOf([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(['{"a":1}', '{"b":2}', 'malformed']);
+  }
+});
+
 it('stops at a line that never ends, before it has taken all of it', async () => {
   let given = 0;
   function* endless(): Generator<Buffer> {
