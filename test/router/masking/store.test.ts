@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_TOKEN_LENGTH, tokenPattern, tokenPrefix } from '../../../router/masking/placeholder.ts';
+import { createMaskStore } from '../../../router/masking/store.ts';
+import { KEY, newMap, restoreText } from './findings.ts';
+
+describe('the store', () => {
+  it('keeps tokens across restarts, and apart for principals and conversations', () => {
+    const token = (principal: string, conversation: string) =>
+      createMaskStore(KEY).open(principal, conversation).tokenFor('v', 'E');
+    expect(token('a', 'bc')).toBe(token('a', 'bc'));
+    expect(new Set([token('a', 'bc'), token('ab', 'c'), token('b', 'bc'), token('a', 'x')]).size).toBe(4);
+    expect(createMaskStore(Buffer.alloc(32, 8)).open('a', 'bc').tokenFor('v', 'E')).not.toBe(token('a', 'bc'));
+  });
+
+  it('shares nothing between requests whose conversation is unknown', () => {
+    const store = createMaskStore(KEY);
+    expect(store.open('p', '').tokenFor('v', 'E')).not.toBe(store.open('p', '').tokenFor('v', 'E'));
+  });
+
+  it('restores for nobody else', () => {
+    const store = createMaskStore(KEY);
+    const token = store.open('ann', 'c').tokenFor('secret', 'E')!;
+    expect(restoreText(token, store.open('ann', 'c'))).toBe('secret');
+    store.open('bob', 'c').tokenFor('other', 'E');
+    expect(restoreText(token, store.open('bob', 'c'))).toBe(token);
+  });
+
+  it('forgets the conversation not opened for longest', () => {
+    const store = createMaskStore(KEY, { maxConversations: 2 });
+    store.open('p', '1').tokenFor('v', 'E');
+    store.open('p', '2').tokenFor('v', 'E');
+    store.open('p', '1');
+    store.open('p', '3');
+    expect(store.open('p', '1').size).toBe(1);
+    expect(store.open('p', '2').size).toBe(0);
+  });
+
+  it.each(['US_SSN', 'x', '', '123', 'a very long entity name with spaces and ünicode', '-', 'A'.repeat(99)])(
+    'makes a well-formed token for the entity %j',
+    (entity) => {
+      const token = newMap().tokenFor('v', entity)!;
+      expect(token.match(tokenPattern())).toEqual([token]);
+      expect(token.length).toBeLessThanOrEqual(MAX_TOKEN_LENGTH);
+      for (let length = 1; length < token.length; length++)
+        expect(tokenPrefix(`x${token.slice(0, length)}`)).toBe(token.slice(0, length));
+      expect(tokenPrefix(token)).toBe('');
+    },
+  );
+});
