@@ -159,7 +159,9 @@ function isBoundByBlanks(text: string, from: number): boolean {
 
 /** A configuration line's unquoted value is as good as a quoted one: `DB_PASSWORD=x` at the start of a line. */
 function formOf(form: ValueForm, text: string, from: number, bound: string, name: string): ValueForm {
-  if (/^[ \t]{1,8}$/.test(bound)) return isBoundByBlanks(text, from) ? 'prose' : 'loose';
+  if (/^[ \t]{1,8}$/.test(bound)) return isBoundByBlanks(text, from) && !/^pass$/i.test(name) ? 'prose' : 'loose';
+  // `pass X to Y` is a verb.
+  if (form === 'prose' && /^pass$/i.test(name)) return 'loose';
   if (form !== 'bare' || bound !== '=') return form;
   return name === name.toUpperCase() || LINE_START.test(text.slice(Math.max(0, from - 60), from)) ? 'literal' : 'bare';
 }
@@ -183,7 +185,8 @@ function valueAt(text: string, at: number, form: ValueForm): FoundValue | undefi
   const stop = form === 'literal' ? CONFIGURATION_BARE_STOP : BARE_STOP;
   let end = start;
   const last = Math.min(text.length, start + MAX_VALUE);
-  while (end < last && !stop.test(text[end] ?? '')) end++;
+  // `\n` written out ends a line in a string as a line break does.
+  while (end < last && !stop.test(text[end] ?? '') && !(text[end] === '\\' && /[nrt]/.test(text[end + 1] ?? ''))) end++;
   // A call or an index right after is an expression; keep enough of it for the judge to see.
   if (form !== 'literal' && (text[end] === '(' || text[end] === '[') && end > start) return undefined;
   let value = text.slice(start, end);

@@ -31,7 +31,7 @@ export const credentialUrl: Recognizer = definePattern({
     {
       name: 'password-in-url',
       regex:
-        /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}:\\?\/\\?\/[^\s:/"'`<>\\]{0,120}:(?<value>[^\s/@"'`<>]{1,160}|[^\s"'`<>]{1,160})(?=@[A-Za-z0-9_[$<{%.-])/,
+        /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}:\\?\/\\?\/[^\s:/"'`<>\\]{0,120}:(?<value>[^\s/"'`<>]{1,160}|[^\s"'`<>]{1,160})(?=@[A-Za-z0-9_[$<{%.-])/,
       score: 0.8,
     },
     // A token as the user: https://<token>@github.com

@@ -28,7 +28,7 @@ const REFERENCES: readonly RegExp[] = [
 
 /** Somewhere in the value, a template or a redaction. */
 const TEMPLATE_INSIDE =
-  /\$\{[\w.:/ -]{1,80}\}|\$\([\w./ -]{1,80}\)|\{\{[^{}]{1,120}\}\}|%\([\w.]{1,60}\)s|<[A-Za-z][\w .-]{0,40}>|\*{4,200}|•{3,200}|\.{3,200}|…|\[REDACTED|%s\b|#\{[\w.]{1,60}\}/i;
+  /\$\{[\w.:/ -]{1,80}[}(]|\$\([\w./ -]{1,80}\)|\{\{[^{}]{1,120}\}\}|%\([\w.]{1,60}\)s|<[A-Za-z][\w .-]{0,40}>|\*{4,200}|•{3,200}|\.{3,200}|…|\[REDACTED|%s\b|#\{[\w.]{1,60}\}/i;
 
 /** Code that fetches the secret from somewhere else. */
 const LOOK_UP =
@@ -62,6 +62,8 @@ const BARE_WORDS = new Set(
 
 /** Four letters at least: shorter words stand in random strings by chance. */
 const WORD = /[a-z]{4,40}/g;
+/** In capitals even inside a run of letters: AWS ends its documentation's keys so. */
+const SHOUTED = /EXAMPLE|PLACEHOLDER|CHANGE_?ME|REDACTED/;
 const REPEATED_X = /x{5,200}|X{5,200}|0{9,200}/;
 
 /** isPlaceholder tells whether a value is a stand-in, a template or a reference rather than a secret. */
@@ -71,7 +73,7 @@ export function isPlaceholder(value: string): boolean {
   if (BARE_WORDS.has(trimmed.toLowerCase()) || isDocumentationValue(trimmed)) return true;
   if (REFERENCES.some((reference) => reference.test(trimmed))) return true;
   if (TEMPLATE_INSIDE.test(trimmed) || LOOK_UP.test(trimmed) || REPEATED_X.test(trimmed)) return true;
-  return isRepetitive(trimmed) || isSequential(trimmed) || saysStandIn(trimmed);
+  return isRepetitive(trimmed) || isSequential(trimmed) || SHOUTED.test(trimmed) || saysStandIn(trimmed);
 }
 
 /**

@@ -23,6 +23,8 @@ const NOT_A_SECRET: ValueScore | undefined = undefined;
 const EXPRESSION = /^[\w$!&*.]{1,80}(?:\(|\[["'\w$]{0,60}\]|<\w)/;
 /** The name stood at the end of a string: what looks quoted is the code between two strings. */
 const OUT_OF_STEP = /^[\s,;)+&?]|^\.[$\w]{1,40}[[(]|^ ?=>/;
+/** Rules and patterns about secrets are written in prompts more often than secrets with such parts. */
+const REGEX_SYNTAX = /\\[wdsbWDS]|\.[*+][)$?]|\[\^|\(\?[:=!<]|\]\{\d/;
 const MEMBER = /^[A-Za-z_$][\w$]{0,60}(?:(?:\??\.|->|::)[A-Za-z_$][\w$]{0,60}){1,8}[;,)]?$/;
 const CALL = /^[A-Za-z_$][\w$.:]{0,80}\(/;
 const PATH = /^(?:\.{0,2}\/|~\/|[A-Za-z]:\\)\S{1,300}$|^[a-z_-]{2,40}(?:\/[a-z_-]{2,40}){1,8}(?:#[a-z_]{1,40})?$/;
@@ -42,7 +44,8 @@ const PROSE_WORD = /^[\p{L}'’,.!?:;()-]{1,40}$/u;
 
 /** judgeValue scores the value of a name of the given class, or says that it is none. */
 export function judgeValue(value: string, name: string, nameClass: NameClass, form: ValueForm): ValueScore | undefined {
-  if (value.length < 4 || isPlaceholder(value) || OUT_OF_STEP.test(value)) return NOT_A_SECRET;
+  if (value.length < 4 || isPlaceholder(value) || OUT_OF_STEP.test(value) || REGEX_SYNTAX.test(value))
+    return NOT_A_SECRET;
   if (PATH.test(value) || FILE_NAME.test(value) || URL_VALUE.test(value) || DATE_OR_VERSION.test(value))
     return NOT_A_SECRET;
   if (form !== 'literal' && form !== 'listed' && isExpression(value)) return NOT_A_SECRET;
@@ -67,7 +70,7 @@ function isProse(value: string): boolean {
 }
 
 function judgePassword(value: string, name: string, form: ValueForm): ValueScore | undefined {
-  if (value.length > 200 || echoesName(value, name)) return NOT_A_SECRET;
+  if (value.length > 200 || echoesName(value, name) || /^0x[0-9a-f]{1,4}$/i.test(value)) return NOT_A_SECRET;
   // Text and concatenated code, not a value: `" + getPassword() + "`, `-pass 1 -an -sn`.
   if (/\w\(\)| \+ |=>|^-{1,2}\w{1,20} |^#/.test(value) || (value.match(/\s/g)?.length ?? 0) > 4) return NOT_A_SECRET;
   if (isProse(value)) return NOT_A_SECRET;
@@ -88,7 +91,9 @@ function judgePassword(value: string, name: string, form: ValueForm): ValueScore
   if (!letters) return NOT_A_SECRET;
   // Only letters: a dictionary word is a password when it is quoted, and anything could be when it is not.
   if (randomness(value) > 6) return { score: 0.65, pattern };
-  return { score: form === 'literal' ? 0.52 : 0.3, pattern: 'password-word' };
+  // `pass: 'first'` numbers a turn.
+  const isPlainName = !/^(?:pass|pw)$/i.test(name.replace(/^[^a-z]{1,4}|[^a-z]{1,4}$/gi, ''));
+  return { score: form === 'literal' && isPlainName ? 0.52 : 0.3, pattern: 'password-word' };
 }
 
 /** Framework keys (WordPress salts) draw from all of ASCII, blanks too. */

@@ -68,7 +68,7 @@ export const SECRET_LITERAL = new RegExp(
 
 const PASSWORD_WORDS = new Set(
   (
-    'password passwd pwd pass passphrase passcode passwort kennwort pword pasword passw pw userpass dbpass rootpass mypass ' +
+    'password passwd pwd pass passe passphrase passcode passwort kennwort pword pasword passw pw userpass dbpass rootpass mypass ' +
     'contraseña contrasena contrasenya senha clave wachtwoord hasło haslo lösenord parola mdp пароль psk storepass keypass ' +
     'requirepass masterauth sshpass psswrd psswd paswd pswd pswrd passwrd psword psw userpwd proxyuserpwd keypasswd'
   ).split(' '),
@@ -127,6 +127,8 @@ const SECRET_TAIL = /(?:secret|token|apikey|credential|credentials|secretkey|acc
 
 /** classifyName says what values of this name are. Names are at most 96 units; longer ones are cut by the caller. */
 export function classifyName(name: string): NameClass {
+  // The shell's working directory.
+  if (/^\W{0,3}(?:OLD)?PWD\W{0,3}$/.test(name)) return 'none';
   if (UNSPACED_PASSWORD.test(name)) return 'password';
   if (UNSPACED_SECRET.test(name)) return 'secret';
   const words = wordsOf(name);

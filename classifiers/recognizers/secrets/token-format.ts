@@ -3,7 +3,7 @@
  * makes one recognizer, so each can be switched off and named in an explanation.
  */
 import { definePattern } from '../../define-pattern.ts';
-import type { PatternDeclaration } from '../../define-pattern.ts';
+import type { Around, PatternDeclaration } from '../../define-pattern.ts';
 import type { EntityType } from '../../finding.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
@@ -78,6 +78,12 @@ export function tokenDeclaration(format: TokenFormat): PatternDeclaration {
     },
   };
 }
+
+/** drawn refuses values under a floor of bits per character, examples, published ones, and what is cut off. */
+export const drawn =
+  (floor: number) =>
+  (value: string, around: Around): boolean =>
+    entropy(value) < floor || isExampleToken(value) || isDocumentationValue(value) || isElided(around.text, around.end);
 
 /** tokenRegex: not inside a longer word on either side, case as the provider writes it. */
 export function tokenRegex(format: TokenFormat): RegExp {

@@ -18,5 +18,6 @@ export function scanText(recognizers: readonly Recognizer[], text: string, hint 
       found.push({ entity, score, value: text.slice(start, end), recognizer: recognizer.name, start });
     });
   }
-  return found.toSorted((left, right) => left.start - right.start).map(({ start: _, ...rest }) => rest);
+  found.sort((left, right) => left.start - right.start);
+  return found.map(({ entity, value, score, recognizer }) => ({ entity, value, score, recognizer }));
 }
