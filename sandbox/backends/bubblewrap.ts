@@ -3,8 +3,11 @@
  * the host before they are told what to run. Fails closed: what cannot be started, attested or expressed is `not-started`,
  * and there is no other way to run it.
  */
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Backend, Outcome } from '../backend.ts';
+import { withGuard } from '../guard/with-guard.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { proveClaims } from '../probes/prove.ts';
 import { seccompBytes } from '../seccomp/filter.ts';
@@ -141,7 +144,10 @@ export function createBubblewrapBackendWith(
     },
     async run(plan, { signal }) {
       try {
-        return await runIn((profile) => pool.take(profile), plan, signal);
+        const call = (): Promise<Outcome> => runIn((profile) => pool.take(profile), plan, signal);
+        if (plan.workspace.access !== 'rw' || plan.mode !== 'bubblewrap') return await call();
+        const quarantine = join(options.stateDir, 'quarantine', randomUUID());
+        return await withGuard(plan.workspace.source, { policy: options.guard ?? 'revert', quarantine }, call);
       } finally {
         pool.refill(profileOf(plan));
       }

@@ -4,6 +4,7 @@
  */
 import { chmodSync, copyFileSync, linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { GuardOptions } from '../guard/guard.ts';
 import type { CgroupController } from './cgroup.ts';
 import { closeInheritedDescriptors } from './descriptors.ts';
 import { isReachable, readHostLayout, stageEtc, stagingDirectory } from './host-layout.ts';
@@ -17,6 +18,8 @@ export interface BubblewrapOptions {
   /** Pre-warmed sandboxes per profile. */
   readonly pool: number;
   readonly stateDir: string;
+  /** What happens to what a call leaves in a writable workspace for the host to run; `revert` when absent. */
+  readonly guard?: GuardOptions['policy'];
   /** Where to look for bwrap; the usual places when absent. */
   readonly bwrapPlaces?: readonly string[];
   /** Inherited descriptors that are not closed. Sandboxes would inherit them too, so none starts while they are open. */
