@@ -5,10 +5,11 @@
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import { ERRORS, errorBody, type ErrorCode, publicError } from './errors.ts';
+import { type ErrorCode, publicError } from './errors.ts';
 import { hostAllowed } from './http/host-guard.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
+import { openaiErrorReply } from './protocols/openai-error.ts';
 import { openaiChat } from './protocols/openai-chat.ts';
 import { listModels } from './pipeline/models.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
@@ -30,9 +31,10 @@ export function createApp(current: () => Context): Hono<Env> {
   const app = new Hono<Env>();
   const error = (code: ErrorCode): Response => {
     const id = 'none';
-    return new Response(errorBody(publicError(code), id), {
-      status: ERRORS[code].status,
-      headers: { 'content-type': 'application/json', 'x-sluice-request-id': id },
+    const reply = openaiErrorReply(publicError(code), id);
+    return new Response(reply.body, {
+      status: reply.status,
+      headers: { 'content-type': reply.contentType, 'x-sluice-request-id': id },
     });
   };
 

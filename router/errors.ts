@@ -174,7 +174,6 @@ export const ERRORS = {
     message:
       'Refused: the session store cannot be written, so this sensitive conversation could not be remembered. The operator must free or repair the state directory.',
   },
-  shutting_down: { status: 503, type: 'api_error', message: 'Sluice is shutting down.' },
   internal: {
     status: 500,
     type: 'api_error',
@@ -194,15 +193,7 @@ export function publicError(code: ErrorCode, pointer = ''): PublicError {
   return { code, pointer: publicPointer(pointer) };
 }
 
-/** The OpenAI error envelope. */
-export function errorBody(error: PublicError, requestId: string): string {
-  const kind: ErrorKind = ERRORS[error.code];
-  return JSON.stringify({
-    error: {
-      message: `${kind.message}${error.pointer === '' ? '' : ` At ${error.pointer}.`} [${requestId}]`,
-      type: kind.type,
-      param: error.pointer === '' ? null : error.pointer,
-      code: error.code,
-    },
-  });
+/** describeError is the one text of an error; every protocol puts it into its own envelope. */
+export function describeError(error: PublicError, requestId: string): string {
+  return `${ERRORS[error.code].message}${error.pointer === '' ? '' : ` At ${error.pointer}.`} [${requestId}]`;
 }

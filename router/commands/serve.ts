@@ -65,11 +65,14 @@ async function serve(options: ServeOptions): Promise<void> {
     process.exit(EXIT.failed);
   }
   const { listener } = listening;
-  for (const line of await describeStart(
-    context,
-    `http://${config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host}:${listener.port}`,
-  ))
-    data(line);
+  data(
+    (
+      await describeStart(
+        context,
+        `http://${config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host}:${listener.port}`,
+      )
+    ).join('\n'),
+  );
 
   let draining = false;
   const drain = async (signal: string): Promise<void> => {

@@ -28,7 +28,7 @@ export async function describeStart(context: Context, url: string): Promise<read
     '',
     'Point an agent at it:  OPENAI_BASE_URL=' + `${url}/v1`,
     'Or try (look at the x-sluice-route header):',
-    `  ${ask('My card is 4111 1111 1111 1111, what should I do?')}`,
+    `  ${ask('My card is 4539 5787 6362 1486, what should I do?')}`,
     `  ${ask('Prove step by step that there are infinitely many primes, then derive a bound on the n-th prime and compare both proofs.')}`,
     `  ${ask('Write to jane.roe@corp.example: prove step by step why our retry algorithm terminates, derive its worst case and compare three designs.')}`,
     `  ${ask('run: id; hostname; ls /', ',"stream":true')}`,

@@ -10,7 +10,8 @@ import type { ErrorCode } from '../errors.ts';
 import { explainPlaceholders } from '../masking/explain.ts';
 import { createRestorer, restoreEvents } from '../masking/restore.ts';
 import { createMasker } from '../masking/mask.ts';
-import type { Protocol } from '../protocols/protocol.ts';
+import { toOpenAIChat } from '../protocols/openai-chat-body.ts';
+import type { PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
 import { readOpenAIChatBody, readOpenAIChatStream } from '../protocols/openai-chat-reader.ts';
 import type { CloudReply } from '../upstreams/upstream.ts';
 import type { Context, RequestScope } from './context.ts';
@@ -113,7 +114,10 @@ async function toCloud(
   }
 
   const stream = turn.envelope.chat.stream;
-  const body = protocol.forUpstream(ready.document, { model, stream, includeUsage: stream });
+  const change = { model, stream, includeUsage: stream };
+  const body = isPassthrough(protocol, upstream.wire)
+    ? protocol.forUpstream(ready.document, change)
+    : toOpenAIChat(ready.chat, change);
   const clearance = clear(
     ready.classification,
     ready.label,
@@ -153,9 +157,14 @@ function fallsBack(failure: UpstreamFailure): boolean {
   return failure.code !== 'upstream_rejected' && failure.code !== 'aborted' && failure.code !== 'model_not_found';
 }
 
+function isPassthrough(protocol: Protocol, wire: string): protocol is PassthroughProtocol {
+  return protocol.name === wire && 'forUpstream' in protocol;
+}
+
 interface Ready {
   readonly kind: 'ready';
   readonly document: Turn['envelope']['document'];
+  readonly chat: Turn['envelope']['chat'];
   readonly classification: Turn['classification'];
   readonly label: string;
   readonly restore: (events: AsyncIterable<ReplyEvent>) => AsyncIterable<ReplyEvent>;
@@ -165,6 +174,7 @@ function asItStands(turn: Turn): Ready {
   return {
     kind: 'ready',
     document: turn.envelope.document,
+    chat: turn.envelope.chat,
     classification: turn.classification,
     label: turn.decision.label,
     restore: (events) => events,
@@ -201,6 +211,7 @@ async function masked(
   return {
     kind: 'ready',
     document: parsed.document,
+    chat: read.chat,
     classification,
     label: classification.verdict.label,
     restore: (events) => restoreEvents(events, createRestorer(map)),

@@ -7,14 +7,13 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
 import type { Decision } from '../decision.ts';
-import { ERRORS, errorBody, type ErrorCode, publicError } from '../errors.ts';
+import { type ErrorCode, publicError } from '../errors.ts';
 import { readBody } from '../http/body.ts';
 import { decisionHeaders, describeReason } from '../http/decision-headers.ts';
 import { createResponseSink } from '../http/response-sink.ts';
 import { publicPointer } from '../json/public-pointer.ts';
 import { createPassthroughGuard } from '../protocols/openai-chat-passthrough.ts';
 import { failureOf } from '../upstreams/failure.ts';
-import { createOpenAIChatWriter } from '../protocols/openai-chat-writer.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Context, RequestScope } from './context.ts';
 import { dispatch, type Dispatched } from './dispatch.ts';
@@ -25,7 +24,6 @@ import { canRunTools, type LoopEvent, runLoop } from './tool-loop.ts';
 
 /** A stream whose first event is this late gets its head and comments, so that clients do not give up on a model that is loading. */
 const PATIENCE_MS = 15_000;
-const COMMENT = ': sluice is waiting for the model\n\n';
 
 /** Until callers have credentials there is one agent: a name a client gives itself must not choose a policy. */
 const AGENT = 'main';
@@ -120,16 +118,20 @@ export async function serveChat(
   function fail(code: ErrorCode, pointer = '', extra: Record<string, string> = {}): void {
     if (outcome.outcome === 'internal') outcome.outcome = code;
     if (response.headersSent || response.destroyed) return;
-    const text = errorBody(publicError(code, pointer), id);
+    const reply = protocol.errorReply(publicError(code, pointer), id);
     // What was not read of the request must not be taken for the next one on this connection.
     if (!request.complete) response.setHeader('connection', 'close');
-    response.writeHead(ERRORS[code].status, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
+    response.writeHead(reply.status, {
+      'content-type': reply.contentType,
+      'content-length': Buffer.byteLength(reply.body),
       ...headers(),
       ...extra,
     });
-    response.end(text);
+    response.end(reply.body);
+  }
+
+  function errorText(code: ErrorCode): string {
+    return protocol.errorReply(publicError(code), id).body;
   }
 
   /** A refusal on a later turn of the tool loop is ours, not an upstream's. */
@@ -185,7 +187,7 @@ export async function serveChat(
     } catch {
       // The guard knows that no terminator came; that is all the client needs.
     }
-    const end = guard.finish(errorBody(publicError('upstream_truncated'), id));
+    const end = guard.finish(errorText('upstream_truncated'));
     outcome.usage = end.usage;
     outcome.outcome = abort.signal.aborted ? 'client-gone' : end.complete ? 'answered' : 'upstream_truncated';
     if (abort.signal.aborted) return;
@@ -209,23 +211,24 @@ export async function serveChat(
           ...headers(),
         });
     };
-    const writer = createOpenAIChatWriter(
+    const writer = protocol.createWriter(
       { write: (bytes) => (openHead(), firstChunk(), sink.write(bytes)), end: () => sink.end() },
       {
         stream,
         includeUsage,
-        id: `chatcmpl-${id.slice(4)}`,
+        id: protocol.idPrefix + id.slice('req_'.length),
         model: dispatched.model,
         createdSeconds: Math.floor(Date.now() / 1000),
-        errorBody: (failure) => errorBody(publicError(errorOf(failure)), id),
+        errorBody: (failure) => errorText(errorOf(failure)),
       },
     );
-    const patience = stream
-      ? setInterval(() => {
-          openHead();
-          void sink.write(COMMENT);
-        }, PATIENCE_MS)
-      : undefined;
+    const patience =
+      stream && protocol.keepAlive !== ''
+        ? setInterval(() => {
+            openHead();
+            void sink.write(protocol.keepAlive);
+          }, PATIENCE_MS)
+        : undefined;
     const events = runLoop(first, dispatched, protocol, scope, context);
     try {
       for await (const event of withoutLoopEvents(events)) {

@@ -4,19 +4,7 @@
  */
 import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
 import { toSseData } from '../sse.ts';
-import type { ByteSink, ReplyWriter } from './protocol.ts';
-
-export interface ChatWriterOptions {
-  readonly stream: boolean;
-  readonly includeUsage: boolean;
-  /** Ours: upstreams reuse theirs. */
-  readonly id: string;
-  /** Shown when the upstream names none. */
-  readonly model: string;
-  readonly createdSeconds: number;
-  /** JSON of the whole error body, `{"error":{…}}`. */
-  readonly errorBody: (failure: UpstreamFailure) => string;
-}
+import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 const FINISH: Readonly<Record<FinishReason, string>> = {
   stop: 'stop',
@@ -27,7 +15,7 @@ const FINISH: Readonly<Record<FinishReason, string>> = {
 const TERMINATOR = toSseData('[DONE]');
 
 /** createOpenAIChatWriter writes one reply and ends the sink after `end` or `error`; what comes later is ignored. */
-export function createOpenAIChatWriter(sink: ByteSink, options: ChatWriterOptions): ReplyWriter {
+export function createOpenAIChatWriter(sink: ByteSink, options: WriterOptions): ReplyWriter {
   return options.stream ? new StreamWriter(sink, options) : new BodyWriter(sink, options);
 }
 
@@ -42,14 +30,14 @@ function usageOf(usage: Usage): object {
 }
 
 /** A source that says `end` while a choice is open, or with no choice at all, has lied. */
-function lie(options: ChatWriterOptions): string {
+function lie(options: WriterOptions): string {
   return options.errorBody({ code: 'upstream_truncated', upstream: '', status: 200, retryAfterSeconds: 0, sent: true });
 }
 
 class StreamWriter implements ReplyWriter {
   readonly contentType = 'text/event-stream; charset=utf-8';
   readonly #sink: ByteSink;
-  readonly #options: ChatWriterOptions;
+  readonly #options: WriterOptions;
   readonly #finished = new Map<number, boolean>();
   #head = '';
   #tail = '';
@@ -57,7 +45,7 @@ class StreamWriter implements ReplyWriter {
   #usage: Usage | undefined;
   #ended = false;
 
-  constructor(sink: ByteSink, options: ChatWriterOptions) {
+  constructor(sink: ByteSink, options: WriterOptions) {
     this.#sink = sink;
     this.#options = options;
     this.#model = options.model;
@@ -166,13 +154,13 @@ interface BodyChoice {
 class BodyWriter implements ReplyWriter {
   readonly contentType = 'application/json';
   readonly #sink: ByteSink;
-  readonly #options: ChatWriterOptions;
+  readonly #options: WriterOptions;
   readonly #choices = new Map<number, BodyChoice>();
   #model: string;
   #usage: Usage | undefined;
   #ended = false;
 
-  constructor(sink: ByteSink, options: ChatWriterOptions) {
+  constructor(sink: ByteSink, options: WriterOptions) {
     this.#sink = sink;
     this.#options = options;
     this.#model = options.model;

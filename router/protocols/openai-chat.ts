@@ -9,7 +9,9 @@ import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/doc
 import { editRoot, toJsonText } from '../json/splice.ts';
 import { readDataUrl } from './data-url.ts';
 import { readShape } from './openai-chat-shape.ts';
-import type { Protocol, ReadChat, ToolResult } from './protocol.ts';
+import { createOpenAIChatWriter } from './openai-chat-writer.ts';
+import { openaiErrorReply } from './openai-error.ts';
+import type { PassthroughProtocol, ReadChat, ToolResult } from './protocol.ts';
 import { collectSegments, type Placement } from './segments.ts';
 
 /**
@@ -36,8 +38,12 @@ const TALK = new Set(['content', 'refusal', 'reasoning_content', 'reasoning']);
 const PART_TALK = new Set(['text', 'refusal']);
 const META: Placement = { role: 'meta', talk: 'none', unread: 'none' };
 
-export const openaiChat: Protocol = {
+export const openaiChat: PassthroughProtocol = {
   name: 'openai-chat',
+  idPrefix: 'chatcmpl-',
+  keepAlive: ': sluice is waiting for the model\n\n',
+  createWriter: createOpenAIChatWriter,
+  errorReply: openaiErrorReply,
 
   read(document): ReadChat {
     const shape = readShape(document.root);

@@ -1,6 +1,7 @@
 /** What a client protocol can do. Pure but for ReplyWriter, which writes to the response it was given. */
 import type { JsonDocument } from '../json/document.ts';
-import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration } from '../chat.ts';
+import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration, UpstreamFailure } from '../chat.ts';
+import type { PublicError } from '../errors.ts';
 import type { ProtocolName } from '../envelope.ts';
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
@@ -35,11 +36,44 @@ export interface Protocol {
   withTools(document: JsonDocument, tools: readonly ToolDeclaration[]): string;
   /** The source with the model's turn and the results appended, for the next turn of the tool loop. */
   withToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string;
-  /** The source as sent to a cloud upstream of the same wire: `model` set, `stream` set, fields that name the client dropped. */
-  forUpstream(
-    document: JsonDocument,
-    change: { readonly model: string; readonly stream: boolean; readonly includeUsage: boolean },
-  ): string;
+  createWriter(sink: ByteSink, options: WriterOptions): ReplyWriter;
+  /** An error before the reply began, in the protocol's own envelope. */
+  errorReply(error: PublicError, requestId: string): ErrorReply;
+  /** Of reply ids: `chatcmpl-`. */
+  readonly idPrefix: string;
+  /** Bytes that keep a waiting stream alive and mean nothing to the client; empty when the protocol has none. */
+  readonly keepAlive: string;
+}
+
+/** A protocol that a cloud upstream speaks too: its bodies leave as the client's own source, spliced. Others are serialised from the neutral form (openai-chat-body.ts). */
+export interface PassthroughProtocol extends Protocol {
+  /** The source with `model` and `stream` set and fields that name the client dropped. */
+  forUpstream(document: JsonDocument, change: UpstreamChange): string;
+}
+
+export interface UpstreamChange {
+  readonly model: string;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+}
+
+export interface WriterOptions {
+  readonly stream: boolean;
+  /** The client asked for usage at the end of the stream. */
+  readonly includeUsage: boolean;
+  /** Ours, with the protocol's prefix: upstreams reuse theirs. */
+  readonly id: string;
+  /** Shown when the upstream names none. */
+  readonly model: string;
+  readonly createdSeconds: number;
+  /** The body of errorReply for a failure: what the client is told when the reply ends in one. */
+  readonly errorBody: (failure: UpstreamFailure) => string;
+}
+
+export interface ErrorReply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
 }
 
 /** Where a writer puts bytes: a Node response or a test. `write` resolves when the client can take more (backpressure). */

@@ -100,7 +100,7 @@ describe('words that stand once', () => {
     [
       'process.env is read where configuration is loaded and handed on by commands',
       /\bprocess\.env\b/,
-      ['router/commands/', 'sandbox/broker/', 'config/'],
+      ['router/commands/', 'sandbox/broker/', 'sandbox/attack/', 'config/'],
     ],
     ['Secret values are revealed where bytes are written', /\.reveal\(\)/, ['router/upstreams/']],
   ];

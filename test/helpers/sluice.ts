@@ -101,7 +101,8 @@ ${options.config ?? ''}`;
 /** Text that any policy takes for complex and for nothing else. */
 export const COMPLEX =
   'Prove step by step that the algorithm below terminates, derive its worst-case complexity, compare three alternative designs with their trade-offs, and refactor the code so that every invariant holds under concurrency.';
-export const CARD = '4111 1111 1111 1111';
+/** Passes Luhn and is no published test number, which near words like `sandbox` is no finding. */
+export const CARD = '4539 5787 6362 1486';
 export const say = (content: unknown, change: object = {}): object => ({
   model: 'auto',
   messages: [{ role: 'user', content }],

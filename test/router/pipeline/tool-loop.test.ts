@@ -75,9 +75,9 @@ describe('the tool loop', () => {
     const response = await ask(say(COMPLEX));
     expect(((await response.json()) as Reply).choices[0]?.message.content).toBe('answered at home');
     expect(cloud.requests.length).toBe(1);
-    expect(sentToCloud()).not.toContain('4111');
-    expect(JSON.stringify(local.chats())).toContain('4111 1111 1111 1111');
-    expect(logged()).not.toContain('4111');
+    expect(sentToCloud()).not.toContain('4539');
+    expect(JSON.stringify(local.chats())).toContain('4539 5787 6362 1486');
+    expect(logged()).not.toContain('4539');
     expect(logged()).toContain('"label":"confidential"');
   });
 
@@ -227,7 +227,7 @@ describe('masking over the wire', () => {
       cloud: {
         reply: (request) => {
           const token =
-            /\[\[[A-Za-z0-9-]+\]\]/.exec(
+            /\[\[[A-Za-z0-9_]+\]\]/.exec(
               messagesOf(request).findLast((each) => each.role === 'user')?.content ?? '',
             )?.[0] ?? 'no placeholder';
           return { pieces: [...`I wrote to ${token}.`] };
@@ -251,7 +251,7 @@ describe('masking over the wire', () => {
     };
     await (await ask(again)).text();
     expect(sentToCloud()).not.toContain('jane.roe');
-    const tokens = new Set([...sentToCloud().matchAll(/\[\[EMAIL-ADDRESS-[a-z]+\]\]/g)].map((match) => match[0]));
+    const tokens = new Set([...sentToCloud().matchAll(/\[\[EMAIL_ADDRESS_[a-z]+\]\]/g)].map((match) => match[0]));
     expect(tokens.size).toBe(1);
   });
 
@@ -266,7 +266,7 @@ describe('masking over the wire', () => {
         reply: (request) => {
           const messages = messagesOf(request);
           if (messages.at(-1)?.role === 'tool') return { text: 'done' };
-          const token = /\[\[[A-Za-z0-9-]+\]\]/.exec(messages.at(-1)?.content ?? '')?.[0] ?? 'none';
+          const token = /\[\[[A-Za-z0-9_]+\]\]/.exec(messages.at(-1)?.content ?? '')?.[0] ?? 'none';
           return call('exec', { command: `mail "${token}"` });
         },
       },
@@ -275,6 +275,6 @@ describe('masking over the wire', () => {
     expect(JSON.parse(executor.requests[0]?.arguments ?? '{}')).toEqual({ command: `mail "${MAIL}"` });
     expect(cloud.requests.length).toBe(2);
     expect(sentToCloud()).not.toContain('jane.roe');
-    expect(messagesOf(cloud.requests[1]).at(-1)?.content).toMatch(/^sent to mail "\[\[EMAIL-ADDRESS-/);
+    expect(messagesOf(cloud.requests[1]).at(-1)?.content).toMatch(/^sent to mail "\[\[EMAIL_ADDRESS_/);
   });
 });
