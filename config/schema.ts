@@ -263,8 +263,13 @@ export const Sandbox = z.strictObject({
           z.strictObject({
             host: z.string().describe('Host name; `*.example.org` matches below it and not itself.'),
             ports: z.array(z.int().min(1).max(65535)).default([443]).describe('TCP ports.'),
-            methods: z.array(z.string()).default(['GET', 'HEAD']).describe('HTTP methods.'),
-            paths: z.array(z.string()).default(['/']).describe('Path prefixes.'),
+            methods: z
+              .array(z.string())
+              .default(['GET', 'HEAD'])
+              .describe(
+                'HTTP methods, in capitals. CONNECT opens a TLS tunnel to the host, in which method and path cannot be seen; most programs need it for https.',
+              ),
+            paths: z.array(z.string()).default(['/']).describe('Path prefixes; not applied inside a tunnel.'),
           }),
         )
         .default([])

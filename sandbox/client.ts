@@ -50,12 +50,19 @@ export interface SandboxClient extends ToolExecutor {
 /** A sandbox each is tens of milliseconds of CPU and up to its memory limit; more at once only wait inside instead. */
 const CALLS: CallGateOptions = { atOnce: 16, atOncePerSession: 4, waiting: 256 };
 
-/** Settles when the broker's first proof has ended or failed. Never rejects: what is wrong is in status(). */
+/** Settles when the broker's first proof has ended or failed, or is late. Never rejects: what is wrong is in status(). */
 export async function createToolExecutor(options: ToolExecutorOptions): Promise<SandboxClient> {
   const client = new BrokerClient(options);
-  await client.settled;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, (options.patience ?? PATIENCE).startMs);
+  });
+  await Promise.race([client.settled, late]);
+  clearTimeout(timer);
   return client;
 }
+
+const MAX_NAME_CHARACTERS = 4096;
 
 type Finding = { readonly mode: Mode; readonly attested?: ToolReceipt['attested']; readonly probeAgeMs?: number };
 
@@ -97,7 +104,7 @@ class BrokerClient implements SandboxClient {
   async run(request: ToolRequest, options: { readonly signal: AbortSignal }): Promise<ToolOutcome> {
     const startedAt = performance.now();
     const receiptOf = ({ mode, attested = {}, probeAgeMs }: Finding): ToolReceipt => ({
-      tool: request.tool,
+      tool: request.tool.slice(0, 64),
       backend: mode,
       policyDigest: this.#digest,
       probeAgeMs: probeAgeMs ?? this.#probeAgeMs(mode),
@@ -111,6 +118,13 @@ class BrokerClient implements SandboxClient {
       receipt: receiptOf({ mode }),
     });
 
+    // A model chooses the id, a client may choose the session: neither may grow a frame past its limit.
+    const { id, tool, principal, session, agent, label } = request;
+    if ([id, tool, principal, session, agent, label].some((name) => name.length > MAX_NAME_CHARACTERS))
+      return refuse(
+        'malformed-arguments',
+        `A name or id of the call is longer than ${MAX_NAME_CHARACTERS} characters.`,
+      );
     if (request.arguments.length > MAX_ARGUMENT_BYTES)
       return refuse(
         'malformed-arguments',

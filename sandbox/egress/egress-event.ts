@@ -1,5 +1,5 @@
 /**
- * What the audit learns of one connection through the proxy. A host is named by the rule that allowed it; one that was
+ * What the audit learns of connections through the proxy. A host is named by the rule that allowed it; one that was
  * refused is not named at all, because the program inside chose the name and could write anything into it.
  */
 import { z } from 'zod';
@@ -22,6 +22,8 @@ export const egressEvent = z.strictObject({
   ]),
   /** Config key of the rule; empty when none allowed it. */
   rule: z.string(),
+  /** Connections that ended so since the last report of this call. */
+  connections: z.int().min(1),
   bytesOut: z.int().min(0),
   bytesIn: z.int().min(0),
 });

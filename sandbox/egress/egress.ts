@@ -8,6 +8,7 @@ import type { EgressOpener } from '../broker/plan-runner.ts';
 import { sandboxOwner } from '../broker/sandbox-owner.ts';
 import type { EgressEvent } from './egress-event.ts';
 import { makeEgressRoot } from './egress-root.ts';
+import { EgressTally } from './egress-tally.ts';
 import { openEgressProxy } from './proxy.ts';
 import { systemLookup } from './resolve.ts';
 
@@ -19,13 +20,21 @@ export function createEgress(bound: Bound, report: (event: EgressEvent) => void)
       if (plan.egress.kind !== 'proxy' || dirname(plan.egress.socket) !== bound.egressRoot)
         throw new Error('the egress socket is not of this executor');
       await (root ??= makeEgressRoot(bound.egressRoot));
-      return openEgressProxy({
+      const { scopeKey, tool } = plan;
+      const tally = new EgressTally((sum) => report({ scopeKey, tool, ...sum }));
+      const proxy = await openEgressProxy({
         socket: plan.egress.socket,
         ...(owner === undefined ? {} : { owner }),
         rules: bound.sandbox.egress.allow,
         lookup: systemLookup,
-        report: (event) => report({ scopeKey: plan.scopeKey, tool: plan.tool, ...event }),
+        report: (passage) => tally.add(passage),
       });
+      return {
+        async close() {
+          await proxy.close();
+          tally.close();
+        },
+      };
     },
   };
 }

@@ -8,7 +8,6 @@ import type { Server, Socket } from 'node:net';
 import { chmodSync, chownSync, rmSync } from 'node:fs';
 import { dial } from './dial.ts';
 import type { Dialler } from './dial.ts';
-import type { EgressEvent } from './egress-event.ts';
 import type { Meter, Passage } from './passage.ts';
 import { relayRequest } from './relay-request.ts';
 import { relayTunnel } from './relay-tunnel.ts';
@@ -45,7 +44,7 @@ export interface ProxyOptions {
   readonly lookup: Lookup;
   readonly dial?: Dialler;
   readonly limits?: EgressLimits;
-  readonly report: (event: Omit<EgressEvent, 'scopeKey' | 'tool'>) => void;
+  readonly report: (passage: Passage) => void;
 }
 
 export interface EgressProxy {
@@ -64,7 +63,10 @@ export async function openEgressProxy(options: ProxyOptions): Promise<EgressProx
     return false;
   };
   const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
-    if (clients.size >= limits.connections) return void client.destroy();
+    if (clients.size >= limits.connections) {
+      client.destroy();
+      return options.report({ code: 'over-limit', rule: '', bytesOut: 0, bytesIn: 0 });
+    }
     clients.add(client);
     const passage: Passage = { code: 'bad-request', rule: '', bytesOut: 0, bytesIn: 0 };
     client.on('error', () => client.destroy());
@@ -168,13 +170,19 @@ function readHead(client: Socket, timeoutMs: number): Promise<ReadHead> {
   });
 }
 
+const LINGER_MS = 2_000;
+
 /** Written for the agent: what was refused, that it is policy, what to do. */
 export function answer(client: Socket, status: 400 | 403 | 502, why: string): void {
   if (client.destroyed) return;
   const reason = { 400: 'Bad Request', 403: 'Forbidden', 502: 'Bad Gateway' }[status];
   const next = status === 403 ? ' This is the sandbox policy; trying again will not help.' : '';
   const body = `The sandbox's network proxy refused this request: ${why}.${next}\n`;
+  // What is still coming is read away: a Unix socket closed with bytes unread loses the answer.
+  client.removeAllListeners('timeout');
+  client.setTimeout(LINGER_MS, () => client.destroy());
   client.on('data', () => undefined);
+  client.resume();
   client.end(
     `HTTP/1.1 ${status} ${reason}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );

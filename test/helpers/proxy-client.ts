@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Config } from '../../config/schema.ts';
-import type { EgressEvent } from '../../sandbox/egress/egress-event.ts';
+import type { Passage } from '../../sandbox/egress/passage.ts';
 import { EGRESS_LIMITS, openEgressProxy } from '../../sandbox/egress/proxy.ts';
 import type { EgressLimits } from '../../sandbox/egress/proxy.ts';
 
@@ -45,7 +45,7 @@ export async function startOrigin(
 
 export interface Proxy {
   readonly socket: string;
-  readonly events: Omit<EgressEvent, 'scopeKey' | 'tool'>[];
+  readonly events: Passage[];
   readonly lookups: string[];
   readonly dialled: string[];
   /** Sends bytes, in the given pieces, and returns all that comes back until the proxy closes. */

@@ -55,6 +55,14 @@ describe('a call through the broker', () => {
     expect(client.offered('__proto__')).toHaveLength(8);
   });
 
+  test.each(['id', 'tool', 'principal', 'session', 'agent', 'label'])(
+    'a %s without end is refused, not thrown',
+    async (name) => {
+      const { run } = await provide();
+      expect(refusal(await run({ [name]: 'x'.repeat(40_000_000) })).code).toBe('malformed-arguments');
+    },
+  );
+
   test('arguments longer than the limit are refused before anything is sent', async () => {
     const { run, brokers } = await provide();
     expect(refusal(await run({ arguments: 'x'.repeat(3_000_000) })).code).toBe('malformed-arguments');
