@@ -4,16 +4,15 @@
  * the same road as the real thing. Every answer begins with its label.
  */
 import { randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { StandInUpstream } from '../../config/schema.ts';
 import type { ChatRequest, ReplyEvent } from '../chat.ts';
 import { admit } from './admit.ts';
-import { failure } from './failure.ts';
+import { failure, UpstreamError } from './failure.ts';
 import { fieldsOf, listOf, textOf } from './json-fields.ts';
 import { standInAnswer, type StandInAnswer, type StandInView } from './stand-in-answer.ts';
-import type { CloudUpstream, LocalUpstream } from './upstream.ts';
+import type { CloudUpstream, LocalUpstream, ReplyBytes } from './upstream.ts';
 
 type Config = z.infer<typeof StandInUpstream>;
 
@@ -57,18 +56,10 @@ export function createCloudStandIn(config: Config, pace: StandInPace = PACE): Cl
         created: Math.floor(Date.now() / 1000),
         model: config.model,
       };
-      if (!cleared.stream)
-        return {
-          kind: 'response',
-          status: 200,
-          headers: { 'content-type': 'application/json' },
-          body: Readable.from([Buffer.from(JSON.stringify(completion(base, answers)))]),
-        };
       const includeUsage = fieldsOf(asked['stream_options'])['include_usage'] === true;
-      const body = Readable.from(paced(chunks(base, answers, includeUsage), pace, signal));
-      // As the door's bodies: a failure nobody reads must not be an uncaught 'error' event.
-      body.on('error', () => {});
-      return { kind: 'response', status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' }, body };
+      const lines = cleared.stream ? chunks(base, answers, includeUsage) : [JSON.stringify(completion(base, answers))];
+      const headers = { 'content-type': cleared.stream ? 'text/event-stream; charset=utf-8' : 'application/json' };
+      return { kind: 'response', status: 200, headers, body: new PacedBytes(lines, config.name, pace, signal) };
     },
     close: () => Promise.resolve(),
   };
@@ -110,15 +101,35 @@ async function* localEvents(
   yield { kind: 'end' };
 }
 
+/** Lines as a reply's bytes, at a pace. An abort ends them as it ends the door's. */
+class PacedBytes implements ReplyBytes {
+  readonly #bytes: AsyncGenerator<Buffer, void, undefined>;
+
+  constructor(lines: Iterable<string>, upstream: string, pace: StandInPace, signal: AbortSignal) {
+    this.#bytes = paced(lines, upstream, pace, signal);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    return this.#bytes;
+  }
+
+  destroy(): void {
+    void this.#bytes.return();
+  }
+}
+
 async function* paced(
   lines: Iterable<string>,
+  upstream: string,
   pace: StandInPace,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
+  let isFirst = true;
   for (const line of lines) {
+    if (!isFirst) await sleep(pace.pieceMs);
+    isFirst = false;
+    if (signal.aborted) throw new UpstreamError(failure(upstream, 'aborted', true));
     yield Buffer.from(line);
-    // An abort rejects the wait, which ends the body with an error as a cut connection would.
-    await sleep(pace.pieceMs, undefined, { signal });
   }
 }
 

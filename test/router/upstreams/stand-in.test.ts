@@ -248,7 +248,10 @@ describe('abort', () => {
     });
     if (reply.kind === 'failed') throw new Error(reply.failure.code);
     controller.abort();
-    expect((await collect(readOpenAIChatStream(reply.body, 'cloud'))).at(-1)?.kind).toBe('error');
+    expect((await collect(readOpenAIChatStream(reply.body, 'cloud'))).at(-1)).toMatchObject({
+      kind: 'error',
+      failure: { code: 'aborted' },
+    });
   });
 });
 
