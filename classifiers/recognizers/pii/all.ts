@@ -26,10 +26,10 @@ import { ipv4Address, ipv6Address, macAddress } from './internet-address.ts';
 import { NORTH_AMERICA } from './north-america.ts';
 import { OTHER_REGIONS } from './other-regions.ts';
 import { paymentCard } from './payment-card.ts';
-import { phoneInternational, phoneNational } from './phone.ts';
+import { phoneInternational, phoneNamed, phoneNational, phoneNorthAmerican } from './phone.ts';
 import { letteredPostalCode, namedPostalCode, postalCode } from './postal-code.ts';
 import { streetAddress } from './street-address.ts';
-import { usSocialSecurity, usTaxpayer } from './us-social-security.ts';
+import { usSocialSecurity, usSocialSecurityNamed, usTaxpayer, usTaxpayerNamed } from './us-social-security.ts';
 import { valueAddedTax } from './value-added-tax.ts';
 import { deviceNumber, vehicleNumber, vehiclePlate } from './vehicle.ts';
 import { personalLink, webAddress } from './web-address.ts';
@@ -39,9 +39,13 @@ export const PII_RECOGNIZERS: readonly Recognizer[] = [
   paymentCard,
   iban,
   usSocialSecurity,
+  usSocialSecurityNamed,
   usTaxpayer,
+  usTaxpayerNamed,
   phoneInternational,
+  phoneNorthAmerican,
   phoneNational,
+  phoneNamed,
   ipv4Address,
   ipv6Address,
   macAddress,

@@ -58,6 +58,9 @@ function cardsIn(text: string, start: number, end: number): readonly Window[] {
 }
 
 function lastGroupOfCard(text: string, groups: readonly Window[], first: number): number | undefined {
+  const begin = (groups[first]?.end ?? 0) - (groups[first]?.start ?? 0);
+  // Finer groups count only when the whole row is the card.
+  if (first > 0 && begin < 12 && begin !== 4 && begin !== 5 && begin !== 6 && begin !== 8) return undefined;
   let number = '';
   const sizes: number[] = [];
   const separators = new Set<string>();

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import type { parsePhoneNumberFromString } from 'libphonenumber-js/min';
 import { definePattern } from '../../define-pattern.ts';
 import type { Around, Validation } from '../../define-pattern.ts';
-import { digits, keywords } from '../../recognizer.ts';
+import { digits, keywords, words } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 import { digitsOnly } from './check-digits.ts';
 
@@ -34,7 +34,7 @@ const NORTH_AMERICAN = new RegExp(
   'i',
 );
 const TRUNK_ZERO = new RegExp(
-  String.raw`${NOT_AFTER}(?:\(0\d{1,5}\)|0\d{1,5})(?:[ ./-]{1,3}\d{2,8}){1,5}(?![\d:%]|[.,/-]\d)${EXTENSION}`,
+  String.raw`(?=[(0])${NOT_AFTER}(?:\(0\d{1,5}\)|0\d{1,5})(?:[ ./-]{1,3}\d{2,8}){1,5}(?![\d:%]|[.,/-]\d)${EXTENSION}`,
   'i',
 );
 /** As in signatures and lists: `T: 020 7946 0958`, `0431 35 06 90 (office)`, `92 34 70-Fax`. */
@@ -46,7 +46,7 @@ const LABELLED_BEHIND = new RegExp(
   String.raw`${NOT_AFTER}(?<value>[+(]{0,2}\d(?:${GAP}\d){5,14}${EXTENSION})[ ]?[-(,/][ ]?(?:office|fax|home|work|mobile|cell|phone|tel|direct|büro|privat|mobil|bureau|casa|oficina|main|desk)(?![a-z])`,
   'i',
 );
-const PLAIN = new RegExp(String.raw`${NOT_AFTER}\(?\d(?:${GAP}\d){5,14}(?![\d:%]|[.,/-]\d)${EXTENSION}`, 'i');
+const PLAIN = new RegExp(String.raw`(?=[(\d])${NOT_AFTER}\(?\d(?:${GAP}\d){5,14}(?![\d:%]|[.,/-]\d)${EXTENSION}`, 'i');
 
 /** International rows may run on into other numbers: groups are taken off the end until the rest is a number some country has. */
 function longestInternational(text: string, start: number, end: number): readonly Window[] {
@@ -215,19 +215,68 @@ export const phoneInternational = definePattern({
   contextReach: near,
 });
 
+export const phoneNorthAmerican = definePattern({
+  name: 'phone-north-american',
+  entity: 'PHONE_NUMBER',
+  triggers: [digits(10)],
+  reach: { before: 8, after: 8 },
+  patterns: [{ name: 'grouped', regex: NORTH_AMERICAN, score: 0.65 }],
+  invalidate: isNoPhone,
+  context: CONTEXT,
+  contextReach: near,
+});
+
 export const phoneNational = definePattern({
   name: 'phone-national',
   entity: 'PHONE_NUMBER',
-  triggers: [digits(6)],
-  reach: { before: 24, after: 16 },
+  triggers: [digits(8)],
+  reach: { before: 8, after: 8 },
   patterns: [
-    { name: 'north-american', regex: NORTH_AMERICAN, score: 0.65 },
     {
       name: 'trunk-zero',
       regex: TRUNK_ZERO,
       score: 0.5,
       narrow: (text, start, end) => (isTrunkNumber(text.slice(start, end)) ? [{ start, end }] : []),
     },
+  ],
+  invalidate: isNoPhone,
+  context: CONTEXT,
+  contextReach: near,
+});
+
+/** Any row of digits beside a word about telephones. Woken by the words, because every number is such a row. */
+export const phoneNamed = definePattern({
+  name: 'phone-named',
+  entity: 'PHONE_NUMBER',
+  triggers: [
+    words(
+      ...CONTEXT.filter((phrase) => phrase.length < 7 && !phrase.includes(' ')),
+      't:',
+      'p:',
+      'm:',
+      'f:',
+      'h:',
+      'w:',
+      'c:',
+      'wa',
+      'work',
+      'direct',
+      'privat',
+      'main',
+      'desk',
+      'casa',
+    ),
+    keywords(
+      ...CONTEXT.filter((phrase) => phrase.length >= 7 || phrase.includes(' ')),
+      'whatsapp',
+      'office',
+      'oficina',
+      'bureau',
+    ),
+  ],
+  requires: { digits: 6 },
+  reach: { before: 64, after: 72 },
+  patterns: [
     { name: 'labelled-before', regex: LABELLED_BEFORE, score: 0.6 },
     { name: 'labelled-behind', regex: LABELLED_BEHIND, score: 0.6 },
     {

@@ -101,33 +101,54 @@ function isHouseNumber(text: string, start: number): boolean {
   return start === 0 || !INSIDE.test(text[start - 1] ?? '');
 }
 
-function forwards(rest: RegExp): NonNullable<Pattern['narrow']> {
+/** A name, a direction or an ordinal must follow within three characters: most numbers of logs and tables end here. */
+function isFollowedByName(text: string, end: number): boolean {
+  for (let index = end; index < end + 4; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit === 32 || unit === 9 || unit === 44 || unit === 45) continue;
+    const lower = unit | 32;
+    return (lower >= 97 && lower <= 122) || (unit >= 49 && unit <= 57) || unit >= 0xc0;
+  }
+  return false;
+}
+
+/** The longest reading of the shapes of one score. */
+function forwards(score: number): NonNullable<Pattern['narrow']> {
+  const shapes = FORWARD.filter((shape) => shape.score === score).map(({ rest }) => rest);
   return (text, start, end) => {
-    if (!isHouseNumber(text, start) || !/[ \t,\-–/A-Za-z]/.test(text[end] ?? '')) return [];
-    rest.lastIndex = end;
-    const match = rest.exec(text);
-    return match ? [{ start, end: end + match[0].length }] : [];
+    if (!isHouseNumber(text, start) || !isFollowedByName(text, end)) return [];
+    let stop = end;
+    for (const rest of shapes) {
+      rest.lastIndex = end;
+      stop = Math.max(stop, end + (rest.exec(text)?.[0].length ?? 0));
+    }
+    return stop > end ? [{ start, end: stop }] : [];
   };
 }
 
 /** How many words before a number may belong to a street's name. */
 const NAME_WORDS = 7;
 
+/** Letters of any script, and what stands inside names: `d'Alésia`, `rond-point`, `C/`, `nº`, `#`. */
+function isWordUnit(unit: number): boolean {
+  const lower = unit | 32;
+  return (lower >= 97 && lower <= 122) || unit >= 0xaa || unit === 39 || (unit >= 45 && unit <= 47) || unit === 35;
+}
+
 /** Words right before `end`, nearest first, as far as only spaces (and one comma before the number) part them. */
-function wordsBefore(text: string, end: number): readonly Window[] {
+function wordsBefore(text: string, end: number, most: number = NAME_WORDS): readonly Window[] {
   const found: Window[] = [];
   let stop = end;
-  while (found.length < NAME_WORDS) {
+  while (found.length < most) {
     let at = stop;
-    while (
-      at > 0 &&
-      stop - at < 3 &&
-      (text[at - 1] === ' ' || text[at - 1] === '\t' || (found.length === 0 && text[at - 1] === ','))
-    )
+    while (at > 0 && stop - at < 3) {
+      const unit = text.charCodeAt(at - 1);
+      if (unit !== 32 && unit !== 9 && (unit !== 44 || found.length > 0)) break;
       at -= 1;
+    }
     if (at === stop && found.length > 0) break;
     let start = at;
-    while (start > 0 && at - start < 32 && /[\p{L}\p{M}.'’/º#-]/u.test(text[start - 1] ?? '')) start -= 1;
+    while (start > 0 && at - start < 32 && isWordUnit(text.charCodeAt(start - 1))) start -= 1;
     if (start === at) break;
     found.push({ start, end: at });
     stop = start;
@@ -137,9 +158,18 @@ function wordsBefore(text: string, end: number): readonly Window[] {
 
 const isProper = (word: string): boolean => /^(?:\p{Lu}|\p{Lo}{2})/u.test(word);
 
+const NUMBER_MARK = /^(?:n[º°.]?|nr\.?|no\.?|д\.?|km\.?|#)$/i;
+
+/** The word beside the number is a name, a kind of street or `no.`; anything else is prose. */
+function mayEndAStreet(word: string): boolean {
+  return isProper(word) || BEHIND.test(word) || NUMBER_MARK.test(word) || glued(word);
+}
+
 function backwards(text: string, start: number, end: number): readonly Window[] {
   const before = text[start - 1];
   if (before !== ' ' && before !== ',' && before !== '.' && before !== '\t') return [];
+  const [beside] = wordsBefore(text, start, 1);
+  if (!beside || !mayEndAStreet(text.slice(beside.start, beside.end))) return [];
   // A unit or a percent sign behind makes it a count; the letter of a house number belongs to it.
   const behind = /^(?:[ \t]?[a-zA-Zа-я](?![\p{L}\d]))?(?:[/-]\d{1,4}[a-z]?)?\.?(?![\p{Lu}\p{Ll}\p{N}%]|[.,:]\d)/u.exec(
     text.slice(end, end + 12),
@@ -149,7 +179,7 @@ function backwards(text: string, start: number, end: number): readonly Window[] 
   const nearest = words[0];
   if (!nearest) return [];
   const value = (from: number): readonly Window[] => [{ start: from, end: end + behind[0].length }];
-  const number = /^(?:n[º°.]?|nr\.?|no\.?|д\.?|km\.?|#)$/i.test(nearest.word) ? 1 : 0;
+  const number = NUMBER_MARK.test(nearest.word) ? 1 : 0;
   const last = words[number];
   if (!last) return [];
   const name = last.word.replace(/,$/, '');
@@ -174,7 +204,7 @@ function backwards(text: string, start: number, end: number): readonly Window[] 
 }
 
 function weakSuffix(text: string, start: number, end: number): readonly Window[] {
-  const [nearest] = wordsBefore(text, start);
+  const [nearest] = wordsBefore(text, start, 1);
   if (!nearest || end - start > 3 || /[\p{N}_$@&]/u.test(text[nearest.start - 1] ?? '')) return [];
   const word = text.slice(nearest.start, nearest.end).replace(/,$/, '');
   return /^\p{Lu}\p{Ll}{4,}$/u.test(word) && WEAK_SUFFIX.test(word) ? [{ start: nearest.start, end }] : [];
@@ -189,7 +219,7 @@ function glued(word: string): boolean {
 function streetBehind(text: string, start: number, end: number): readonly Window[] {
   const behind = /^\.?,?[ \t](?:st\.|str?\.?|street)(?![\p{Lu}\p{Ll}])/iu.exec(text.slice(end, end + 12));
   if (!behind || end - start < 2) return [];
-  const [nearest, second] = wordsBefore(text, start);
+  const [nearest, second] = wordsBefore(text, start, 2);
   if (!nearest || nearest.end - nearest.start < 3) return [];
   const name = second && isProper(text.slice(second.start, second.end)) ? second : nearest;
   return /^(?:has|have|had|with|of|and|the|are|were|is|by|for|on|at|in|to|about|over)$/i.test(
@@ -258,7 +288,9 @@ export const streetAddress = definePattern({
   triggers: [digits(1)],
   reach: { before: 4, after: 8 },
   patterns: [
-    ...FORWARD.map(({ name, score, rest }): Pattern => ({ name, regex: NUMBER, score, narrow: forwards(rest) })),
+    { name: 'number-first', regex: NUMBER, score: 0.6, narrow: forwards(0.6) },
+    { name: 'number-first-lower-case', regex: NUMBER, score: 0.5, narrow: forwards(0.5) },
+    { name: 'number-first-rare', regex: NUMBER, score: 0.3, narrow: forwards(0.3) },
     { name: 'number-last', regex: NUMBER, score: 0.6, narrow: backwards },
     { name: 'number-last-weak', regex: NUMBER, score: 0.3, narrow: weakSuffix },
     { name: 'number-street', regex: NUMBER, score: 0.5, narrow: streetBehind },

@@ -5,17 +5,15 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import type { Around } from '../../define-pattern.ts';
-import { digits } from '../../recognizer.ts';
+import { digits, keywords, words } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 import { digitsOnly } from './check-digits.ts';
 import { standardNumber } from './standard-number.ts';
 
 const assigned = standardNumber('us/ssn');
 const issued = (number: string): boolean => assigned(number) && !number.endsWith('0000');
-const EDGE_BEFORE = String.raw`(?<![A-Za-z0-9+]|\d[.,/-]|[-/$€£#]\d{0,2})`;
 const EDGE_AFTER = String.raw`(?![A-Za-z0-9]|[.,/-]\d)`;
 const DASHED = new RegExp(`(?<![A-Za-z0-9+]|\\d[.,/-])\\d{3}-\\d{2}-\\d{4}${EDGE_AFTER}`);
-const SPACED = new RegExp(String.raw`${EDGE_BEFORE}\d{3}(?<gap>[ ._/]|--| - )\d{2}\k<gap>\d{4}${EDGE_AFTER}`);
 const ANY = new RegExp(String.raw`(?<![A-Za-z0-9+]|\d[.,/-])\d(?:[ ._/-]{0,3}\d){8}${EDGE_AFTER}`);
 
 const only =
@@ -40,6 +38,7 @@ function isPlaceholder(value: string, { text, start }: Around): boolean {
   );
 }
 
+const TAXPAYER_CONTEXT = ['itin', 'taxpayer', 'individual taxpayer', 'tax id', 'tax identification', 'tin'];
 const CONTEXT = [
   'ssn',
   'ssns',
@@ -60,16 +59,28 @@ const CONTEXT = [
   '社会保障番号',
 ];
 
+/** Woken by the digits alone. */
 export const usSocialSecurity = definePattern({
   name: 'us-social-security',
   entity: 'US_SSN',
   triggers: [digits(9)],
   reach: { before: 8, after: 8 },
-  patterns: [
-    { name: 'dashed', regex: DASHED, score: 0.85, narrow: only(issued) },
-    { name: 'separated', regex: SPACED, score: 0.4, narrow: only(issued) },
-    { name: 'nine-digits', regex: ANY, score: 0.2 },
+  patterns: [{ name: 'dashed', regex: DASHED, score: 0.85, narrow: only(issued) }],
+  invalidate: isPlaceholder,
+  context: CONTEXT,
+});
+
+/** Woken by its words, so the many nine-digit numbers of logs and tables cost nothing. */
+export const usSocialSecurityNamed = definePattern({
+  name: 'us-social-security-named',
+  entity: 'US_SSN',
+  triggers: [
+    words('ssn', 'ssns', 'ss', 'ssid', 'soc'),
+    keywords('social', 'taxpayer', 'sozialvers', 'sécurité sociale', '社会保障', '社会安全'),
   ],
+  requires: { digits: 9 },
+  reach: { before: 64, after: 96 },
+  patterns: [{ name: 'nine-digits', regex: ANY, score: 0.3 }],
   invalidate: isPlaceholder,
   context: CONTEXT,
 });
@@ -80,10 +91,24 @@ export const usTaxpayer = definePattern({
   triggers: [digits(9)],
   reach: { before: 8, after: 8 },
   patterns: [
-    { name: 'dashed', regex: DASHED, score: 0.5, narrow: only(isTaxpayerNumber) },
-    { name: 'separated', regex: SPACED, score: 0.3, narrow: only(isTaxpayerNumber) },
-    { name: 'nine-digits', regex: ANY, score: 0.15, narrow: only(isTaxpayerNumber) },
+    {
+      name: 'dashed',
+      regex: /(?=9\d\d-)(?<![A-Za-z0-9+]|\d[.,/-])9\d{2}-\d{2}-\d{4}(?![A-Za-z0-9]|[.,/-]\d)/,
+      score: 0.5,
+      narrow: only(isTaxpayerNumber),
+    },
   ],
   invalidate: isPlaceholder,
-  context: ['itin', 'taxpayer', 'individual taxpayer', 'tax id', 'tax identification', 'tin'],
+  context: TAXPAYER_CONTEXT,
+});
+
+export const usTaxpayerNamed = definePattern({
+  name: 'us-itin-named',
+  entity: 'US_ITIN',
+  triggers: [words('itin', 'tin'), keywords('taxpayer', 'tax id')],
+  requires: { digits: 9 },
+  reach: { before: 64, after: 96 },
+  patterns: [{ name: 'nine-digits', regex: ANY, score: 0.2, narrow: only(isTaxpayerNumber) }],
+  invalidate: isPlaceholder,
+  context: TAXPAYER_CONTEXT,
 });

@@ -1,9 +1,14 @@
 import { faker } from '@faker-js/faker';
 import { describe, expect, it } from 'vitest';
-import { phoneInternational, phoneNational } from '../../../classifiers/recognizers/pii/phone.ts';
+import {
+  phoneInternational,
+  phoneNamed,
+  phoneNational,
+  phoneNorthAmerican,
+} from '../../../classifiers/recognizers/pii/phone.ts';
 import { candidatesIn, foundIn } from './found-in.ts';
 
-const phones = [phoneInternational, phoneNational];
+const phones = [phoneInternational, phoneNorthAmerican, phoneNational, phoneNamed];
 const values = (text: string, hint = ''): readonly string[] =>
   foundIn(phones, text, hint).map((found) => found.replace('PHONE_NUMBER:', ''));
 

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { usSocialSecurity, usTaxpayer } from '../../../classifiers/recognizers/pii/us-social-security.ts';
+import {
+  usSocialSecurity,
+  usSocialSecurityNamed,
+  usTaxpayer,
+  usTaxpayerNamed,
+} from '../../../classifiers/recognizers/pii/us-social-security.ts';
 import { foundIn } from './found-in.ts';
 
-const both = [usSocialSecurity, usTaxpayer];
+const both = [usSocialSecurity, usSocialSecurityNamed, usTaxpayer, usTaxpayerNamed];
 
 describe('usSocialSecurity', () => {
   it.each([
