@@ -15,32 +15,41 @@ const NO_NAME = SHAPE.hasDigit | SHAPE.underscore | SHAPE.ideograph;
 export function isCandidate(tokens: Tokens, at: number, previousTag: number): boolean {
   const shape = tokens.shapeAt(at);
   if ((shape & NO_NAME) !== 0) return false;
+  if ((shape & SHAPE.initialUpper) === 0) return isSmallCandidate(tokens, at, previousTag);
   if (TITLES.has(tokens.hashAt(at)) && isTitleGap(tokens.gapAt(at + 1))) return false;
-  if ((shape & SHAPE.initialUpper) !== 0) {
-    if ((shape & SHAPE.allUpper) !== 0 && tokens.lengthAt(at) > 1)
-      return previousTag !== 0 || (tokens.knownAt(at) & (NAMEY | KNOWN.place)) !== 0;
-    return (shape & SHAPE.innerUpper) === 0 || isMixedName(tokens, at);
-  }
+  if ((shape & SHAPE.allUpper) !== 0 && tokens.lengthAt(at) > 1)
+    return previousTag !== 0 || (tokens.knownAt(at) & (NAMEY | KNOWN.place)) !== 0;
+  return (shape & SHAPE.innerUpper) === 0 || isMixedName(tokens, at);
+}
+
+/** Most words of most texts end here, so the cheap questions come first and the lists last. */
+function isSmallCandidate(tokens: Tokens, at: number, previousTag: number): boolean {
   if (previousTag !== 0 && PARTICLES.has(tokens.hashAt(at))) return true;
-  const start = tokens.words.start[at] as number;
-  const known = tokens.knownAt(at);
   // Hebrew, Arabic, Indic, Thai, Hangul: no capitals to go by.
-  if (tokens.text.charCodeAt(start) >= 0x590) return (known & NAMEY) !== 0;
-  if (introduced(tokens, at)) return (known & KNOWN.dictionary) === 0;
-  if ((known & KNOWN.dictionary) !== 0) return false;
+  if (tokens.text.charCodeAt(tokens.words.start[at] as number) >= 0x590) return (tokens.knownAt(at) & NAMEY) !== 0;
+  const cue = cueBefore(tokens, at);
+  if (!tokens.caseless && cue < 0 && previousTag === 0 && !startsLine(tokens, at)) return false;
+  const known = tokens.knownAt(at);
+  if ((known & KNOWN.dictionary) !== 0 || tokens.lengthAt(at) < 3 || TITLES.has(tokens.hashAt(at))) return false;
+  if (cue === INTRODUCTION) return true;
   // The surname nobody listed, after a first name: `anna szczepkowska`.
-  if (previousTag === PERSON && tokens.gapAt(at) === GAP.space && tokens.lengthAt(at) > 2) return true;
+  if (tokens.caseless && previousTag === PERSON && tokens.gapAt(at) === GAP.space) return true;
   if ((known & NAMEY) === 0) return false;
-  if (previousTag !== 0 || cueBefore(tokens, at) >= 0 || stands(tokens, at)) return true;
+  if (previousTag !== 0 || cue >= 0 || stands(tokens, at)) return true;
   if (!tokens.caseless || (known & KNOWN.first) === 0 || tokens.gapAt(at + 1) !== GAP.space) return false;
   const initial = tokens.lengthAt(at + 1) === 1 ? 1 : 0;
   return (tokens.knownAt(at + 1 + initial) & KNOWN.dictionary) === 0 && tokens.lengthAt(at + 1 + initial) > 2;
 }
 
+function startsLine(tokens: Tokens, at: number): boolean {
+  const gap = tokens.gapAt(at);
+  return gap === GAP.start || gap === GAP.newline || gap === GAP.sentence;
+}
+
 /** Where a lone small name is plain: `anna, come`, `anna is late`, `ben, carla and dan`, `carla's brother`. */
 function stands(tokens: Tokens, at: number): boolean {
   const [before, after] = [tokens.gapAt(at), tokens.gapAt(at + 1)];
-  const starts = before === GAP.start || before === GAP.newline || before === GAP.sentence;
+  const starts = startsLine(tokens, at);
   if (starts && (after === GAP.comma || after === GAP.colon)) return true;
   if (!tokens.caseless || (tokens.knownAt(at) & KNOWN.first) === 0) return false;
   if (starts && VERBS.has(tokens.hashAt(at + 1))) return true;
@@ -58,10 +67,6 @@ export function cueBefore(tokens: Tokens, at: number): number {
   const one = tokens.hashAt(at - 1);
   const pair = at >= 2 ? NAME_CUES.pair(tokens.hashAt(at - 2), one) : -1;
   return pair >= 0 ? pair : NAME_CUES.single(one);
-}
-
-function introduced(tokens: Tokens, at: number): boolean {
-  return cueBefore(tokens, at) === INTRODUCTION && tokens.lengthAt(at) > 2;
 }
 
 /** `McDonald`, `O'Brien`, `DeVito`: one capital inside, soon after the first. `fooBar`, `GraphQL` are none. */

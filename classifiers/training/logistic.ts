@@ -77,7 +77,7 @@ export function weightsModule(constant: string, script: string, weights: HashedW
       : typeof value === 'string'
         ? `'${value}'`
         : String(value);
-    return key === 'sha256' || key === 'base64' ? `  ${key}:\n    ${text},` : `  ${key}: ${text},`;
+    return key === 'base64' ? `  ${key}:\n    ${text},` : `  ${key}: ${text},`;
   });
   return [
     `/** Written by ${script}; do not edit. */`,

@@ -1,6 +1,8 @@
 /** taggerCorpus makes labelled texts: our templates filled with names of many locales, noised as people and exports write. */
+import { ORDINARY_TEMPLATES } from './ordinary-templates.ts';
 import { OTHER_TEMPLATES } from './other-templates.ts';
 import { PERSON_TEMPLATES } from './person-templates.ts';
+import { RECORD_TEMPLATES } from './record-templates.ts';
 import { Random } from './random.ts';
 import { EASY_SLOTS, EASY_TEMPLATES } from './easy-prompts.ts';
 import { EXERCISE_TEMPLATES } from './exercise-templates.ts';
@@ -177,9 +179,9 @@ export function taggerCorpus(seed: number, rounds: number): readonly LabelledTex
   const maker = new TextMaker(seed + 1);
   const texts: LabelledText[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    for (const template of PERSON_TEMPLATES) texts.push(maker.make(template));
+    for (const template of [...PERSON_TEMPLATES, ...RECORD_TEMPLATES]) texts.push(maker.make(template));
     for (const template of EXERCISE_TEMPLATES) texts.push(maker.make(template));
-    for (const template of OTHER_TEMPLATES) texts.push(maker.make(template));
+    for (const template of [...OTHER_TEMPLATES, ...ORDINARY_TEMPLATES]) texts.push(maker.make(template));
     if (round % 3 === 0) {
       for (const template of HARD_TEMPLATES) texts.push(maker.make(flat(template, PROMPT_SLOTS, random), PROMPT_SLOTS));
       for (const template of EASY_TEMPLATES) texts.push(maker.make(flat(template, EASY_SLOTS, random), EASY_SLOTS));

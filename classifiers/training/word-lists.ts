@@ -5,8 +5,10 @@ import { EASY_SLOTS, EASY_TEMPLATES } from './easy-prompts.ts';
 import { EXERCISE_TEMPLATES } from './exercise-templates.ts';
 import { HARD_EXTRA, HARD_SLOTS, HARD_TEMPLATES } from './hard-prompts.ts';
 import { BRANDS, COMMON_WORDS, DRUGS, EPONYM_HEADS, EPONYMS, LAWS, PAST_VERBS, SCIENCE } from './lexicon.ts';
+import { ORDINARY_TEMPLATES } from './ordinary-templates.ts';
 import { OTHER_TEMPLATES } from './other-templates.ts';
 import { PERSON_TEMPLATES } from './person-templates.ts';
+import { RECORD_TEMPLATES } from './record-templates.ts';
 import { TECHNICAL_TERMS } from './technical-terms.ts';
 
 type Nested = { readonly [key: string]: unknown };
@@ -36,7 +38,10 @@ export const NAME_LOCALES: readonly NameLocale[] = Object.entries(allLocales)
     last: at(locale, 'person', 'last_name'),
   }))
   .filter(({ first, last }) => first.length > 20 && last.length > 20)
-  .concat({ code: 'en_common', first: COMMON_FIRST, last: COMMON_LAST }, { code: 'en_common_2', first: COMMON_FIRST, last: COMMON_LAST });
+  .concat(
+    { code: 'en_common', first: COMMON_FIRST, last: COMMON_LAST },
+    { code: 'en_common_2', first: COMMON_FIRST, last: COMMON_LAST },
+  );
 
 const everywhere = (...path: readonly string[]): readonly string[] =>
   [...new Set(Object.values(allLocales).flatMap((locale) => at(locale, ...path)))].sort();
@@ -69,7 +74,9 @@ export const DICTIONARY: readonly string[] = [
 function templateWords(): readonly string[] {
   const texts = [
     ...PERSON_TEMPLATES,
+    ...RECORD_TEMPLATES,
     ...OTHER_TEMPLATES,
+    ...ORDINARY_TEMPLATES,
     ...HARD_TEMPLATES,
     ...EASY_TEMPLATES,
     ...EXERCISE_TEMPLATES,
