@@ -63,7 +63,10 @@ export type ToolOutcome =
       readonly stderr: BoundedOutput;
       readonly receipt: ToolReceipt;
     }
-  /** Nothing ran. `message` is for the agent: what was denied, by which rule, that it is policy, and the next step. */
+  /**
+   * Nothing ran and there is no result, except that after `broker-unavailable` a command may have begun: then the message
+   * says so. `message` is for the agent: what was denied, by which rule, that it is policy, and the next step.
+   */
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string; readonly receipt: ToolReceipt };
 
 export type RefusalCode =

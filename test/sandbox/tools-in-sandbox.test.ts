@@ -86,6 +86,24 @@ function needSandbox(ctx: TestContext): void {
   expect(client.status()).toMatchObject({ usable: true, reason: '' });
 }
 
+/** Numbers of live processes with this text in their command line. */
+function processesWith(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(text);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
 describe('in a real sandbox', () => {
   test('every tool works, on one workspace that lasts for the session', async (ctx) => {
     needSandbox(ctx);
@@ -194,6 +212,24 @@ describe('in a real sandbox', () => {
       code: 'denied-by-policy',
     });
   });
+
+  test.for(['engine-main', 'executor-main'])(
+    'killing the %s ends what runs, reports nothing as run, and the next call is served',
+    async (entry, ctx) => {
+      needSandbox(ctx);
+      const marker = `${Date.now() % 100_000}.${process.pid}`;
+      const running = call('exec', { command: `sleep ${marker}` }, { session: entry });
+      await expect.poll(() => processesWith(marker).length, { timeout: 10_000 }).toBeGreaterThan(0);
+      const own = processesWith(entry).filter((pid) => parentOf(pid) === process.pid);
+      expect(own).toHaveLength(1);
+      process.kill(own[0] as number, 'SIGKILL');
+      expect(await running).toMatchObject({ kind: 'refused', code: 'broker-unavailable', receipt: { attested: {} } });
+      await expect.poll(() => processesWith(marker), { timeout: 10_000 }).toEqual([]);
+      await expect
+        .poll(async () => (await call('exec', { command: 'true' })).kind, { timeout: 25_000, interval: 250 })
+        .toBe('exited');
+    },
+  );
 
   test('scopes are listed and pruned', async (ctx) => {
     needSandbox(ctx);
