@@ -26,6 +26,8 @@ const NAME_CHARACTER = /[\p{L}\p{N}_$.-]/u;
 const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; readonly quoted?: true }[] = [
   // {"name": "DB_PASSWORD", "value": "x"} · - name: DB_PASSWORD\n  value: x · <add key="Password" value="x"/>
   { regex: /\\?["']?\s{0,4},?\s{0,40}\\?["']?value\\?["']?\s{0,3}[:=]\s{0,3}/iy, form: 'literal' },
+  // variable "api_token" { type = string  default = "x" }
+  { regex: /["']\s?\{\s{0,20}(?:type = \w{1,10}\s{1,20})?default\s{0,8}=\s{0,4}/y, form: 'literal', quoted: true },
   // name: type = value
   { regex: /["']?\s{0,3}:\s{0,3}&?(?:'static )?[A-Za-z_][\w.<>[\]?]{0,40}\s{0,3}=\s{0,3}/y, form: 'bare' },
   // = := => == === != ?= += ||= -> in code and configuration, with the closing quote or bracket of the name before
@@ -159,12 +161,14 @@ function isBoundByBlanks(text: string, from: number): boolean {
 
 /** A configuration line's unquoted value is as good as a quoted one: `DB_PASSWORD=x` at the start of a line. */
 function formOf(form: ValueForm, text: string, from: number, bound: string, name: string): ValueForm {
-  if (/^[ \t]{1,8}$/.test(bound)) return isBoundByBlanks(text, from) && !/^pass$/i.test(name) ? 'prose' : 'loose';
+  if (/^[ \t]{1,8}$/.test(bound)) return isBoundByBlanks(text, from) && !IS_VERB.test(name) ? 'prose' : 'loose';
   // `pass X to Y` is a verb.
-  if (form === 'prose' && /^pass$/i.test(name)) return 'loose';
+  if (form === 'prose' && IS_VERB.test(name)) return 'loose';
   if (form !== 'bare' || bound !== '=') return form;
   return name === name.toUpperCase() || LINE_START.test(text.slice(Math.max(0, from - 60), from)) ? 'literal' : 'bare';
 }
+/** `the ID to pass`, `either pass`. */
+const IS_VERB = /(?:^|\s)pass$/;
 const LINE_START = /(?:^|[\n;&?])[ \t]{0,20}(?:export |set |ENV |env |- |-D|\$env:|[\w.]{1,30}:)?$/;
 
 interface FoundValue {
@@ -181,7 +185,7 @@ function valueAt(text: string, at: number, form: ValueForm): FoundValue | undefi
   if (text[start] === '\\') start++;
   const quote = text[start];
   if (quote === '"' || quote === "'" || quote === '`')
-    return quotedAt(text, start, quote, form === 'listed' ? 'listed' : 'literal');
+    return quotedAt(text, start, quote, form === 'listed' || form === 'loose' ? form : 'literal');
   const stop = form === 'literal' ? CONFIGURATION_BARE_STOP : BARE_STOP;
   let end = start;
   const last = Math.min(text.length, start + MAX_VALUE);

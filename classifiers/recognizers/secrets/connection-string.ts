@@ -51,7 +51,7 @@ function isStandIn(value: string, around: Around): boolean {
   const user = /:\\?\/\\?\/([^\s:/@]{0,120}):$/.exec(before)?.[1] ?? '';
   const plain = value.toLowerCase();
   if (/^\d{1,5}(?:\/|$|\?)/.test(value) && user.includes('.')) return true;
-  if (isTemplate(value)) return true;
+  if (isTemplate(value) || user.toLowerCase() === 'mailto') return true;
   if (
     STAND_IN.has(plain) ||
     /^(?:your|my|some|the)[_-]?(?:pass|pw|secret|token|key)/.test(plain) ||
@@ -96,7 +96,7 @@ export const connectionString: Recognizer = definePattern({
 
 /** What stands before a password in FileZilla's, PostgreSQL's and curl's account files. */
 const CLIENT_FILE =
-  /<Pass(?:word)?(?: encoding="base64")?>$|:(?:5432|3306):[\w*-]{1,60}:[\w*.-]{1,60}:$|login\s{1,4}\S{1,80}\s{1,8}password\s{1,4}$/i;
+  /<Pass(?: encoding="base64")?>$|:(?:5432|3306):[\w*-]{1,60}:[\w*.-]{1,60}:$|login\s{1,4}\S{1,80}\s{1,8}password\s{1,4}$/i;
 
 /** Files with one account a line. Each needs its file's own structure around the password. */
 export const accountLine: Recognizer = definePattern({
@@ -115,6 +115,8 @@ export const accountLine: Recognizer = definePattern({
       'authenticate(',
       'with login password',
       'with password',
+      'psexec',
+      'unseal',
       'machine ',
       ':5432:',
       ':3306:',
@@ -191,6 +193,11 @@ export const accountLine: Recognizer = definePattern({
         /(?:IDENTIFIED\s{1,4}BY|WITH\s{1,4}(?:LOGIN\s{1,4})?PASSWORD)\s{1,4}(?<value>(?=[^\s;"']{0,60}\d)(?=[^\s;"']{0,60}[A-Za-z])[^\s;"'\\)]{6,120})/i,
       score: 0.8,
     },
+    {
+      name: 'vault-unseal',
+      regex: /unseal(?: key)?(?: \d{1,2})?:?\s{1,3}(?<value>[A-Za-z0-9+/]{43,44}=?)(?![A-Za-z0-9+/])/i,
+      score: 0.85,
+    },
     { name: 'sshpass', regex: /sshpass\s{1,4}-p\s{0,2}["']?(?<value>[^\s"']{4,120})/i, score: 0.85 },
     {
       name: 'mysql-flag',
@@ -223,7 +230,7 @@ export const accountLine: Recognizer = definePattern({
     {
       name: 'login-flags',
       regex:
-        /(?:login|ldapsearch|ldapadd|ldapmodify|smbclient|psql|mongo(?:sh|dump|restore)?|sqlcmd|rabbitmqadmin|az login|docker login|helm registry)\s[^\n|;]{0,160}?\s(?:-p|-w|-P|--password)[ =](?<value>[^\s"'$-][^\s"']{3,80}|"[^"\n]{4,80}"|'[^'\n]{4,80}')/i,
+        /(?:login|psexec|ldapsearch|ldapadd|ldapmodify|smbclient|psql|mongo(?:sh|dump|restore)?|sqlcmd|rabbitmqadmin|az login|docker login|helm registry)\s[^\n|;]{0,160}?\s(?:-p|-w|-P|--password)[ =](?<value>[^\s"'$-][^\s"']{3,80}|"[^"\n]{4,80}"|'[^'\n]{4,80}')/i,
       score: 0.7,
     },
   ],

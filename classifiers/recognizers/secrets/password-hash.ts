@@ -10,6 +10,7 @@ export const passwordHash: Recognizer = definePattern({
   triggers: [
     keywords(
       '$krb5',
+      '$md5,',
       '$1$',
       '$2a$',
       '$2b$',
@@ -57,6 +58,11 @@ export const passwordHash: Recognizer = definePattern({
     {
       name: 'phc',
       regex: /\$?(?:argon2(?:id|i|d)|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[A-Za-z0-9=,.$+/-]{20,300}/,
+      score: 0.85,
+    },
+    {
+      name: 'sun-md5',
+      regex: /\$md5(?:,rounds=\d{1,9})?\$[./A-Za-z0-9]{1,32}\${1,2}[./A-Za-z0-9]{20,40}/,
       score: 0.85,
     },
     { name: 'kerberos', regex: /\$krb5(?:asrep|tgs|pa|db)\$\d{1,2}\$[^\s"']{40,600}/, score: 0.85 },

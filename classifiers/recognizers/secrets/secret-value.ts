@@ -90,7 +90,7 @@ function judgePassword(value: string, name: string, form: ValueForm): ValueScore
   if (digits && !letters) return { score: form === 'prose' || /\s/.test(value) ? 0.45 : 0.55, pattern };
   if (!letters) return NOT_A_SECRET;
   // Only letters: a dictionary word is a password when it is quoted, and anything could be when it is not.
-  if (randomness(value) > 6) return { score: 0.65, pattern };
+  if (randomness(value) > 6 && form !== 'listed') return { score: 0.65, pattern };
   // `pass: 'first'` numbers a turn.
   const isPlainName = !/^(?:pass|pw)$/i.test(name.replace(/^[^a-z]{1,4}|[^a-z]{1,4}$/gi, ''));
   return { score: form === 'literal' && isPlainName ? 0.52 : 0.3, pattern: 'password-word' };

@@ -19,6 +19,9 @@ export const SECRET_LITERALS: readonly string[] = [
   'pasw',
   'pword',
   'secret',
+  '_pat',
+  '_api',
+  'unseal',
   'token',
   'key',
   'credential',
@@ -77,7 +80,7 @@ const UNSPACED_PASSWORD = /密码|密碼|口令|パスワード|비밀번호/;
 const UNSPACED_SECRET = /密钥|密鑰|秘钥/;
 
 const SECRET_WORDS = new Set(
-  'secret token apikey credential cred authtoken accesstoken secretkey privatekey accesskey bearer jwt dsn mnemonic otp totp webhook apitoken authkey sasl clientsecret appsecret secretaccesskey signature'.split(
+  'secret token pat unseal apikey credential cred authtoken accesstoken secretkey privatekey accesskey bearer jwt dsn mnemonic otp totp webhook apitoken authkey sasl clientsecret appsecret secretaccesskey signature'.split(
     ' ',
   ),
 );
@@ -127,8 +130,6 @@ const SECRET_TAIL = /(?:secret|token|apikey|credential|credentials|secretkey|acc
 
 /** classifyName says what values of this name are. Names are at most 96 units; longer ones are cut by the caller. */
 export function classifyName(name: string): NameClass {
-  // The shell's working directory.
-  if (/^\W{0,3}(?:OLD)?PWD\W{0,3}$/.test(name)) return 'none';
   if (UNSPACED_PASSWORD.test(name)) return 'password';
   if (UNSPACED_SECRET.test(name)) return 'secret';
   const words = wordsOf(name);
@@ -138,6 +139,9 @@ export function classifyName(name: string): NameClass {
   for (const word of words) if (PASSWORD_WORDS.has(word)) return isAbout ? 'none' : 'password';
   if (words.some((word) => MISSPELT.test(word))) return isAbout ? 'none' : 'password';
   if (last.length <= 40 && PASSWORD_TAIL.test(last) && !WHOLE_WORD_ONLY.test(last)) return 'password';
+  // Vault's AppRole: the secret_id is the secret.
+  if (last === 'id' && words.at(-2) === 'secret') return 'secret';
+  if (last === 'secret' || last === 'apikey' || last === 'credential') return 'secret';
   if (isAbout || words.some((word) => NOT_SECRET.has(word)))
     return last === 'key' || last === 'token' ? 'none' : 'none';
   for (const word of words) if (SECRET_WORDS.has(word) || SECRET_TAIL.test(word)) return 'secret';
@@ -145,6 +149,7 @@ export function classifyName(name: string): NameClass {
   if (WHOLE_WORD_ONLY.test(last)) return 'none';
   return words.some(
     (word) =>
+      word === 'api' ||
       word === 'key' ||
       word === 'auth' ||
       word === 'session' ||

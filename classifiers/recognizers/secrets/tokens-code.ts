@@ -57,6 +57,7 @@ export const CODE_TOKENS: readonly TokenFormat[] = [
   { name: 'sourcegraph-instance-token', starts: ['sgp_'], rest: [['alnum', 5, 16], '_', ['hexAnyCase', 40]] },
   { name: 'sourcegraph-cody-token', starts: ['slk_'], rest: [['hex', 64]] },
   { name: 'buildkite-token', starts: ['bkua_', 'bkaj_', 'bkpt_', 'bkct_'], rest: [['alnum', 36, 64]] },
+  { name: 'circleci-long-token', starts: ['CCIPAT_', 'CCIPRJ_'], rest: [['word', 60, 80]] },
   { name: 'circleci-token', starts: ['CCIPAT_', 'CCIPRJ_'], rest: [['alnum', 22], '_', ['hex', 40]] },
   { name: 'postman-key', starts: ['PMAK-'], rest: [['hexAnyCase', 24], '-', ['hexAnyCase', 34]] },
   { name: 'readme-key', starts: ['rdme_'], rest: [['lower', 70]] },

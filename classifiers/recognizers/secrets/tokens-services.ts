@@ -128,6 +128,11 @@ export const SERVICE_TOKENS: readonly TokenFormat[] = [
   },
 
   // Work
+  { name: 'teamwork-token', starts: ['tkn.v1_'], rest: [['base64', 60, 90]] },
+  { name: 'mongodb-service-account-secret', starts: ['mdb_sa_sk_'], rest: [['url', 36, 48]] },
+  { name: 'posthog-url-key', starts: ['phx_', 'phc_'], rest: [['url', 40, 60]] },
+  { name: 'segment-key', starts: ['sgp_'], rest: [['alnum', 60, 70]] },
+  { name: 'ionic-token', starts: ['ion_'], rest: [['alnum', 42]] },
   { name: 'linear-key', starts: ['lin_api_'], rest: [['alnum', 40, 48]] },
   { name: 'linear-oauth-token', starts: ['lin_oauth_'], rest: [['alnum', 40, 80]] },
   { name: 'notion-token', starts: ['ntn_'], rest: [['alnum', 40, 50]] },
