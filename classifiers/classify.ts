@@ -9,7 +9,7 @@ import { createAllowList } from './allow-list.ts';
 import { assess } from './assess.ts';
 import type { Classification, Classifier, ClassifyOptions } from './classifier.ts';
 import type { Finding, NearMiss } from './finding.ts';
-import { joinsOf, placeOf } from './joins.ts';
+import { joinsOf, placesOf } from './joins.ts';
 import type { Join } from './joins.ts';
 import { jsonLeavesOf } from './json-leaves.ts';
 import { createLabelRules } from './labels.ts';
@@ -133,7 +133,8 @@ class CachingClassifier implements Classifier {
     return { verdict: assess(findings, signals, progress.gaps, this.#rules), signals, nearMisses, scannedChars };
   }
 
-  rescan(outgoing: string): readonly Finding[] {
+  rescan(outgoing: string, upTo: Label): readonly Finding[] {
+    const ceiling = this.#rules.ceiling(upTo);
     // Leaf by leaf as the receiver will read them: quotes and commas between two values make no third.
     const leaves = jsonLeavesOf(outgoing) ?? [{ text: outgoing, hint: '', start: 0 }];
     const findings: Finding[] = [];
@@ -144,7 +145,7 @@ class CachingClassifier implements Classifier {
       if (gap) throw new RescanFault(gap.cause);
       for (const found of outcome.findings) {
         // Offsets inside a string with escapes are those of the decoded text, from the string's first character on.
-        if (found.rank > 0)
+        if (found.rank > ceiling)
           findings.push({
             ...found.finding,
             span: { segment: '', start: leaf.start + found.start, end: leaf.start + found.end },
@@ -159,13 +160,14 @@ class CachingClassifier implements Classifier {
     const cached = key === undefined ? undefined : this.#cache.get(key);
     if (cached) return cached.structured;
     const reading = emptyReading();
+    const allowed: Sighting[] = [];
     const options: ReadOptions = {
       ...this.#options({ hint, role: 'meta', form: 'text' }, 'structured', 'omit'),
-      onAllowed: () => {},
+      onAllowed: (sighting) => void allowed.push(sighting),
     };
     const steps = read(this.#reader, text, reading, options, UNPACED);
     while (!steps.next().done);
-    const outcome = settle(reading, this.#rules, (name) => this.#taggerNames.has(name), 'structured');
+    const outcome = settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'structured');
     if (key !== undefined) this.#cache.set(key, { structured: outcome, tagged: new Map() });
     return outcome;
   }
@@ -227,7 +229,7 @@ class CachingClassifier implements Classifier {
     };
     yield* read(this.#reader, text, reading, readOptions, pace);
     const isTagger = (name: string): boolean => this.#taggerNames.has(name);
-    const outcome = settle(reading, this.#rules, isTagger, 'all');
+    const outcome = settle(reading, allowed, this.#rules, isTagger, 'all');
     if (collects) {
       for (const { start, end, ...miss } of nearMissesOf(reading, allowed, outcome, this.#rules)) {
         progress.nearMisses.push({ ...miss, span: { segment: segment.pointer, start, end } });
@@ -235,7 +237,7 @@ class CachingClassifier implements Classifier {
     }
     if (key !== undefined) {
       const entry = cached ?? {
-        structured: settle(reading, this.#rules, isTagger, 'structured'),
+        structured: settle(reading, allowed, this.#rules, isTagger, 'structured'),
         tagged: new Map<string, Outcome>(),
       };
       entry.tagged.set(kind, outcome);
@@ -252,38 +254,62 @@ class CachingClassifier implements Classifier {
     pace: Pace,
   ): Generator<void, void> {
     const reading = emptyReading();
+    const allowed: Sighting[] = [];
     progress.scannedChars += join.text.length;
     const options: ReadOptions = {
       ...this.#options({ hint: join.hint, role: 'meta', form: 'text' }, 'structured', 'omit'),
-      onAllowed: () => {},
+      onAllowed: (sighting) => void allowed.push(sighting),
     };
     yield* read(this.#reader, join.text, reading, options, pace);
-    const outcome = settle(reading, this.#rules, () => false, 'structured');
+    const outcome = settle(reading, allowed, this.#rules, () => false, 'structured');
     const pointer = segments[join.pieces.at(-1)?.segment ?? 0]?.pointer ?? '';
     // A blob is judged where it stands whole.
     for (const gap of outcome.gaps) if (gap.cause !== 'opaque-blob') progress.gaps.push({ ...gap, pointer });
     for (const found of outcome.findings) {
       if (found.rank === 0 || found.start >= join.seam || found.end <= join.seam) continue;
-      const place = placeOf(join, found.start, found.end);
+      const places = placesOf(join, found.start, found.end);
       // What one side shows alone is known; a neighbour glued to it makes nothing new.
-      const overlaps = (outcomes[place.segment]?.findings ?? []).some(
-        (known) => known.rank >= found.rank && known.start < place.end && place.start < known.end,
-      );
-      if (overlaps) continue;
+      if (
+        places.some((place) => (outcomes[place.segment]?.findings ?? []).some((known) => covers(known, found, place)))
+      )
+        continue;
       const explanation = {
         ...found.finding.explanation,
         views: ['joined' as const, ...found.finding.explanation.views],
       };
-      progress.findings.push(
-        placed(
+      // Every part is a finding: masking must leave none of them.
+      for (const { segment, start, end } of places) {
+        const finding = placed(
           { ...found, finding: { ...found.finding, explanation } },
-          segments[place.segment]?.pointer ?? '',
-          place.start,
-          place.end,
-        ),
-      );
+          segments[segment]?.pointer ?? '',
+          start,
+          end,
+        );
+        // The same value shows at several seams when it is cut into many pieces.
+        if (!progress.findings.some((known) => isSame(known, finding))) progress.findings.push(finding);
+      }
     }
   }
+}
+
+function isSame(left: Finding, right: Finding): boolean {
+  return (
+    left.entity === right.entity &&
+    left.span.segment === right.span.segment &&
+    left.span.start === right.span.start &&
+    left.span.end === right.span.end
+  );
+}
+
+/** Whether a finding of one segment already says what a joined one would. */
+function covers(
+  known: LocalFinding,
+  found: LocalFinding,
+  place: { readonly start: number; readonly end: number },
+): boolean {
+  const says =
+    known.finding.entity === found.finding.entity || (known.rank >= found.rank && known.score >= found.score);
+  return says && known.start < place.end && place.start < known.end;
 }
 
 function emptyReading(): Reading {

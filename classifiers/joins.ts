@@ -78,21 +78,20 @@ function extended(tail: readonly Piece[] | undefined, { text }: Segment, index: 
   return [...kept, own];
 }
 
-/** placeOf puts a span of the joined text where most of it lies. */
-export function placeOf(
+/** placesOf maps a span of the joined text to the segments it lies in. */
+export function placesOf(
   join: Join,
   start: number,
   end: number,
-): { readonly segment: number; readonly start: number; readonly end: number } {
+): readonly { readonly segment: number; readonly start: number; readonly end: number }[] {
+  const places: { segment: number; start: number; end: number }[] = [];
   let at = 0;
-  let best = { segment: join.pieces[0]?.segment ?? 0, start: 0, end: 0 };
   for (const piece of join.pieces) {
     const from = Math.max(start, at);
     const to = Math.min(end, at + piece.text.length);
-    if (to - from > best.end - best.start) {
-      best = { segment: piece.segment, start: piece.offset + from - at, end: piece.offset + to - at };
-    }
+    if (from < to)
+      places.push({ segment: piece.segment, start: piece.offset + from - at, end: piece.offset + to - at });
     at += piece.text.length;
   }
-  return best;
+  return places;
 }

@@ -6,6 +6,7 @@
 export interface JsonLeaf {
   readonly text: string;
   readonly hint: string;
+  /** Where its text begins in the source. */
   readonly start: number;
 }
 
@@ -32,7 +33,7 @@ export function jsonLeavesOf(text: string): readonly JsonLeaf[] | undefined {
       let after = end + 1;
       while (isBlank(text.charCodeAt(after))) after++;
       const isKey = closers.at(-1) === '}' && text.charCodeAt(after) === 0x3a;
-      leaves.push({ text: decoded, hint: isKey ? (names.at(-1) ?? '') : hint, start: at });
+      leaves.push({ text: decoded, hint: isKey ? (names.at(-1) ?? '') : hint, start: at + 1 });
       if (isKey) hint = decoded;
       at = isKey ? after + 1 : end + 1;
     } else if (unit === 0x7b || unit === 0x5b) {
@@ -48,8 +49,10 @@ export function jsonLeavesOf(text: string): readonly JsonLeaf[] | undefined {
     } else if (unit === 0x2c) {
       hint = names.at(-1) ?? '';
       at++;
-    } else if (isBlank(unit)) at++;
-    else {
+    } else if (isBlank(unit)) {
+      at++;
+      continue;
+    } else {
       const word = /^(?:true|false|null)/.exec(text.slice(at, at + 5))?.[0];
       NUMBER.lastIndex = at;
       const number = word === undefined ? NUMBER.exec(text)?.[0] : undefined;

@@ -22,6 +22,8 @@ export interface LabelRules {
   /** Place on the ladder, 0 lowest. */
   rank(label: Label): number;
   labelAt(rank: number): Label;
+  /** Rank of the highest label a receiver may see; a label that is not on the ladder lets it see the lowest only. */
+  ceiling(label: Label): number;
   /** Label of one finding: its entity's, or that of a combination it takes part in when that is higher. */
   labelOf(finding: Finding): Label;
   readonly combinations: readonly Combination[];
@@ -42,6 +44,7 @@ export function createLabelRules(config: ClassifyConfig, labels: readonly Label[
     ruleFor,
     rank,
     labelAt,
+    ceiling: (label) => Math.max(0, labels.indexOf(label)),
     combinations,
     labelOf(finding) {
       let highest = finding.entity === COMBINATION ? 0 : rank(ruleFor(finding.entity).label);

@@ -30,9 +30,10 @@ export type LocalNearMiss = Omit<NearMiss, 'span'> & { readonly start: number; r
 /** Entity by which a recognizer reports text that tries to steer the routing; it becomes a signal, never a finding. */
 export const CONTROL_TEXT = 'CONTROL_TEXT';
 
-/** settle applies the policy. `tiers` leaves out what taggers saw. */
+/** settle applies the policy. `tiers` leaves out what taggers saw; what lies inside an allowed value is allowed with it. */
 export function settle(
   reading: Reading,
+  allowed: readonly Sighting[],
   rules: LabelRules,
   isTagger: (name: string) => boolean,
   tiers: 'structured' | 'all',
@@ -51,6 +52,7 @@ export function settle(
     const rule = rules.ruleFor(candidate.entity);
     // Written so that a score that is no number counts.
     if (candidate.score < rule.threshold) continue;
+    if (allowed.some((value) => value.start <= sighting.start && sighting.end <= value.end)) continue;
     local.push(toLocal(sighting, rules));
   }
   const findings = resolveOverlaps(local, (item, start, end) => ({ ...item, start, end })).kept;

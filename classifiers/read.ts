@@ -145,7 +145,16 @@ function* readLayer(
         addGap(reading, { classifier: 'views', cause: 'over-budget' });
         break;
       }
-      yield* readLayer(reader, rewritten.text, [...layers, { view: view.view, rewritten }], depth + 1, budget, reading, options, pace);
+      yield* readLayer(
+        reader,
+        rewritten.text,
+        [...layers, { view: view.view, rewritten }],
+        depth + 1,
+        budget,
+        reading,
+        options,
+        pace,
+      );
     }
   }
   const runsTaggers =
@@ -250,7 +259,7 @@ function addSighting(
     if (!layer) continue;
     const edit = layer.rewritten.editIn(start, end);
     hidden ||= edit === 'hidden';
-    if (edit !== 'none') views.unshift(layer.view);
+    if (edit !== 'none' || (depth > 0 && layer === innermost)) views.unshift(layer.view);
     [start, end] = layer.rewritten.toSource(start, end);
   }
   const sighting: Sighting = { candidate, recognizer, start, end, views, hidden };

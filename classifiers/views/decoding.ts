@@ -34,7 +34,11 @@ const LONGEST_REGION = 32_768;
 const SHARED = 2048;
 
 /** buildRegions applies a view in its windows; edits close together share a region. Yields undefined for a chunk without one. */
-export function* buildRegions(view: DecodingView, text: string, windows: readonly Window[]): Generator<Rewritten | undefined> {
+export function* buildRegions(
+  view: DecodingView,
+  text: string,
+  windows: readonly Window[],
+): Generator<Rewritten | undefined> {
   let edits: ViewEdit[] = [];
   let end = -1;
   for (const window of windows) {
