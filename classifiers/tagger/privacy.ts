@@ -4,6 +4,8 @@
  * surname, a name given in an introduction, record or family relation. The well-known, and names in exercises and
  * stories, are damped. Weights are hand-set in steps of a hundredth; each that acted is a step of the explanation.
  */
+import { toScore } from '../finding.ts';
+import type { ScoreStep } from '../finding.ts';
 import { CueTable } from '../linear/cues.ts';
 import { hashWord } from '../linear/words.ts';
 import { cueBefore } from './candidates.ts';
@@ -14,11 +16,16 @@ import type { Mention } from './mentions.ts';
 import type { Tokens } from './tokens.ts';
 import { GAP } from './tokens.ts';
 
+export type NameForm = 'full-name' | 'name-and-initial' | 'title-and-name' | 'lone-name';
+
 export interface Weighing {
-  /** In [0, 1]: at and above 0.5 the name counts as a private person's. */
+  readonly form: NameForm;
+  /** In [0, 1]: from 0.5 the name counts as a private person's. */
   readonly score: number;
-  readonly raised: readonly string[];
-  readonly damped: readonly string[];
+  /** How it came about, the last step at `score`. */
+  readonly steps: readonly ScoreStep[];
+  readonly isRaised: boolean;
+  readonly isDamped: boolean;
 }
 
 const PERSONAL = new CueTable([
@@ -34,6 +41,14 @@ const ENTERPRISE = hashes(
 );
 const REACH = 9;
 
+/** What else the window holds. */
+export interface Company {
+  readonly people: number;
+  readonly places: number;
+  /** The value stands under a key for names. */
+  readonly keyed: boolean;
+}
+
 /** isEponym: the name belongs to an illness, a law or a street, not to who had it. */
 export function isEponym(tokens: Tokens, mention: Mention): boolean {
   const after = mention.to + (isPossessive(tokens, mention.to) ? 1 : 0);
@@ -48,27 +63,22 @@ const S = hashWord('s');
 /** The `s` of `Anna's`. */
 const isPossessive = (tokens: Tokens, at: number): boolean => tokens.hashAt(at) === S && tokens.gapAt(at) === GAP.quote;
 
-export function privacyOf(
-  tokens: Tokens,
-  mention: Mention,
-  frame: Frame,
-  company: { readonly people: number; readonly places: number },
-): Weighing {
-  const raised: string[] = [];
-  const damped: string[] = [];
+export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, company: Company): Weighing {
   const cue = cueBefore(tokens, mention.from);
-  let score = baseOf(mention, cue);
+  const form = formOf(mention, cue);
+  let score = baseOf(form, mention.listed) * (0.7 + 0.3 * Math.min(1, mention.certainty / 0.8));
+  const steps: ScoreStep[] = [{ kind: 'pattern', score: toScore(score) }];
   // "Tom's brother has 7 apples" raises nothing.
   const belief = 1 - Math.max(frame.exercise, frame.exam, frame.fiction * 0.5);
-  const raise = (by: string, amount: number): void => {
-    if (amount <= 0) return;
-    raised.push(by);
-    score += amount * belief;
+  const raise = (word: string, amount: number): void => {
+    if (amount * belief <= 0) return;
+    score = Math.min(1, score + amount * belief);
+    steps.push({ kind: 'context', word, score: toScore(score) });
   };
   const damp = (by: string, amount: number): void => {
     if (amount <= 0.02) return;
-    damped.push(by);
-    score -= amount;
+    score = Math.max(0, score - amount);
+    steps.push({ kind: 'damped', by, score: toScore(score) });
   };
   if (cue === INTRODUCTION) raise('introduced', 0.28);
   else if (cue === NAMED && mention.names < 2) raise('introduced', 0.03);
@@ -77,6 +87,7 @@ export function privacyOf(
   else if (cue === GREETING) raise('greeted', 0.08);
   if (isOwner(tokens, mention)) raise('family', 0.12);
   raise('personal-words', Math.min(0.15, personalWords(tokens, mention) * 0.05));
+  raise('key', company.keyed ? 0.3 : 0);
   raise('with-place', company.places > 0 ? 0.06 : 0);
   raise('with-people', Math.min(0.12, 0.04 * (company.people - 1)));
   if (isAddressed(tokens, mention)) raise('addressed', 0.12);
@@ -96,8 +107,13 @@ export function privacyOf(
   damp('fiction', frame.fiction * 0.35);
   damp('code', frame.code * 0.35);
   damp('public-life', frame.publicLife * 0.2);
-  score *= 0.7 + 0.3 * Math.min(1, mention.certainty / 0.8);
-  return { score: Math.max(0, Math.min(1, score)), raised, damped };
+  return {
+    form,
+    score,
+    steps,
+    isRaised: steps.some(({ kind }) => kind === 'context'),
+    isDamped: steps.some(({ kind }) => kind === 'damped'),
+  };
 }
 
 /** All its words are words of places and none is a first name of the lists only. */
@@ -108,12 +124,24 @@ function isPlace(tokens: Tokens, mention: Mention): boolean {
   return true;
 }
 
-function baseOf(mention: Mention, cue: number): number {
-  if (mention.names >= 2)
-    return mention.listed >= 1.5 ? 0.74 : mention.listed >= 1 ? 0.68 : mention.listed > 0 ? 0.57 : 0.54;
-  if (mention.names === 1 && mention.initials > 0) return mention.listed >= 1 ? 0.6 : mention.listed > 0 ? 0.5 : 0.4;
-  if (cue === TITLE) return 0.62;
-  return mention.listed >= 1 ? 0.46 : mention.listed > 0 ? 0.36 : 0.28;
+function formOf(mention: Mention, cue: number): NameForm {
+  if (mention.names >= 2) return 'full-name';
+  if (mention.initials > 0) return 'name-and-initial';
+  return cue === TITLE ? 'title-and-name' : 'lone-name';
+}
+
+/** Scores of a name with nothing around it: no word known, half a word, a word, two words known to the lists. */
+const BASES: Readonly<Record<NameForm, readonly [number, number, number, number]>> = {
+  'full-name': [0.54, 0.57, 0.68, 0.74],
+  'name-and-initial': [0.4, 0.5, 0.6, 0.6],
+  'title-and-name': [0.62, 0.62, 0.62, 0.62],
+  'lone-name': [0.28, 0.36, 0.46, 0.46],
+};
+
+function baseOf(form: NameForm, listed: number): number {
+  const bases = BASES[form];
+  if (listed >= 1.5) return bases[3];
+  return listed >= 1 ? bases[2] : listed > 0 ? bases[1] : bases[0];
 }
 
 function personalWords(tokens: Tokens, mention: Mention): number {

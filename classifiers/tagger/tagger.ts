@@ -14,7 +14,9 @@ import { readMentions } from './mentions.ts';
 import type { Mention } from './mentions.ts';
 import { TagModel } from './model.ts';
 import { isEponym, privacyOf } from './privacy.ts';
+import type { Weighing } from './privacy.ts';
 import { Tokens } from './tokens.ts';
+import { trustKey } from './trust.ts';
 import { TAGGER_WEIGHTS } from './weights.ts';
 
 const MODEL = 'names-1';
@@ -22,6 +24,8 @@ const CALM: Frame = { exercise: 0, exam: 0, fiction: 0, code: 0, records: 0, pub
 const [, PERSON, LOCATION] = TAGS.keys();
 /** From here on a name identifies by itself; below, it is evidence for combinations. */
 const PRIVATE = 0.5;
+/** Evidence of one word nobody lists, with nothing around it that speaks of people. */
+const DOUBTED = 0.45;
 
 const model = new TagModel(TAGGER_WEIGHTS);
 const tokens = new Tokens(TAGGER_WINDOW);
@@ -34,6 +38,7 @@ export const NAME_TAGGER: Tagger = {
   tag(input, window, sink) {
     tokens.read(input.text, window.start, window.end);
     model.tagWords(tokens, hintHash(input.hint), tags, certainty);
+    const keyed = trustKey(tokens, input.hint, tags, certainty);
     const mentions = readMentions(tokens, tags, certainty).filter(
       (mention) => mention.names > 0 && (mention.tag !== PERSON || !isEponym(tokens, mention)),
     );
@@ -44,38 +49,30 @@ export const NAME_TAGGER: Tagger = {
     for (const mention of mentions) {
       const start = tokens.words.start[mention.from] as number;
       const end = tokens.words.end[mention.to - 1] as number;
+      const modelled: ScoreStep = { kind: 'model', model: MODEL, score: toScore(mention.certainty) };
       if (mention.tag !== PERSON) {
-        const steps: ScoreStep[] = [{ kind: 'model', model: MODEL, score: toScore(mention.certainty) }];
-        sink.candidate({
-          entity: TAGS[mention.tag] as string,
-          start,
-          end,
-          score: mention.certainty,
-          pattern: MODEL,
-          steps,
-        });
+        const entity = TAGS[mention.tag] as string;
+        sink.candidate({ entity, start, end, score: mention.certainty, pattern: MODEL, steps: [modelled] });
         continue;
       }
-      sink.candidate(personOf(mention, frame, { people, places }, start, end));
+      const weighing = privacyOf(tokens, mention, frame, { people, places, keyed });
+      const { form, score, steps } = weighing;
+      if (score >= PRIVATE)
+        sink.candidate({ entity: 'PRIVATE_PERSON', start, end, score, pattern: form, steps: [modelled, ...steps] });
+      const evidence = evidenceOf(mention, weighing);
+      const damped = steps.flatMap((step) => (step.kind === 'damped' ? [{ ...step, score: toScore(evidence) }] : []));
+      if (damped.length === 0 && evidence < mention.certainty)
+        damped.push({ kind: 'damped', by: 'unlisted-word', score: toScore(evidence) });
+      // Both, so that a raised threshold of PRIVATE_PERSON still leaves a person for combinations.
+      sink.candidate({ entity: 'PERSON', start, end, score: evidence, pattern: form, steps: [modelled, ...damped] });
     }
   },
 };
 
-function personOf(
-  mention: Mention,
-  frame: Frame,
-  company: { readonly people: number; readonly places: number },
-  start: number,
-  end: number,
-): Parameters<Parameters<Tagger['tag']>[2]['candidate']>[0] {
-  const { score, raised, damped } = privacyOf(tokens, mention, frame, company);
-  const steps: ScoreStep[] = [{ kind: 'model', model: MODEL, score: toScore(mention.certainty) }];
-  for (const word of raised) steps.push({ kind: 'context', word, score: toScore(score) });
-  for (const by of damped) steps.push({ kind: 'damped', by, score: toScore(score) });
-  if (score >= PRIVATE) return { entity: 'PRIVATE_PERSON', start, end, score, pattern: MODEL, steps };
-  // Damped below any use: an exercise's or a famous name must not complete a combination either.
-  const doubted = mention.listed < 1 && mention.names + mention.initials < 2 && raised.length === 0;
-  const evidence =
-    damped.length > 0 ? Math.min(mention.certainty, score + 0.1) : mention.certainty * (doubted ? 0.6 : 1);
-  return { entity: 'PERSON', start, end, score: evidence, pattern: MODEL, steps };
+/** A damped name must not complete a combination either: a patient called in an exam question is no patient. */
+function evidenceOf(mention: Mention, weighing: Weighing): number {
+  if (weighing.isDamped) return Math.min(mention.certainty, weighing.score + 0.1);
+  return weighing.form === 'lone-name' && mention.listed < 1 && !weighing.isRaised
+    ? Math.min(mention.certainty, DOUBTED)
+    : mention.certainty;
 }

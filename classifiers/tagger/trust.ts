@@ -40,6 +40,22 @@ export function trustLists(tokens: Tokens, tags: Uint8Array, certainty: Float32A
   }
 }
 
+/** Keys whose values are names of people; plain `name` is as often a tool's or a file's. */
+const NAME_KEY =
+  /(?:^|[^a-z])(?:(?:first|last|full|given|family|middle|maiden|patient|customer|employee|contact|client|student|member|guest|tenant|holder)[\s_-]?name|surname|patient|vorname|nachname|pr[eé]nom|apellidos?)s?$/i;
+/** Words of the longest value that is only a name. */
+const LONGEST_NAME = 6;
+
+/** trustKey tags a short value under a key that says it is a person's name; true when it did. */
+export function trustKey(tokens: Tokens, hint: string, tags: Uint8Array, certainty: Float32Array): boolean {
+  if (hint === '' || tokens.count === 0 || tokens.count > LONGEST_NAME) return false;
+  if (!NAME_KEY.test(hint.slice(-48).replaceAll(/([a-z])([A-Z])/g, '$1_$2'))) return false;
+  for (let at = 0; at < tokens.count; at += 1) if ((tokens.shapeAt(at) & SHAPE.hasDigit) !== 0) return false;
+  tags.fill(PERSON, 0, tokens.count);
+  certainty.fill(SURE, 0, tokens.count);
+  return true;
+}
+
 const OTHER_SHAPE = SHAPE.allUpper | SHAPE.hasDigit | SHAPE.underscore;
 const isNameShaped = (tokens: Tokens, at: number): boolean =>
   (tokens.shapeAt(at) & (SHAPE.initialUpper | OTHER_SHAPE)) === SHAPE.initialUpper &&
