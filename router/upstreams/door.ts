@@ -93,7 +93,9 @@ export function openCloudDoor(options: DoorOptions): CloudDoor {
     },
     async pipeRaw(cleared, response, pipe) {
       admit(cleared, options.name);
-      return line.pipe(cleared.path, cleared.body, cleared.stream ? streamed : whole, response, pipe);
+      return cleared.stream
+        ? line.pipe(cleared.path, cleared.body, streamed, 'stream', response, pipe)
+        : line.pipe(cleared.path, cleared.body, whole, 'whole', response, pipe);
     },
     fetch: line.fetch,
     close: () => line.close(),
@@ -200,6 +202,7 @@ class Line {
     path: string,
     body: string,
     headers: string[],
+    kind: 'stream' | 'whole',
     response: ServerResponse,
     options: PipeOptions,
   ): Promise<PipeOutcome> {
@@ -209,7 +212,7 @@ class Line {
         return;
       }
       let refusal: Refusal | undefined;
-      const pipe = new PipeSink(response, options, resolve);
+      const pipe = new PipeSink(response, kind, options, resolve);
       const sink: Sink = {
         onHead: (status, incoming) => {
           if (status !== 200 || !isIdentity(incoming)) refusal = new Refusal(status, incoming);

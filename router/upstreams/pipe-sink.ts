@@ -13,11 +13,13 @@ export interface PipeOptions {
   readonly signal?: AbortSignal;
   /** Called once, before the head is written; returns the headers the client gets. */
   readonly onHead: (headers: Readonly<Record<string, string>>) => OutgoingHttpHeaders;
-  /** Sees each chunk as it is passed on. It must not keep the buffer waiting. */
-  readonly onData?: (chunk: Buffer) => void;
+  /** What of a stream's chunk may go on now, such as whole events only. `overflow` ends the reply as malformed. Absent: all of it. */
+  readonly push?: (chunk: Buffer) => Buffer | 'overflow';
+  /** What a stream still needs before it is closed, however it ended: its terminator after a failure. Called once, when the head is out and the client is there. */
+  readonly close?: (failure: UpstreamFailure | undefined) => string;
 }
 
-/** `failed` with `headSent: false` has written nothing; with true the caller owes the stream an error and a terminator. The response is ended only by `done`. */
+/** `failed` with `headSent: false` has written nothing: the response is the caller's. In every other case it is ended. */
 export type PipeOutcome =
   | { readonly kind: 'done'; readonly bytes: number }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure; readonly headSent: boolean };
@@ -30,13 +32,22 @@ export class PipeSink {
   readonly #response: ServerResponse;
   readonly #options: PipeOptions;
   readonly #settle: (outcome: PipeOutcome) => void;
+  readonly #isStream: boolean;
   #headers: Readonly<Record<string, string>> = {};
-  #held: Buffer[] | undefined;
+  /** An answer that is no stream, until it is whole; undefined once it is longer than may be held. */
+  #held: Buffer[] | undefined = [];
   #bytes = 0;
-  #headSent = false;
+  #state: 'waiting' | 'head-out' | 'flowing' = 'waiting';
+  #isPaused = false;
 
-  constructor(response: ServerResponse, options: PipeOptions, settle: (outcome: PipeOutcome) => void) {
+  constructor(
+    response: ServerResponse,
+    kind: 'stream' | 'whole',
+    options: PipeOptions,
+    settle: (outcome: PipeOutcome) => void,
+  ) {
     this.#response = response;
+    this.#isStream = kind === 'stream';
     this.#options = options;
     this.#settle = settle;
     response.on('close', this.#closed);
@@ -44,28 +55,41 @@ export class PipeSink {
 
   onHead(headers: Readonly<Record<string, string>>): void {
     this.#headers = headers;
-    if (headers['content-type']?.startsWith('text/event-stream') === true) this.#open(undefined);
-    else this.#held = [];
+    // The other form than the one asked for: what reads it would not find its end.
+    if (headers['content-type']?.startsWith('text/event-stream') !== this.#isStream) {
+      this.exchange?.giveUp('upstream_malformed');
+      return;
+    }
+    if (!this.#isStream) return;
+    this.#open(undefined);
+    // The head goes out now and not with the model's first token; but when both came in one packet, in one write.
+    queueMicrotask(() => {
+      if (this.#state === 'head-out' && !this.#response.writableEnded) this.#response.flushHeaders();
+    });
   }
 
   onData(chunk: Buffer): void {
-    this.#options.onData?.(chunk);
     this.#bytes += chunk.length;
-    if (this.#held === undefined) {
+    if (this.#isStream) {
+      const passed = this.#options.push === undefined ? chunk : this.#options.push(chunk);
+      if (passed === 'overflow') this.exchange?.giveUp('upstream_malformed');
+      else if (passed.length > 0) this.#write(passed);
+    } else if (this.#held === undefined) {
       this.#write(chunk);
-      return;
+    } else {
+      this.#held.push(chunk);
+      if (this.#bytes <= HELD_BYTES) return;
+      const held = Buffer.concat(this.#held);
+      this.#held = undefined;
+      this.#open(undefined);
+      this.#write(held);
     }
-    this.#held.push(chunk);
-    if (this.#bytes <= HELD_BYTES) return;
-    const held = this.#held;
-    this.#held = undefined;
-    this.#open(undefined);
-    for (const each of held) this.#write(each);
   }
 
   onEnd(): void {
     this.#detach();
-    if (this.#held === undefined) this.#response.end();
+    if (this.#isStream) this.#end(this.#options.close?.(undefined) ?? '');
+    else if (this.#held === undefined) this.#response.end();
     else {
       this.#open(this.#bytes);
       const [only] = this.#held;
@@ -76,27 +100,36 @@ export class PipeSink {
 
   onFailure(failure: UpstreamFailure): void {
     this.#detach();
-    this.#settle({ kind: 'failed', failure, headSent: this.#headSent });
+    const headSent = this.#state !== 'waiting';
+    if (headSent && !this.#response.destroyed) {
+      if (this.#isStream) this.#end(this.#options.close?.(failure) ?? '');
+      // Half a JSON body has no way to say that it is one but to break off.
+      else this.#response.destroy();
+    }
+    this.#settle({ kind: 'failed', failure, headSent });
   }
 
   #open(length: number | undefined): void {
     const headers = this.#options.onHead(this.#headers);
     this.#response.writeHead(200, length === undefined ? headers : { ...headers, 'content-length': length });
-    this.#headSent = true;
-    if (length !== undefined) return;
-    // A stream's head goes out now and not with the model's first token; but when both came in one packet, in one write.
-    queueMicrotask(() => {
-      if (this.#bytes === 0 && !this.#response.writableEnded) this.#response.flushHeaders();
-    });
+    this.#state = 'head-out';
   }
 
   #write(chunk: Buffer): void {
-    if (this.#response.write(chunk)) return;
+    this.#state = 'flowing';
+    if (this.#response.write(chunk) || this.#isPaused) return;
+    this.#isPaused = true;
     this.exchange?.pause();
     this.#response.once('drain', this.#drained);
   }
 
+  #end(tail: string): void {
+    if (tail === '') this.#response.end();
+    else this.#response.end(tail);
+  }
+
   readonly #drained = (): void => {
+    this.#isPaused = false;
     this.exchange?.resume();
   };
 

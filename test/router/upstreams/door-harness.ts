@@ -7,7 +7,7 @@ import type { Cleared } from '../../../router/clearance.ts';
 import { openCloudDoor, type CloudDoor, type DoorOptions } from '../../../router/upstreams/door.ts';
 import { failureOf } from '../../../router/upstreams/failure.ts';
 import { explainOpenAI } from '../../../router/upstreams/openai.ts';
-import type { PipeOutcome } from '../../../router/upstreams/pipe-sink.ts';
+import type { PipeOptions, PipeOutcome } from '../../../router/upstreams/pipe-sink.ts';
 import { startFakeOpenAI, type FakeOpenAI, type FakeOpenAIReply } from '../../helpers/fake-openai.ts';
 
 export const CANARY = 'canary-7f3a';
@@ -64,15 +64,19 @@ export async function outcome(
 export async function piping(
   opened: CloudDoor,
   cleared: () => Cleared,
+  more: Partial<PipeOptions> = {},
 ): Promise<{ readonly url: string; readonly outcomes: PipeOutcome[]; readonly server: Server }> {
   const outcomes: PipeOutcome[] = [];
   const server = createServer((_request, response) => {
     void opened
-      .pipeRaw(cleared(), response, { onHead: (headers) => ({ ...headers, 'x-sluice-route': 'cloud' }) })
+      .pipeRaw(cleared(), response, {
+        onHead: (headers) => ({ ...headers, 'x-sluice-route': 'cloud' }),
+        close: (cause) => (cause === undefined ? '' : 'data: {"error":true}\n\ndata: [DONE]\n\n'),
+        ...more,
+      })
       .then((result) => {
         outcomes.push(result);
         if (result.kind === 'failed' && !response.headersSent) response.writeHead(502).end(result.failure.code);
-        else if (result.kind === 'failed') response.end('data: {"error":true}\n\ndata: [DONE]\n\n');
       });
   });
   server.listen(0, '127.0.0.1');

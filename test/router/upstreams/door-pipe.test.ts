@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
+import { startRudeServer } from '../../helpers/rude-server.ts';
 import { clearedFor } from '../../helpers/cleared.ts';
-import { BODY, door, fakeWith, never, outcome, piping } from './door-harness.ts';
+import { BODY, closers, door, fakeWith, never, outcome, piping } from './door-harness.ts';
 
 describe('abort', () => {
   it('before anything is sent sends nothing', async () => {
@@ -56,6 +57,69 @@ describe('pipeRaw()', () => {
     expect(response.headers.get('x-sluice-route')).toBe('cloud');
     expect(response.headers.get('set-cookie')).toBeNull();
     expect(pipe.outcomes).toEqual([{ kind: 'done', bytes: Buffer.byteLength(direct) }]);
+  });
+
+  it('sends the head before the first token', async () => {
+    const server = await startRudeServer(() => ({
+      kind: 'stream',
+      headers: { 'content-type': 'text/event-stream' },
+      pieces: [],
+      end: 'hang',
+    }));
+    closers.push(() => server.close());
+    const pipe = await piping(door(server.url), () => clearedFor('cloud', { ...BODY, stream: true }));
+    const controller = new AbortController();
+    const response = await fetch(pipe.url, { signal: controller.signal });
+    expect(response.headers.get('x-sluice-route')).toBe('cloud');
+    controller.abort();
+  });
+
+  it('passes on what push() gives and adds what close() gives', async () => {
+    const fake = await fakeWith({ text: 'Hello' });
+    let pushed = 0;
+    const pipe = await piping(door(fake.url), () => clearedFor('cloud', { ...BODY, stream: true }), {
+      push: (chunk) => {
+        pushed += chunk.length;
+        return Buffer.from('data: seen\n\n');
+      },
+      close: (cause) => `data: ${cause?.code ?? 'whole'}\n\n`,
+    });
+    expect(await (await fetch(pipe.url)).text()).toMatch(/^(?:data: seen\n\n)+data: whole\n\n$/);
+    expect(pipe.outcomes).toEqual([{ kind: 'done', bytes: pushed }]);
+  });
+
+  it('ends as malformed when push() will hold no more', async () => {
+    const fake = await fakeWith({ text: 'Hello' });
+    const pipe = await piping(door(fake.url), () => clearedFor('cloud', { ...BODY, stream: true }), {
+      push: () => 'overflow',
+    });
+    expect(await (await fetch(pipe.url)).text()).toBe('data: {"error":true}\n\ndata: [DONE]\n\n');
+    expect(pipe.outcomes).toMatchObject([{ kind: 'failed', failure: { code: 'upstream_malformed' }, headSent: true }]);
+  });
+
+  it.each([
+    [true, 'application/json'],
+    [false, 'text/event-stream'],
+  ])('an answer of the other form is malformed, and the response untouched: stream %j, %s', async (stream, type) => {
+    const server = await startRudeServer(() => ({
+      kind: 'answer',
+      status: 200,
+      headers: { 'content-type': type },
+      body: '{}',
+    }));
+    closers.push(() => server.close());
+    const pipe = await piping(door(server.url), () => clearedFor('cloud', { ...BODY, stream }));
+    const response = await fetch(pipe.url);
+    expect([response.status, await response.text()]).toEqual([502, 'upstream_malformed']);
+  });
+
+  it('a body too long to hold breaks off where the upstream breaks off', async () => {
+    const long = Array.from({ length: 80 }, () => Buffer.alloc(65_536, 32));
+    const server = await startRudeServer(() => ({ kind: 'stream', pieces: long, end: 'truncated' }));
+    closers.push(() => server.close());
+    const pipe = await piping(door(server.url), () => clearedFor('cloud', BODY));
+    await expect(fetch(pipe.url).then((response) => response.arrayBuffer())).rejects.toThrow('terminated');
+    expect(pipe.outcomes).toMatchObject([{ kind: 'failed', failure: { code: 'upstream_truncated' }, headSent: true }]);
   });
 
   it('holds the upstream back while the client does not read', async () => {
