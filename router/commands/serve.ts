@@ -84,6 +84,13 @@ async function serve(options: ServeOptions): Promise<void> {
     await close();
     process.exit(EXIT.done);
   };
+  // Node would print the message, which may quote a request. Nobody knows what state a fault nobody caught has left, so the process ends.
+  const die = (error: unknown): void => {
+    log.fatal({ err: error, event: 'fault' }, 'fault');
+    process.exit(EXIT.failed);
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
   process.on('SIGTERM', () => void drain('SIGTERM'));
   process.on('SIGINT', () => void drain('SIGINT'));
 }

@@ -2,19 +2,16 @@
  * Decision to a reply. Narrows, never widens: cloud may become local (door refused, masking failed, upstream down), local never becomes
  * cloud. Fails closed: without a Cleared there is no cloud request.
  */
-import { parseJson } from '../json/parse.ts';
 import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
 import { clear, type Cleared } from '../clearance.ts';
 import type { Decision, Reason, Route } from '../decision.ts';
 import type { ErrorCode } from '../errors.ts';
-import { explainPlaceholders } from '../masking/explain.ts';
-import { createRestorer, restoreEvents } from '../masking/restore.ts';
-import { createMasker } from '../masking/mask.ts';
 import { toOpenAIChat } from '../protocols/openai-chat-body.ts';
 import type { PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
 import { readOpenAIChatBody, readOpenAIChatStream } from '../protocols/openai-chat-reader.ts';
 import type { CloudReply } from '../upstreams/upstream.ts';
 import type { Context, RequestScope } from './context.ts';
+import { maskTurn, type Ready } from './mask-turn.ts';
 import type { Turn } from './prepare.ts';
 
 export type Dispatched =
@@ -107,7 +104,7 @@ async function toCloud(
   if (upstream === undefined || view === undefined)
     return { kind: 'refused', code: 'cloud_upstream_failed', decision: turn.decision };
   const model = route.model === '' ? upstream.defaultModel : route.model;
-  const ready = route.kind === 'cloud' ? asItStands(turn) : await masked(turn, view.sees, protocol, scope, context);
+  const ready = route.kind === 'cloud' ? asItStands(turn) : await maskTurn(turn, view.sees, protocol, scope, context);
   if (ready.kind === 'failed') {
     context.metrics.doorRefusals.inc({ cause: 'mask-failed' });
     return inward(turn, { code: 'mask-failed' }, 'clearance_failed', scope, context);
@@ -161,15 +158,6 @@ function isPassthrough(protocol: Protocol, wire: string): protocol is Passthroug
   return protocol.name === wire && 'forUpstream' in protocol;
 }
 
-interface Ready {
-  readonly kind: 'ready';
-  readonly document: Turn['envelope']['document'];
-  readonly chat: Turn['envelope']['chat'];
-  readonly classification: Turn['classification'];
-  readonly label: string;
-  readonly restore: (events: AsyncIterable<ReplyEvent>) => AsyncIterable<ReplyEvent>;
-}
-
 function asItStands(turn: Turn): Ready {
   return {
     kind: 'ready',
@@ -178,42 +166,5 @@ function asItStands(turn: Turn): Ready {
     classification: turn.classification,
     label: turn.decision.label,
     restore: (events) => events,
-  };
-}
-
-/** masked replaces what was found, then takes the same road again: parse, read, classify. Only a result that may go counts. */
-async function masked(
-  turn: Turn,
-  sees: string,
-  protocol: Protocol,
-  scope: RequestScope,
-  context: Context,
-): Promise<Ready | { readonly kind: 'failed' }> {
-  const { ladder } = context.policy;
-  const ceiling = ladder.indexOf(sees);
-  const findings = turn.classification.verdict.findings;
-  const map = context.masks.open(scope.principal, turn.trace.root);
-  const result = createMasker(map).mask(turn.envelope.document, findings);
-  if (result.kind !== 'masked') return { kind: 'failed' };
-  const limits = { maxDepth: context.config.listen.maxDepth + 1, maxLeaves: 1_000_000 };
-  const first = parseJson(Buffer.from(result.source), limits);
-  if (first.kind === 'problem') return { kind: 'failed' };
-  const parsed = parseJson(Buffer.from(explainPlaceholders(first.document, result.count)), limits);
-  if (parsed.kind === 'problem') return { kind: 'failed' };
-  const read = protocol.read(parsed.document);
-  if (read.kind === 'problem') return { kind: 'failed' };
-  const classification = await context.classifier.classify(read.segments, read.gaps, {
-    signal: scope.signal,
-    nearMisses: 'omit',
-  });
-  const rank = ladder.indexOf(classification.verdict.label);
-  if (classification.verdict.kind === 'unknown' || rank === -1 || rank > ceiling) return { kind: 'failed' };
-  return {
-    kind: 'ready',
-    document: parsed.document,
-    chat: read.chat,
-    classification,
-    label: classification.verdict.label,
-    restore: (events) => restoreEvents(events, createRestorer(map)),
   };
 }

@@ -14,7 +14,7 @@ import { createResponseSink } from '../http/response-sink.ts';
 import { publicPointer } from '../json/public-pointer.ts';
 import { createPassthroughGuard } from '../protocols/openai-chat-passthrough.ts';
 import { failureOf } from '../upstreams/failure.ts';
-import type { Protocol } from '../protocols/protocol.ts';
+import type { Protocol, ReplyWriter } from '../protocols/protocol.ts';
 import type { Context, RequestScope } from './context.ts';
 import { dispatch, type Dispatched } from './dispatch.ts';
 import { codeFor } from './failures.ts';
@@ -54,6 +54,7 @@ export async function serveChat(
   let turn: Turn | undefined;
   let refusedLater: ErrorCode | undefined;
   let firstChunkSeen = false;
+  let begun: ReplyWriter | undefined;
   try {
     const body = await readBody(request, context.config.listen.maxBodyBytes);
     if (body.kind === 'problem') return fail(body.code);
@@ -90,10 +91,24 @@ export async function serveChat(
     }
   } catch (error) {
     context.log.error({ id, err: error, event: 'fault' }, 'fault');
-    if (response.headersSent) response.destroy();
-    else fail('internal');
+    await endInError();
   } finally {
     finish();
+  }
+
+  /** A fault of ours after the reply began still gets the stream its terminator: agents take a bare end for the whole answer. */
+  async function endInError(): Promise<void> {
+    if (!response.headersSent) return fail('internal');
+    refusedLater = 'internal';
+    outcome.outcome = 'internal';
+    try {
+      await begun?.write({
+        kind: 'error',
+        failure: { code: 'upstream_failed', upstream: 'sluice', status: 0, retryAfterSeconds: 0, sent: false },
+      });
+    } finally {
+      if (!response.writableEnded) response.destroy();
+    }
   }
 
   function firstChunk(): void {

@@ -2,7 +2,7 @@
  * Events as the bytes a chat-completions client expects: chunks of a stream, or one body. Fails visibly: an error becomes an `error` object
  * followed by the terminator, and no choice that did not finish is given a finish reason.
  */
-import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
+import type { FinishReason, ReplyEvent, Usage } from '../chat.ts';
 import { toSseData } from '../sse.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
