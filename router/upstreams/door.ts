@@ -103,7 +103,7 @@ export function openCloudDoor(options: DoorOptions): CloudDoor {
 }
 
 /** ollama.com runs models for strangers; whatever a config file says, it is not this machine. */
-export function isOllamaCloud(hostname: string): boolean {
+function isOllamaCloud(hostname: string): boolean {
   return /(?:^|\.)ollama\.com\.{0,1}$/i.test(hostname);
 }
 
