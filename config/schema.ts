@@ -194,6 +194,8 @@ export const Sessions = z.strictObject({
     .describe('Headers that also name a conversation; they only raise.'),
 });
 
+/** Timers past 2^31 ms fire at once, and a time limit that fires at once stops every tool. */
+const upToADay = milliseconds.max(86_400_000);
 /** What two streams of control bytes, six characters each in JSON, may fill of a broker frame. */
 const MAX_OUTPUT_BYTES = 2 * 1024 * 1024;
 const sandboxMode = z.enum(['bubblewrap', 'docker', 'docker+gvisor', 'host', 'deny']);
@@ -202,7 +204,7 @@ export const SandboxTool = z.strictObject({
   scope: z.enum(['call', 'session', 'agent', 'shared']).optional().describe('What home and workspace are shared with.'),
   workspace: z.enum(['none', 'ro', 'rw', 'cow']).optional().describe('How the workspace is mounted for this tool.'),
   network: z.enum(['none', 'egress']).optional().describe('Network for this tool.'),
-  timeoutMs: milliseconds.optional().describe('Wall clock for one call.'),
+  timeoutMs: upToADay.optional().describe('Wall clock for one call.'),
   memoryBytes: bytes.optional().describe('Memory for one call.'),
   processes: z.int().min(1).optional().describe('Processes for one call.'),
   outputBytes: bytes.max(MAX_OUTPUT_BYTES).optional().describe('Kept of each output stream.'),
@@ -239,7 +241,7 @@ export const Sandbox = z.strictObject({
     .enum(['none', 'egress'])
     .default('none')
     .describe('`egress` reaches what sandbox.egress allows, through a proxy; nothing else is ever reachable.'),
-  timeoutMs: milliseconds.default(30_000).describe('Wall clock for one call.'),
+  timeoutMs: upToADay.default(30_000).describe('Wall clock for one call.'),
   memoryBytes: bytes.default(512 * 1024 * 1024).describe('Memory for one call.'),
   processes: z.int().min(1).default(64).describe('Processes and threads for one call.'),
   outputBytes: bytes
@@ -249,7 +251,7 @@ export const Sandbox = z.strictObject({
   diskBytes: bytes.default(64 * 1024 * 1024).describe('Size of /tmp and home inside.'),
   uid: z.int().min(1).default(65534).describe('User the sandbox runs under when Sluice is root. Never 0.'),
   pool: z.int().min(0).max(64).default(2).describe('Pre-warmed single-use sandboxes per profile.'),
-  probeIntervalMs: milliseconds.default(300_000).describe('How often every claim is proved again.'),
+  probeIntervalMs: upToADay.default(300_000).describe('How often every claim is proved again.'),
   idleMs: milliseconds
     .default(86_400_000)
     .describe('A session, agent or shared scope that ran nothing for so long is deleted with its home and workspace.'),

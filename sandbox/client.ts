@@ -3,6 +3,7 @@
  * nothing, starts nothing but the broker, and reads no arguments. Fails closed: with the broker dead, late or talking
  * nonsense every call is `refused` with `broker-unavailable`, and nothing is reported as run that was not.
  */
+import { resolve } from 'node:path';
 import type { SandboxConfig } from '../config/schema.ts';
 import { MAX_ARGUMENT_BYTES } from './arguments.ts';
 import { Broker } from './broker/broker.ts';
@@ -30,7 +31,7 @@ export interface ToolExecutorOptions {
   readonly config: SandboxConfig;
   /** The ladder, lowest first. */
   readonly labels: readonly string[];
-  /** Absolute; scopes live in `sandbox/` beneath it. */
+  /** Scopes live in `sandbox/` beneath it. */
   readonly stateDir: string;
   /** The file the config came from: no workspace may hold it. */
   readonly configFile?: string;
@@ -82,7 +83,7 @@ class BrokerClient implements SandboxClient {
       policy: {
         sandbox: config,
         labels,
-        stateDir,
+        stateDir: resolve(stateDir),
         guarded: options.configFile === undefined ? [] : [options.configFile],
       },
       patience: options.patience ?? PATIENCE,

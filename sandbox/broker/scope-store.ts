@@ -13,6 +13,8 @@ import { removeTree } from './remove-tree.ts';
 
 const SCOPE_NAME = /^[0-9a-f]{64}$/;
 const PRIVATE = 0o700;
+const DOOMED = '.doomed-';
+const TRASH = '-trash';
 
 export interface ScopeStoreOptions {
   readonly root: string;
@@ -31,6 +33,7 @@ export interface Scope {
 export class ScopeStore {
   readonly #options: ScopeStoreOptions;
   readonly #running = new Map<string, number>();
+  readonly #removing = new Set<string>();
 
   constructor(options: ScopeStoreOptions) {
     this.#options = options;
@@ -83,6 +86,7 @@ export class ScopeStore {
 
   /** Deletes one scope, those past their idle or age limit, or all. What runs is left alone. Returns what was deleted. */
   async prune(which: 'idle' | 'all' | (string & {})): Promise<readonly ScopeReport[]> {
+    await this.#sweep();
     const gone: ScopeReport[] = [];
     for (const report of await this.list()) {
       const idle = this.#now() - report.usedAt > this.#options.idleMs;
@@ -101,10 +105,27 @@ export class ScopeStore {
   /** False when something runs in it. Nothing awaits between the check and the rename: a call that enters next makes a new one. */
   async #remove(scopeKey: string): Promise<boolean> {
     if ((this.#running.get(scopeKey) ?? 0) > 0) return false;
-    const doomed = join(this.#options.root, `.doomed-${randomBytes(8).toString('hex')}`);
-    renameSync(join(this.#options.root, scopeKey), doomed);
-    await removeTree(doomed, `${doomed}-trash`);
+    const doomed = `${DOOMED}${randomBytes(8).toString('hex')}`;
+    renameSync(join(this.#options.root, scopeKey), join(this.#options.root, doomed));
+    await this.#removeDoomed(doomed);
     return true;
+  }
+
+  /** Finishes what an executor that was killed began to delete. */
+  async #sweep(): Promise<void> {
+    const names = await readdir(this.#options.root).catch(() => []);
+    for (const name of names)
+      if (name.startsWith(DOOMED) && !this.#removing.has(name.replace(TRASH, ''))) await this.#removeDoomed(name);
+  }
+
+  async #removeDoomed(name: string): Promise<void> {
+    this.#removing.add(name);
+    try {
+      const path = join(this.#options.root, name);
+      await removeTree(path, `${path}${TRASH}`);
+    } finally {
+      this.#removing.delete(name);
+    }
   }
 
   #count(scopeKey: string, by: 1 | -1): void {

@@ -83,6 +83,9 @@ export async function openEgressProxy(options: ProxyOptions): Promise<EgressProx
     server.once('error', reject);
     server.listen(options.socket, resolve);
   });
+  // A program that opens connections faster than they are closed makes accept fail; that must not end the executor.
+  server.on('error', () => undefined);
+  server.maxConnections = limits.connections * 2;
   chmodSync(options.socket, 0o600);
   if (options.owner !== undefined) chownSync(options.socket, options.owner.uid, options.owner.gid);
   return {

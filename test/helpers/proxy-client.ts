@@ -50,6 +50,8 @@ export interface Proxy {
   readonly dialled: string[];
   /** Sends bytes, in the given pieces, and returns all that comes back until the proxy closes. */
   readonly send: (...pieces: readonly (string | Buffer)[]) => Promise<string>;
+  /** The same, but what follows the request waits for the proxy's answer to it. */
+  readonly tunnel: (request: string, ...pieces: readonly (string | Buffer)[]) => Promise<string>;
 }
 
 /** Names resolve by the table; what is dialled goes to the origin on this machine whatever the address, and is noted. */
@@ -86,19 +88,29 @@ export async function startProxy(options: {
     await proxy.close();
     rmSync(directory, { recursive: true, force: true });
   });
-  const send: Proxy['send'] = (...pieces) =>
+  const exchange = (pieces: readonly (string | Buffer)[], begin: 'at-once' | 'after-reply'): Promise<string> =>
     new Promise((resolve) => {
       const client = connect(socket);
       let answer = '';
-      client.on('data', (chunk) => (answer += chunk.toString('latin1')));
+      const replied = Promise.withResolvers<void>();
+      client.on('data', (chunk) => {
+        answer += chunk.toString('latin1');
+        replied.resolve();
+      });
       client.on('error', () => undefined);
-      client.on('close', () => resolve(answer));
+      client.on('close', () => {
+        replied.resolve();
+        resolve(answer);
+      });
       void (async () => {
-        for (const piece of pieces) {
+        for (const [index, piece] of pieces.entries()) {
+          if (index === 1 && begin === 'after-reply') await replied.promise;
           client.write(piece);
           await new Promise((next) => setTimeout(next, 15));
         }
       })();
     });
-  return { socket, events, lookups, dialled, send };
+  const send: Proxy['send'] = (...pieces) => exchange(pieces, 'at-once');
+  const tunnel: Proxy['tunnel'] = (request, ...pieces) => exchange([request, ...pieces], 'after-reply');
+  return { socket, events, lookups, dialled, send, tunnel };
 }

@@ -6,6 +6,7 @@ import { expect, onTestFinished } from 'vitest';
 import { Config } from '../../config/schema.ts';
 import type { SandboxConfig } from '../../config/schema.ts';
 import type { BrokerEvent } from '../../sandbox/broker/broker.ts';
+import { PATIENCE } from '../../sandbox/broker/generation.ts';
 import type { Patience } from '../../sandbox/broker/generation.ts';
 import { createToolExecutor } from '../../sandbox/client.ts';
 import type { SandboxClient } from '../../sandbox/client.ts';
@@ -17,8 +18,8 @@ import type { InProcessBroker, Tap } from './in-process-broker.ts';
 
 export const SECRET = 'CANARY-7f3a';
 
-/** Short enough that a failing peer costs a test little, long enough for a loaded machine's polite one. */
-export const SHORT: Patience = { startMs: 400, planMs: 150, acceptMs: 150, proveMs: 300, finishMs: 200 };
+/** For tests in which a peer is silent: short enough to wait for, long enough for a loaded machine's polite steps before it. */
+export const SHORT: Patience = { startMs: 2000, planMs: 500, acceptMs: 500, proveMs: 1000, finishMs: 400 };
 
 export interface Setting {
   readonly client: SandboxClient;
@@ -51,7 +52,7 @@ export async function provide(
     labels: ['public', 'internal', 'confidential', 'restricted'],
     stateDir,
     onEvent: (event) => events.push(event),
-    patience: options.patience ?? SHORT,
+    patience: options.patience ?? PATIENCE,
     start: () => {
       const broker = startInProcessBroker({
         backends: [backend],

@@ -63,6 +63,13 @@ describe('a call through the broker', () => {
     },
   );
 
+  test('the largest file a tool takes arrives whole', async () => {
+    const { run, backend } = await provide();
+    const content = 'é'.repeat(500_000);
+    expect((await run({ tool: 'write', arguments: JSON.stringify({ path: 'x', content }) })).kind).toBe('exited');
+    expect(Buffer.from(backend.plans[0]?.stdin ?? '', 'base64').toString('utf8')).toBe(content);
+  });
+
   test('arguments longer than the limit are refused before anything is sent', async () => {
     const { run, brokers } = await provide();
     expect(refusal(await run({ arguments: 'x'.repeat(3_000_000) })).code).toBe('malformed-arguments');

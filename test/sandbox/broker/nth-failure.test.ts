@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Frame } from '../../helpers/in-process-broker.ts';
-import { provide, refusal } from '../../helpers/sandbox-client.ts';
+import { SHORT, provide, refusal } from '../../helpers/sandbox-client.ts';
 
 /** Each frame of a call, in order; the n-th is where the failure strikes. */
 const STEPS = [
@@ -29,10 +29,11 @@ describe('n-th failure: at every step of a call', () => {
   );
   test.each(rows)(
     '$direction $kind $name: refused, and the next generation serves',
-    async ({ direction, kind, strike }) => {
+    async ({ direction, kind, name, strike }) => {
       let struck = 0;
       const { run, backend, events } = await provide({
         sandbox: { timeoutMs: 100 },
+        ...(name === 'silent' ? { patience: SHORT } : {}),
         tap: (where, frame, cut) => {
           if (where !== direction || frame.kind !== kind || struck > 0) return frame;
           struck += 1;

@@ -113,6 +113,15 @@ describe('ScopeStore', () => {
     expect(readdirSync(root)).toEqual([]);
   });
 
+  test('finishes a deletion that a killed executor left half done', async () => {
+    const root = join(temporary(), 'scopes');
+    mkdirSync(join(root, '.doomed-1', 'home'), { recursive: true });
+    mkdirSync(join(root, '.doomed-2-trash', '0', 'x'), { recursive: true });
+    writeFileSync(join(root, '.doomed-1', 'home', 'file'), '');
+    await storeIn(root).store.prune('idle');
+    expect(readdirSync(root)).toEqual([]);
+  });
+
   test('prunes one by name, and nothing by a name that is no scope', async () => {
     const root = join(temporary(), 'scopes');
     const { store } = storeIn(root);

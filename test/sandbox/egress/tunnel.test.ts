@@ -134,7 +134,7 @@ describe('a tunnel', () => {
   test('carries TLS for its own host, both ways', async () => {
     const origin = await startOrigin((socket) => void socket.once('data', () => socket.end('SERVER')));
     const proxy = await startProxy({ allow: ALLOW, origin });
-    const answer = await proxy.send(CONNECT, hello.subarray(0, 7), hello.subarray(7));
+    const answer = await proxy.tunnel(CONNECT, hello.subarray(0, 7), hello.subarray(7));
     expect(answer).toBe('HTTP/1.1 200 Connection established\r\n\r\nSERVER');
     expect(Buffer.from(origin.received(), 'latin1')).toEqual(hello);
     await expect.poll(() => proxy.events).toMatchObject([{ code: 'relayed', bytesOut: hello.length, bytesIn: 6 }]);
@@ -149,7 +149,7 @@ describe('a tunnel', () => {
   ])('%s carries not one byte', async (_, bytes) => {
     const origin = await startOrigin(() => undefined);
     const proxy = await startProxy({ allow: ALLOW, origin });
-    await proxy.send(CONNECT, await bytes());
+    await proxy.tunnel(CONNECT, await bytes());
     expect(origin.received()).toBe('');
     await expect.poll(() => proxy.events).toMatchObject([{ code: 'not-tls-for-host', bytesOut: 0 }]);
   });
