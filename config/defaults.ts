@@ -69,4 +69,12 @@ export const DEFAULT_COMBINATIONS = [
   { name: 'person-finance', all: ['PERSON', 'topic:finance'], within: 'message', label: 'confidential' },
   { name: 'person-hr', all: ['PERSON', 'topic:hr'], within: 'message', label: 'confidential' },
   { name: 'person-legal', all: ['PERSON', 'topic:legal'], within: 'message', label: 'confidential' },
+  // The writer asks for it to stay inside and the subject says why; either alone decides nothing.
+  { name: 'kept-health', all: ['locality', 'topic:health'], within: 'message', label: 'confidential' },
+  { name: 'kept-finance', all: ['locality', 'topic:finance'], within: 'message', label: 'confidential' },
+  { name: 'kept-hr', all: ['locality', 'topic:hr'], within: 'message', label: 'confidential' },
+  { name: 'kept-legal', all: ['locality', 'topic:legal'], within: 'message', label: 'confidential' },
+  { name: 'kept-strategy', all: ['locality', 'topic:strategy'], within: 'message', label: 'confidential' },
+  { name: 'kept-code', all: ['locality', 'topic:internal-code'], within: 'message', label: 'confidential' },
+  { name: 'kept-records', all: ['locality', 'topic:personal-data'], within: 'message', label: 'confidential' },
 ] as const;

@@ -50,9 +50,15 @@ const LONGEST_NAME = 6;
 export function trustKey(tokens: Tokens, hint: string, tags: Uint8Array, certainty: Float32Array): boolean {
   if (hint === '' || tokens.count === 0 || tokens.count > LONGEST_NAME) return false;
   if (!NAME_KEY.test(hint.slice(-48).replaceAll(/([a-z])([A-Z])/g, '$1_$2'))) return false;
-  for (let at = 0; at < tokens.count; at += 1) if ((tokens.shapeAt(at) & SHAPE.hasDigit) !== 0) return false;
-  tags.fill(PERSON, 0, tokens.count);
-  certainty.fill(SURE, 0, tokens.count);
+  for (let at = 0; at < tokens.count; at += 1) {
+    // Numbers and identifiers (a mask's placeholder is one) are no names, whatever the key says.
+    if ((tokens.shapeAt(at) & (SHAPE.hasDigit | SHAPE.underscore)) !== 0) return false;
+  }
+  for (let at = 0; at < tokens.count; at += 1) {
+    if (TITLES.has(tokens.hashAt(at))) continue;
+    tags[at] = PERSON;
+    certainty[at] = SURE;
+  }
   return true;
 }
 

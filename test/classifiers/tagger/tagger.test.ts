@@ -91,6 +91,14 @@ describe('nobody is named by', () => {
     expect(privatePeople(text)).toEqual([]);
   });
 
+  test.each([
+    'Dear [[PRIVATE_PERSON_qwertyuiop]], my name is [[PERSON_asdfghjklz]].',
+    'Patient [[PRIVATE_PERSON_qwertyuiop]] was admitted to the hospital.',
+    '[[PERSON_asdfghjklz]]',
+  ])('a placeholder: %s', (text) => {
+    for (const hint of ['', 'first_name']) expect(tag(text, { hint })).toEqual([]);
+  });
+
   test('a well-known name on a medical record counts all the same', () => {
     expect(privatePeople('Patient Albert Einstein, MRN 44871, was admitted to the hospital on Monday.')).toContain(
       'Albert Einstein',
