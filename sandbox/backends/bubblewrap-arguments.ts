@@ -97,7 +97,8 @@ function dev(profile: Profile): readonly string[] {
 }
 
 function ownPlaces(profile: Profile, { workspace, home }: Sources, layout: HostLayout): readonly string[] {
-  const access = profile.workspace.access === 'ro' ? 'ro' : 'rw';
+  // A copy-on-write plan arrives here as `rw` on its copy; unconverted it must not reach the original.
+  const access = profile.workspace.access === 'rw' ? 'rw' : 'ro';
   return [
     ...sizedTmpfs(profile.diskBytes, '1777', TMP_INSIDE),
     ...option('--symlink', TMP_INSIDE, '/var/tmp'),

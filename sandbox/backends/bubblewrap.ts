@@ -7,7 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend, Outcome } from '../backend.ts';
+import { createChangeStore } from '../guard/change-store.ts';
+import type { ChangeStore } from '../guard/change-store.ts';
 import { withGuard } from '../guard/with-guard.ts';
+import { withPrivateCopy } from '../guard/with-private-copy.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { proveClaims } from '../probes/prove.ts';
 import { seccompBytes } from '../seccomp/filter.ts';
@@ -23,12 +26,14 @@ import { prepareHost } from './prepare-host.ts';
 import type { BubblewrapOptions, Prepared } from './prepare-host.ts';
 import { profileOf } from './profile.ts';
 import type { Profile } from './profile.ts';
-import type { Parts } from './start-bwrap.ts';
+import type { Host, Parts } from './start-bwrap.ts';
 import { createWarmPool } from './warm-pool.ts';
 
 export type { BubblewrapOptions } from './prepare-host.ts';
 
 export interface BubblewrapBackend extends Backend {
+  /** What copy-on-write calls changed and nobody has applied or discarded yet. */
+  changes(): Promise<ChangeStore>;
   /** Gets the pool ready for plans like this one. */
   prewarm(plan: ExecutionPlan): Promise<void>;
 }
@@ -36,6 +41,9 @@ export interface BubblewrapBackend extends Backend {
 /** Long enough for the answer to be on its way, short beside the time a model takes to ask again. */
 const REFILL_DELAY_MS = 5;
 const MIB = 1024 * 1024;
+/** What a copy-on-write workspace may hold. */
+const COPY_ENTRIES = 50_000;
+const COPY_BYTES = 1024 * MIB;
 
 const PARTS: Parts = {
   buildArguments: bubblewrapArguments,
@@ -77,6 +85,14 @@ export function createBubblewrapBackendWith(
   let closed = false;
 
   const prepared = (): Promise<Prepared> => (preparation ??= prepareHost(options, cgroups));
+
+  const changesOf = ({ dropsTo, uid, gid }: Host): ChangeStore =>
+    createChangeStore({
+      directory: join(options.stateDir, 'changes'),
+      maxEntries: COPY_ENTRIES,
+      maxBytes: COPY_BYTES,
+      ...(dropsTo ? { owner: { uid, gid } } : {}),
+    });
 
   const dispose = async (sandbox: WaitingSandbox): Promise<void> => {
     sandbox.kill();
@@ -138,6 +154,11 @@ export function createBubblewrapBackendWith(
       // Past the pool: what is proved is what a launch makes now, and the pool's are made by the same launch.
       return proveClaims({ directory: staging, uid, run: (plan) => runIn(() => undefined, plan, signal) });
     },
+    async changes() {
+      const machine = await prepared();
+      if (machine.kind === 'unusable') throw new Error('bubblewrap: not usable, so there are no change sets');
+      return changesOf(machine.host);
+    },
     async prewarm(plan) {
       pool.fill(profileOf(plan));
       await pool.settled();
@@ -145,6 +166,13 @@ export function createBubblewrapBackendWith(
     async run(plan, { signal }) {
       try {
         const call = (): Promise<Outcome> => runIn((profile) => pool.take(profile), plan, signal);
+        if (plan.workspace.access === 'cow' && plan.mode === 'bubblewrap') {
+          const machine = await prepared();
+          if (machine.kind === 'unusable') return { kind: 'not-started', cause: 'unavailable', detail: machine.reason };
+          return await withPrivateCopy(plan, changesOf(machine.host), (copied) =>
+            runIn(() => undefined, copied, signal),
+          );
+        }
         if (plan.workspace.access !== 'rw' || plan.mode !== 'bubblewrap') return await call();
         const quarantine = join(options.stateDir, 'quarantine', randomUUID());
         return await withGuard(plan.workspace.source, { policy: options.guard ?? 'revert', quarantine }, call);

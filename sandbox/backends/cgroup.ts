@@ -154,10 +154,10 @@ function quietly(action: () => void): void {
 
 const REMOVE_ATTEMPTS = 50;
 
-async function removeDirectory(directory: string): Promise<void> {
+async function removeDirectory(directory: string, directories: GroupDirectories): Promise<void> {
   for (let attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
     try {
-      return await rmdir(directory);
+      return await directories.remove(directory);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EBUSY') return;
     }
@@ -169,7 +169,21 @@ async function removeDirectory(directory: string): Promise<void> {
   }
 }
 
+/** The calls by which the kernel makes and removes groups; tests put a tree of plain files in their place. */
+export interface GroupDirectories {
+  make(path: string): void;
+  removeNow(path: string): void;
+  remove(path: string): Promise<void>;
+}
+
+const KERNEL: GroupDirectories = {
+  make: (path) => void mkdirSync(path),
+  removeNow: rmdirSync,
+  remove: (path) => rmdir(path),
+};
+
 export interface CgroupOptions {
+  readonly directories?: GroupDirectories;
   readonly root?: string;
   readonly selfText?: string;
   readonly pid?: number;
@@ -177,6 +191,7 @@ export interface CgroupOptions {
 
 export function createCgroupController(options: CgroupOptions = {}): CgroupController {
   const root = options.root ?? '/sys/fs/cgroup';
+  const directories = options.directories ?? KERNEL;
   const pid = options.pid ?? process.pid;
   const selfText =
     options.selfText ?? (existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'latin1') : '');
@@ -185,14 +200,14 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
 
   const make = (hierarchy: Hierarchy, profile: Pick<Profile, 'memoryBytes' | 'processes'>, name: string): string => {
     const directory = join(hierarchy.directory, name);
-    mkdirSync(directory);
+    directories.make(directory);
     try {
       for (const [file, value, required] of settings(hierarchy, profile)) {
         if (required) writeFileSync(join(directory, file), value, { flag: 'r+' });
         else quietly(() => writeFileSync(join(directory, file), value, { flag: 'r+' }));
       }
     } catch (error) {
-      quietly(() => rmdirSync(directory));
+      quietly(() => directories.removeNow(directory));
       throw error;
     }
     return directory;
@@ -200,7 +215,7 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
 
   const works = (hierarchy: Hierarchy): boolean => {
     try {
-      rmdirSync(make(hierarchy, { memoryBytes: 64 * 1024 * 1024, processes: 16 }, `${prefix}-probe`));
+      directories.removeNow(make(hierarchy, { memoryBytes: 64 * 1024 * 1024, processes: 16 }, `${prefix}-probe`));
       return true;
     } catch {
       return false;
@@ -216,7 +231,7 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
       try {
         for (const hierarchy of hierarchies) made.push({ hierarchy, directory: make(hierarchy, profile, name) });
       } catch (error) {
-        for (const { directory } of made) quietly(() => rmdirSync(directory));
+        for (const { directory } of made) quietly(() => directories.removeNow(directory));
         throw error;
       }
       const memory = made.find(({ hierarchy }) => hierarchy.controllers.includes('memory'));
@@ -237,12 +252,12 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
           return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
         },
         async remove() {
-          await Promise.all(made.map(({ directory }) => removeDirectory(directory)));
+          await Promise.all(made.map(({ directory }) => removeDirectory(directory, directories)));
         },
       };
     },
     close() {
-      for (const { directory } of hierarchies) quietly(() => rmdirSync(join(directory, `${prefix}-probe`)));
+      for (const { directory } of hierarchies) quietly(() => directories.removeNow(join(directory, `${prefix}-probe`)));
     },
   };
 }

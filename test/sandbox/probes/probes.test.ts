@@ -1,6 +1,6 @@
 import { mkdirSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bubblewrapArguments } from '../../../sandbox/backends/bubblewrap-arguments.ts';
 import { createBubblewrapBackend, createBubblewrapBackendWith } from '../../../sandbox/backends/bubblewrap.ts';
 import type { CgroupController } from '../../../sandbox/backends/cgroup.ts';
@@ -20,14 +20,16 @@ beforeAll(async () => {
   const available = await strong.available();
   unusable = available.usable ? '' : available.reason;
 });
+beforeEach((context) => {
+  if (unusable !== '') context.skip(unusable);
+});
 afterAll(async () => {
   await strong.close();
   home.remove();
 });
 
 describe('prove()', () => {
-  it('proves every claim of a sandbox as it is shipped', async (context) => {
-    if (unusable !== '') context.skip(unusable);
+  it('proves every claim of a sandbox as it is shipped', async () => {
     const reports = await strong.prove();
     expect(reports.filter(({ proved }) => !proved)).toEqual([]);
     expect(reports.map(({ claim }) => claim)).toEqual(PROBES.map(({ claim }) => claim));
@@ -176,7 +178,6 @@ const proveOne = async (claim: string, run: RunPlan): Promise<boolean> => {
 
 describe('a probe fails when its claim does not hold', () => {
   it.each(WEAKENINGS)('%s: %s', async (claim, _what, weakening) => {
-    if (unusable !== '') return;
     const weak = createBubblewrapBackendWith(options(join(home.path, 'state')), { ...blind, ...weakening });
     const proved = await proveOne(claim, (plan) => weak.run(plan, { signal: never() }));
     await weak.close();
@@ -188,12 +189,10 @@ describe('a probe fails when its claim does not hold', () => {
     ['output-limit', 'more output kept', (plan) => ({ ...plan, limits: { ...plan.limits, outputBytes: 1024 * 1024 } })],
   ];
   it.each(rerouted)('%s: %s', async (claim, _what, change) => {
-    if (unusable !== '') return;
     expect(await proveOne(claim, (plan) => strong.run(change(plan), { signal: never() }))).toBe(false);
   });
 
   it('nothing-persists: /tmp shared between calls', async () => {
-    if (unusable !== '') return;
     const shared = join(home.path, 'shared-tmp');
     mkdirSync(shared);
     chmodSync(shared, 0o777);
