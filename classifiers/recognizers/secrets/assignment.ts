@@ -16,8 +16,45 @@ type Report = (candidate: Candidate) => void;
 
 const MAX_NAME = 96;
 const MAX_VALUE = 600;
+/** What a binder can begin with, after closing quotes and brackets. */
+const BINDER_START = new Set('=:!?|+-<>,({"\'`\\');
+
+/** Most names in code are followed by a bracket, a dot or a semicolon; those cost no more than this look. */
+function mayBind(text: string, end: number): boolean {
+  let at = end;
+  while (
+    at < end + 4 &&
+    (text[at] === ']' || text[at] === ')' || text[at] === '"' || text[at] === "'" || text[at] === '`')
+  )
+    at++;
+  const afterBrackets = at;
+  while (at < afterBrackets + 40 && (text[at] === ' ' || text[at] === '\t' || text[at] === '\n' || text[at] === '\r'))
+    at++;
+  if (at >= text.length) return false;
+  const next = text[at] ?? '';
+  if (BINDER_START.has(next) || next > '\x7f') return true;
+  // key="Password" value="x"; else only blanks between: prose, flags, netrc. Never after a bracket, or over a line's end.
+  if (next === 'v' && afterBrackets > end) return true;
+  return at > end && afterBrackets === end && text[at - 1] !== '\n' && /[\w$@%&*/.#^~]/.test(next);
+}
+
+/** Letters and digits beyond ASCII. */
+const FOREIGN_NAME_CHARACTER = /[\p{L}\p{N}]/u;
+
 /** Characters a name may hold; `-` and `.` join words in headers, properties and flags. */
-const NAME_CHARACTER = /[\p{L}\p{N}_$.-]/u;
+function isNameCode(text: string, index: number): boolean {
+  const code = text.charCodeAt(index);
+  if (code > 0x7f) return FOREIGN_NAME_CHARACTER.test(text[index] ?? '');
+  const lower = code | 0x20;
+  return (
+    (lower >= 0x61 && lower <= 0x7a) ||
+    (code >= 0x30 && code <= 0x39) ||
+    code === 0x5f ||
+    code === 0x2d ||
+    code === 0x2e ||
+    code === 0x24
+  );
+}
 
 /**
  * What may stand between a name and its value, tried in order; sticky. `form` is what an unquoted value means there.
@@ -78,7 +115,8 @@ function fromHint({ text, hint }: RecognizerInput, report: Report): void {
 }
 
 function fromText({ text }: RecognizerInput, window: Window, report: Report): void {
-  const literal = new RegExp(SECRET_LITERAL.source, SECRET_LITERAL.flags);
+  // One compiled regex for all calls: nothing below runs find again before this loop ends.
+  const literal = SECRET_LITERAL;
   literal.lastIndex = window.start;
   let done = -1;
   for (let hit = literal.exec(text); hit !== null && hit.index < window.end; hit = literal.exec(text)) {
@@ -86,15 +124,15 @@ function fromText({ text }: RecognizerInput, window: Window, report: Report): vo
     if (end <= done) continue;
     done = end;
     literal.lastIndex = Math.max(literal.lastIndex, end);
-    assignmentAt(text, start, end, report);
+    if (mayBind(text, end)) assignmentAt(text, start, end, report);
   }
 }
 
 function nameAround(text: string, from: number, to: number): [number, number] {
   let start = from;
   let end = to;
-  while (start > 0 && from - start < MAX_NAME / 2 && NAME_CHARACTER.test(text[start - 1] ?? '')) start--;
-  while (end < text.length && end - to < MAX_NAME / 2 && NAME_CHARACTER.test(text[end] ?? '')) end++;
+  while (start > 0 && from - start < MAX_NAME / 2 && isNameCode(text, start - 1)) start--;
+  while (end < text.length && end - to < MAX_NAME / 2 && isNameCode(text, end)) end++;
   while (end > to && (text[end - 1] === '.' || text[end - 1] === '-')) end--;
   return [start, end];
 }

@@ -76,9 +76,9 @@ export const highEntropy: Recognizer = definePattern({
 
 /** Hexadecimal is a commit or a checksum far more often than a key, so without a name next to it it does not count. */
 function isDrawn(value: string): boolean {
-  if (/^[0-9a-f-]{20,200}$/i.test(value) || isExampleToken(value) || isDocumentationValue(value)) return false;
-  if (!/[a-z]/i.test(value) || !/\d/.test(value)) return false;
-  return entropy(value) > 3.4 && randomness(value) > Math.max(8, value.length * 0.35);
+  if (!/\d/.test(value) || !/[g-z_]/i.test(value)) return false;
+  if (randomness(value) <= Math.max(8, value.length * 0.35) || entropy(value) <= 3.4) return false;
+  return !/^[0-9a-f-]{20,200}$/i.test(value) && !isExampleToken(value) && !isDocumentationValue(value);
 }
 
 const OWN_NAME = /([A-Za-z_][\w.-]{0,60})\\?["']?\s{0,4}(?::{1,2}=?|={1,3}>?)\s{0,4}\\?["'`(]{0,2}$/;

@@ -27,7 +27,6 @@ export const SECRET_LITERALS: readonly string[] = [
   'credential',
   'creds',
   'auth',
-  'private',
   'signature',
   'sasl',
   'dsn',
@@ -57,9 +56,8 @@ export const SECRET_LITERALS: readonly string[] = [
   'salt',
   'license',
   'licence',
-  'access',
   'otp',
-  'pin',
+  'access',
   'psk',
 ];
 
