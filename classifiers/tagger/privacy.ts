@@ -31,6 +31,9 @@ export interface Weighing {
 const PERSONAL = new CueTable([
   'person,guy,lady,my,his,her,their,our,he,she,him,born,birthday,maiden,married,divorced,daughter,son,kid,kids,child,children,baby,wife,husband,mother,father,brother,sister,boss,neighbour,neighbor,friend,lives,live,lived,address,phone,email,mobile,number,contact,call,meet,met,moved,works,worked,salary,hired,fired,employee,manager,account,customer,client,patient,diagnosed,treated,doctor,hospital,clinic,appointment,visit,passport,insurance,policy,invoice,beneficiary,will,lawyer,tenant,student,teacher,colleague,meeting,invited,signed,speak,please,said,says,told,years old,year old,wohnt,geboren,meine,mein,sein,seine,ihre,kollegin,kollege,patientin,habite,ne le,mon,ma,sa,vive,nacido,nacida,mi,su,trabaja,travaille,arbeitet',
 ]);
+const BUSINESS = new CueTable([
+  'customer,client,invoice,invoices,refund,reimbursement,account,contract,lease,tenant,landlord,employee,employer,colleague,applicant,candidate,payroll,salary,hr,manager,supervisor,appointment,meeting,reply,email,mail,letter,phone,call,address,passport,insurance,policy,claim,complaint,ticket,request,subscription,order,delivery,patient,doctor,lawyer,attorney,beneficiary,signed,owes,overdue,kunde,kundin,rechnung,vertrag,mitarbeiter,termin,client,facture,contrat,salarie,cliente,factura,contrato,empleado',
+]);
 /** After a name they make it the name of a thing. */
 const EPONYM = hashes(
   'disease,syndrome,score,scores,lymphoma,esophagus,sign,index,criteria,test,classification,reflex,scale,palsy,tumor,sarcoma,phenomenon,cyst,fracture,procedure,catheter,law,laws,theorem,equation,equations,constant,principle,effect,paradox,conjecture,inequality,series,transform,distribution,process,algorithm,method,model,curve,function,space,hypothesis,rule,cycle,diagram,matrix,integral,formula,frequency,krankheit,syndrom,maladie,enfermedad,strasse',
@@ -70,9 +73,9 @@ export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, compan
   const steps: ScoreStep[] = [{ kind: 'pattern', score: toScore(score) }];
   // "Tom's brother has 7 apples" raises nothing.
   const belief = 1 - Math.max(frame.exercise, frame.exam, frame.fiction * 0.5);
-  const raise = (word: string, amount: number): void => {
-    if (amount * belief <= 0) return;
-    score = Math.min(1, score + amount * belief);
+  const raise = (word: string, amount: number, trust = belief): void => {
+    if (amount * trust <= 0) return;
+    score = Math.min(1, score + amount * trust);
     steps.push({ kind: 'context', word, score: toScore(score) });
   };
   const damp = (by: string, amount: number): void => {
@@ -86,7 +89,9 @@ export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, compan
   else if (cue === KIN) raise('family', 0.18);
   else if (cue === GREETING) raise('greeted', 0.08);
   if (isOwner(tokens, mention)) raise('family', 0.12);
-  raise('personal-words', Math.min(0.15, personalWords(tokens, mention) * 0.05));
+  raise('personal-words', Math.min(0.15, wordsNear(tokens, mention, PERSONAL) * 0.05));
+  // A letter about two invoices asks how much is left too.
+  if (form !== 'lone-name') raise('business-words', Math.min(0.12, wordsNear(tokens, mention, BUSINESS) * 0.04), 1);
   raise('key', company.keyed ? 0.3 : 0);
   raise('with-place', company.places > 0 ? 0.06 : 0);
   raise('with-people', Math.min(0.12, 0.04 * (company.people - 1)));
@@ -102,7 +107,7 @@ export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, compan
   )
     damp('public-figure', 0.5);
   damp('place', isPlace(tokens, mention) ? 0.25 : 0);
-  damp('exercise', frame.exercise * 0.5);
+  damp('exercise', frame.exercise * (form === 'full-name' ? 0.25 : 0.5));
   damp('exam', frame.exam * 0.5);
   damp('fiction', frame.fiction * 0.35);
   damp('code', frame.code * 0.35);
@@ -144,11 +149,11 @@ function baseOf(form: NameForm, listed: number): number {
   return listed >= 1 ? bases[2] : listed > 0 ? bases[1] : bases[0];
 }
 
-function personalWords(tokens: Tokens, mention: Mention): number {
+function wordsNear(tokens: Tokens, mention: Mention, cues: CueTable): number {
   let count = 0;
   for (let at = Math.max(0, mention.from - REACH); at < Math.min(tokens.count, mention.to + REACH); at += 1) {
     if (at >= mention.from && at < mention.to) continue;
-    if (PERSONAL.single(tokens.hashAt(at)) >= 0) count += 1;
+    if (cues.single(tokens.hashAt(at)) >= 0) count += 1;
   }
   return count;
 }

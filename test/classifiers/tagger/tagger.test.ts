@@ -38,6 +38,11 @@ describe('a private person', () => {
     ['CSV row', 'id,name,city\n17,Marcus Feldmann,Kiel', 'Marcus Feldmann'],
     ['ticket', 'Ticket 4411: customer Samuel Brandt cannot log in', 'Samuel Brandt'],
     ['HR mail', 'Draft a warning letter to Gregory Tilson, who missed three shifts.', 'Gregory Tilson'],
+    [
+      'numbers and a question about a customer',
+      'Draft a reply to Karin Holmberg. She paid 2 invoices of $400 and $350 and wants a refund of 120. How much is left?',
+      'Karin Holmberg',
+    ],
     ['hyphen', 'I met Anne-Marie Lefebvre at the station', 'Anne-Marie Lefebvre'],
     ['accents', 'Call Zoë Grünwald back', 'Zoë Grünwald'],
     ['German', 'Sehr geehrte Frau Lindemann, Ihr Termin ist am Montag.', 'Lindemann'],
