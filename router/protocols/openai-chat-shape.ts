@@ -2,22 +2,22 @@
  * The shape of a chat-completions request: document to neutral ChatRequest. Fails closed: a known field of the wrong type is a problem with a pointer;
  * fields nobody knows are carried by the document and are no concern here.
  */
-import type { ChatMessage, ChatRequest, ContentPart, ModelToolCall, Sampling, ToolDeclaration } from '../chat.ts';
-import { escapeToken } from '../json/document.ts';
+import type { ChatMessage, ChatRequest, ContentPart, ModelToolCall, Sampling } from '../chat.ts';
 import type { JsonObject, JsonValue } from '../json/document.ts';
+import { takeAnswered } from '../tool-results.ts';
 import type { ShapeProblem } from './protocol.ts';
-
-/** Carries a problem out of the nested readers; never leaves this file. */
-class ShapeFault {
-  readonly problem: ShapeProblem;
-  constructor(code: ShapeProblem['code'], pointer: string) {
-    this.problem = { code, pointer };
-  }
-}
-
-function fail(code: ShapeProblem['code'], pointer: string): never {
-  throw new ShapeFault(code, pointer);
-}
+import {
+  array,
+  boolean,
+  fail,
+  isObject,
+  number,
+  readFunction,
+  readTools,
+  refuseLookAlikes,
+  string,
+  withoutFault,
+} from './shape.ts';
 
 const ROLES: ReadonlyMap<string, ChatMessage['role']> = new Map([
   ['system', 'system'],
@@ -29,10 +29,7 @@ const ROLES: ReadonlyMap<string, ChatMessage['role']> = new Map([
   ['function', 'tool'],
 ]);
 
-/**
- * Names Sluice acts on. A member that differs from one only in case is refused: decoders written in Go take `Messages` for `messages` (and `me\u017f\u017fages`
- * too), so a second conversation, a second `store` or an image could ride along under a name that no rule here reads.
- */
+/** Names Sluice acts on; see refuseLookAlikes. */
 const BODY_NAMES = new Set(
   'model messages tools tool_choice stream stream_options n store user metadata safety_identifier prompt_cache_key functions function_call response_format'.split(
     ' ',
@@ -41,51 +38,16 @@ const BODY_NAMES = new Set(
 const MESSAGE_NAMES = new Set('role content name tool_calls tool_call_id function_call refusal audio'.split(' '));
 const PART_NAMES = new Set('type text refusal image_url input_audio file'.split(' '));
 
-function refuseLookAlikes(object: JsonObject, names: ReadonlySet<string>, at: string): void {
-  for (const key of Object.keys(object)) {
-    if (!names.has(key) && names.has(key.normalize('NFKC').toLowerCase()))
-      fail('unsupported_value', `${at}/${escapeToken(key)}`);
-  }
-}
-
-const isObject = (value: JsonValue | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Absent and null are the same thing on this wire; so is what these readers give for both. */
-function string(object: JsonObject, key: string, at: string): string {
-  const value = object[key] ?? '';
-  return typeof value === 'string' ? value : fail('wrong_type', `${at}/${escapeToken(key)}`);
-}
-function boolean(object: JsonObject, key: string, fallback: boolean): boolean {
-  const value = object[key] ?? fallback;
-  return typeof value === 'boolean' ? value : fail('wrong_type', `/${key}`);
-}
-function array(object: JsonObject, key: string, at: string): readonly JsonValue[] {
-  const value = object[key] ?? [];
-  return Array.isArray(value) ? (value as readonly JsonValue[]) : fail('wrong_type', `${at}/${key}`);
-}
-function number(
-  body: JsonObject,
-  key: string,
-  range: { readonly min: number; readonly max: number; readonly whole?: true },
-): number | undefined {
-  const value = body[key] ?? undefined;
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || (range.whole && !Number.isInteger(value))) return fail('wrong_type', `/${key}`);
-  return value < range.min || value > range.max ? fail('out_of_range', `/${key}`) : value;
-}
-
 export type ReadShape =
   | { readonly kind: 'shape'; readonly model: string; readonly chat: ChatRequest }
   | { readonly kind: 'problem'; readonly problem: ShapeProblem };
 
 export function readShape(body: JsonObject): ReadShape {
-  try {
-    return { kind: 'shape', model: string(body, 'model', '') || 'auto', chat: readChat(body) };
-  } catch (fault) {
-    if (fault instanceof ShapeFault) return { kind: 'problem', problem: fault.problem };
-    throw fault;
-  }
+  return withoutFault(() => ({
+    kind: 'shape',
+    model: string(body, 'model', '') || 'auto',
+    chat: readChat(body),
+  }));
 }
 
 function readChat(body: JsonObject): ChatRequest {
@@ -131,17 +93,10 @@ function readMessages(items: readonly JsonValue[]): readonly ChatMessage[] {
     if (role === 'assistant') open = [...toolCalls];
     if (role !== 'tool') return { role, content, toolCalls, toolCallId: '', name };
     const toolCallId = string(item, 'tool_call_id', at);
-    const call = takeCall(open, toolCallId);
-    return { role, content, toolCalls, toolCallId, name: name || string(item, 'tool_name', at) || (call?.name ?? '') };
+    const given = name || string(item, 'tool_name', at);
+    const call = takeAnswered(open, toolCallId, given);
+    return { role, content, toolCalls, toolCallId, name: given || (call?.name ?? '') };
   });
-}
-
-/** By id; then by id without punctuation, which some clients strip; a result with no id or a strange one answers the oldest open call. */
-function takeCall(open: ModelToolCall[], id: string): ModelToolCall | undefined {
-  const bare = (text: string): string => text.replace(/[^A-Za-z0-9]/g, '');
-  let index = id === '' ? -1 : open.findIndex((call) => call.id === id);
-  if (index === -1 && id !== '') index = open.findIndex((call) => bare(call.id) === bare(id));
-  return open.splice(Math.max(index, 0), 1)[0];
 }
 
 function readContent(value: JsonValue, at: string): readonly ContentPart[] {
@@ -181,41 +136,6 @@ function readToolCalls(message: JsonObject, at: string): readonly ModelToolCall[
   });
   const legacy = message['function_call'] ?? null;
   return legacy === null ? calls : [...calls, readFunction(legacy, '', `${at}/function_call`)];
-}
-
-function readFunction(value: JsonValue | undefined, id: string, at: string): ModelToolCall {
-  if (!isObject(value)) return fail(value === undefined ? 'missing_field' : 'wrong_type', at);
-  if (value['name'] === undefined) fail('missing_field', `${at}/name`);
-  const given = value['arguments'] ?? '';
-  // Clients of Ollama's wire send the object itself.
-  const text = isObject(given) ? JSON.stringify(given) : given;
-  return {
-    id,
-    name: string(value, 'name', at),
-    arguments: typeof text === 'string' ? text : fail('wrong_type', `${at}/arguments`),
-  };
-}
-
-function readTools(items: readonly JsonValue[]): readonly ToolDeclaration[] {
-  return items.flatMap((item, index): ToolDeclaration[] => {
-    const at = `/tools/${index}`;
-    if (!isObject(item)) return fail('wrong_type', at);
-    const type = string(item, 'type', at);
-    // Tools the provider runs (web search, custom grammars) have no neutral form: they travel in the document alone.
-    if (type !== 'function' && type !== '') return [];
-    const declared = item['function'];
-    if (!isObject(declared)) return fail(declared === undefined ? 'missing_field' : 'wrong_type', `${at}/function`);
-    if (declared['name'] === undefined) fail('missing_field', `${at}/function/name`);
-    const parameters = declared['parameters'] ?? { type: 'object', properties: {} };
-    if (!isObject(parameters)) fail('wrong_type', `${at}/function/parameters`);
-    return [
-      {
-        name: string(declared, 'name', `${at}/function`),
-        description: string(declared, 'description', `${at}/function`),
-        parameters,
-      },
-    ];
-  });
 }
 
 function readToolChoice(value: JsonValue): ChatRequest['toolChoice'] {

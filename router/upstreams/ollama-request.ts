@@ -4,6 +4,7 @@
  * could not be shown whole (remote images, files, audio) is `unsupported`, and nothing is sent.
  */
 import type { ChatMessage, ChatRequest, ModelToolCall } from '../chat.ts';
+import { takeAnswered } from '../tool-results.ts';
 import { nativeTools } from './ollama-tools.ts';
 
 export interface NativeOptions {
@@ -115,23 +116,13 @@ function nativeMessages(messages: readonly ChatMessage[]): readonly NativeMessag
       open = [...message.toolCalls];
       native.push({ ...base, tool_calls: message.toolCalls.map(nativeCall) });
     } else if (message.role === 'tool') {
-      const call = answered(message, open);
-      open = open.filter((each) => each !== call);
+      const call = takeAnswered(open, message.toolCallId, message.name);
       native.push({ ...base, tool_name: call?.name ?? message.name, tool_call_id: call?.id ?? message.toolCallId });
     } else {
       native.push(base);
     }
   }
   return native;
-}
-
-/** Clients rewrite ids (`call_9` comes back as `call9`), send only a name, or neither: then the order tells. */
-function answered(message: ChatMessage, open: readonly ModelToolCall[]): ModelToolCall | undefined {
-  const bare = (id: string): string => id.replace(/[^A-Za-z0-9]/g, '');
-  const wanted = bare(message.toolCallId);
-  const byId = wanted === '' ? undefined : open.find((call) => bare(call.id) === wanted);
-  if (byId !== undefined) return byId;
-  return message.name === '' ? open[0] : open.find((call) => call.name === message.name);
 }
 
 function nativeCall(call: ModelToolCall, index: number): unknown {

@@ -1,0 +1,14 @@
+/** Which call a tool's result answers. Clients rewrite ids (`call_9` comes back as `call9`), send only the tool's name, or neither: then the order tells. */
+import type { ModelToolCall } from './chat.ts';
+
+/** takeAnswered takes the answered call out of those still open: by id, by id without punctuation, by name; a result that names nothing known, or nothing, answers the oldest. */
+export function takeAnswered(open: ModelToolCall[], id: string, name: string): ModelToolCall | undefined {
+  const bare = (text: string): string => text.replace(/[^A-Za-z0-9]/g, '');
+  const wanted = bare(id);
+  let index = id === '' ? -1 : open.findIndex((call) => call.id === id);
+  if (index === -1 && wanted !== '') index = open.findIndex((call) => bare(call.id) === wanted);
+  if (index === -1 && name !== '') index = open.findIndex((call) => call.name === name);
+  // A name of its own that nothing was called by is no answer to something else.
+  if (index === -1 && name !== '') return undefined;
+  return open.splice(Math.max(index, 0), 1)[0];
+}
