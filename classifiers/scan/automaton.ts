@@ -29,7 +29,8 @@ export function buildAutomaton(literals: readonly string[]): Automaton {
       if (classes[unit] !== 0) continue;
       classes[unit] = classCount;
       const upper = String.fromCharCode(unit).toUpperCase();
-      if (upper.length === 1) classes[upper.charCodeAt(0)] = classCount;
+      // The dotless i of Turkish has the capital of i: it must not take that away from it.
+      if (upper.length === 1 && upper.toLowerCase() === literal[index]) classes[upper.charCodeAt(0)] = classCount;
       classCount++;
     }
   }

@@ -4,6 +4,7 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
+import type { Window } from '../../recognizer.ts';
 import { ADDRESS_CONTEXT, isLicenceHead } from './street-address.ts';
 
 const NAME = String.raw`(?:\p{Lu}[\p{L}'’.-]{0,24}|\p{Lo}{2,20}|(?:de|del|della|di|da|do|dos|du|des|la|le|el|los|van|von|der|the)(?=[ \t]))`;
@@ -174,6 +175,18 @@ export const addressPhrase = definePattern({
   contextReach: { before: 60, after: 24 },
 });
 
+/** Most characters a province, city, district and street take together. */
+const PLACE_CHARACTERS = 28;
+
+function withPlaceBefore(text: string, start: number, end: number): readonly Window[] {
+  let from = start;
+  while (from > 0 && start - from < PLACE_CHARACTERS && /\p{Script=Han}/u.test(text[from - 1] ?? '')) from -= 1;
+  // The words that lead up to an address are Han too: it begins behind the last of them.
+  const lead = /.*(?:住在|地址是|地址为|位于|在|于|到|至|是)/u.exec(text.slice(from, start));
+  const first = from + (lead?.[0].length ?? 0);
+  return start - first < 1 ? [] : [{ start: first, end }];
+}
+
 export const eastAsianAddress = definePattern({
   name: 'east-asian-address',
   entity: 'STREET_ADDRESS',
@@ -181,10 +194,12 @@ export const eastAsianAddress = definePattern({
   reach: { before: 40, after: 32 },
   patterns: [
     {
+      // From the word for street to the number; the province, city and district before it are joined on.
       name: 'chinese',
       regex:
-        /(?=\p{Script=Han})(?:\p{Script=Han}{2,8}(?:省|市|自治区))?(?:\p{Script=Han}{1,8}[市区县區縣])?(?:\p{Script=Han}{1,10}[镇乡街道鎮])?\p{Script=Han}{1,12}(?:路|街|道|巷|弄|大道|胡同)[ \t]?\d{1,5}[ \t]?[号號](?:[ \t]?\d{1,4}[ \t]?[栋幢楼座樓])?(?:[ \t]?\d{1,3}[ \t]?单元)?(?:[ \t]?\d{1,5}[ \t]?[室号樓楼])?/u,
+        /[路街道巷弄同][ \t]?\d{1,5}[ \t]?[号號](?:[ \t]?\d{1,4}[ \t]?[栋幢楼座樓])?(?:[ \t]?\d{1,3}[ \t]?单元)?(?:[ \t]?\d{1,5}[ \t]?[室号樓楼])?/,
       score: 0.7,
+      narrow: withPlaceBefore,
     },
     {
       name: 'japanese',

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { definePattern } from '../../define-pattern.ts';
 import type { Validation } from '../../define-pattern.ts';
 import { keywords, run } from '../../recognizer.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 const RIPPLE = 'rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz';
@@ -66,6 +67,7 @@ export const cryptoAddress = definePattern({
   name: 'crypto-address',
   entity: 'CRYPTO',
   triggers: [run('alphanumeric', 25), keywords('bc1', 'ltc1', 'xmr')],
+  guard: shapeGuard(/^(?:[13LMDArT48]|0x|bc1|tb1|ltc1|BC1|xmr)|^[1-9A-HJ-NP-Za-km-z]{43,44}$/, { before: 0, after: 0 }),
   reach: { before: 8, after: 8 },
   patterns: [
     {

@@ -8,16 +8,14 @@ import type { Around } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 
-/**
- * Chinese and Japanese text stands right beside an address, so letters without case are no part of a local part unless it is all of them.
- * `=`, `&`, `/` and `?` are legal in local parts but end them in URLs and forms, where they are far more common.
- */
-const LOCAL = String.raw`(?:[\p{Lu}\p{Ll}\p{N}_](?:[\p{Lu}\p{Ll}\p{N}.!#$%'*+^{|}~_-]{0,255}[\p{Lu}\p{Ll}\p{N}_+~-])?|\p{Lo}{1,64})`;
-const DOMAIN = String.raw`(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}(?:xn--[a-z0-9-]{1,59}|[\p{Lu}\p{Ll}]{2,24}|\p{Lo}{2,24})(?![\p{Lu}\p{Ll}\p{N}_]|-[\p{Lu}\p{Ll}\p{N}])`;
-
+const AT_DOMAIN =
+  /@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}(?:xn--[a-z0-9-]{1,59}|[\p{Lu}\p{Ll}]{2,24}|\p{Lo}{2,24})(?![\p{Lu}\p{Ll}\p{N}_]|-[\p{Lu}\p{Ll}\p{N}])/u;
 /** A longer run than RFC 5321 allows (64) is still read, so padding the local part hides nothing. */
-const PLAIN = new RegExp(String.raw`(?<![\p{Lu}\p{Ll}\p{N}._%+-])${LOCAL}@${DOMAIN}`, 'u');
-const QUOTED = new RegExp(String.raw`"[^"\\\n@]{1,64}"@${DOMAIN}`, 'u');
+const LONGEST_LOCAL = 256;
+/** `=`, `&`, `/` and `?` are legal in local parts but end them in URLs and forms, where they are far more common. */
+const LOCAL_UNIT = /[\p{Lu}\p{Ll}\p{M}\p{N}.!#$%'*+^{|}~_-]/u;
+const FIRST_UNIT = /[\p{Lu}\p{Ll}\p{N}_]/u;
+const UNCASED = /\p{Lo}/u;
 
 const REPOSITORY_LOGIN = /^(?:git|hg|svn|gitea|forgejo)@/i;
 const NOBODY = /^(?:no-?reply|do-?not-?reply|noreply-[a-z]{1,20}|mailer-daemon)@/i;
@@ -38,21 +36,35 @@ function isNoAddress(value: string, { text, start }: Around): boolean {
   return URL_USER_INFO.test(text.slice(Math.max(0, start - 200), start));
 }
 
+/**
+ * The local part, read backwards from the `@`. Chinese and Japanese text stands right beside an address, so letters without
+ * case are no part of a local part unless they are all of it.
+ */
+function localPartStart(text: string, at: number): number {
+  if (text[at - 1] === '"') {
+    const opening = text.lastIndexOf('"', at - 2);
+    return opening >= 0 && at - opening <= 66 && !/[\n@]/.test(text.slice(opening, at)) ? opening : at;
+  }
+  const unit = UNCASED.test(text[at - 1] ?? '') ? UNCASED : LOCAL_UNIT;
+  let start = at;
+  while (start > 0 && at - start < LONGEST_LOCAL && unit.test(text[start - 1] ?? '')) start -= 1;
+  while (start < at && unit === LOCAL_UNIT && !FIRST_UNIT.test(text[start] ?? '')) start += 1;
+  return start;
+}
+
 /** `Write to ann@acme.com.Then call`: a sentence that begins without a space is no domain label. */
-function withoutNextSentence(text: string, start: number, end: number): readonly Window[] {
-  const value = text.slice(start, end);
-  const glued = /^(?<address>[^A-Z]{1,300}\.[a-z]{2,24})\.[A-Z][a-z]{1,23}$/.exec(value);
-  return [{ start, end: start + (glued?.groups?.['address']?.length ?? value.length) }];
+function wholeAddress(text: string, at: number, end: number): readonly Window[] {
+  const start = localPartStart(text, at);
+  if (start === at || text[at - 1] === '.') return [];
+  const glued = /^(?<domain>[^A-Z]{1,260}\.[a-z]{2,24})\.[A-Z][a-z]{1,23}$/.exec(text.slice(at, end));
+  return [{ start, end: glued ? at + (glued.groups?.['domain']?.length ?? 0) : end }];
 }
 
 export const emailAddress = definePattern({
   name: 'email-address',
   entity: 'EMAIL_ADDRESS',
   triggers: [keywords('@')],
-  reach: { before: 260, after: 16 },
-  patterns: [
-    { name: 'address', regex: PLAIN, score: 0.9, narrow: withoutNextSentence },
-    { name: 'quoted-local-part', regex: QUOTED, score: 0.9 },
-  ],
+  reach: { before: 0, after: 0 },
+  patterns: [{ name: 'address', regex: AT_DOMAIN, score: 0.9, narrow: wholeAddress }],
   invalidate: isNoAddress,
 });

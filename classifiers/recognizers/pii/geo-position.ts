@@ -1,14 +1,21 @@
 /** GEO_POSITION: latitude and longitude precise enough to find a house (three decimals, about 100 m), and degrees-minutes-seconds. */
 import { definePattern } from '../../define-pattern.ts';
 import { digits, keywords } from '../../recognizer.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 const LATITUDE = String.raw`[-+]?(?:[1-8]?\d|90)\.\d{3,16}`;
 const LONGITUDE = String.raw`[-+]?(?:1[0-7]\d|[1-9]?\d|180)\.\d{3,16}`;
+
+const isPair = shapeGuard(/(?<![\d.])\d{1,3}\.\d{3,16}(?![\d.])[^\n]{1,24}(?<![\d.])\d{1,3}\.\d{3}/, {
+  before: 4,
+  after: 40,
+});
 
 export const geoPosition = definePattern({
   name: 'geo-position',
   entity: 'GEO_POSITION',
   triggers: [digits(8), keywords('°')],
+  guard: (text, start, end) => text[start] === '°' || isPair(text, start, end),
   reach: { before: 40, after: 40 },
   patterns: [
     // Two decimals beside each other are also vectors and probabilities: words of place or four decimals and a degree sign decide.

@@ -3,6 +3,7 @@ import { definePattern } from '../../define-pattern.ts';
 import { digits, keywords, run } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 import { alphanumericsOnly, mod97 } from './check-digits.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 /** SWIFT IBAN registry, release 98, and the countries that use the format without being in it. */
 const LENGTHS: Readonly<Record<string, number>> = {
@@ -136,10 +137,13 @@ function ibanIn(text: string, start: number, end: number): readonly Window[] {
   return [];
 }
 
+const startsIban = shapeGuard(/(?:^|[^A-Za-z0-9])[A-Za-z]{2}[ .-]{0,2}\d[ .-]?\d/, { before: 16, after: 0 });
+
 export const iban = definePattern({
   name: 'iban',
   entity: 'IBAN_CODE',
   triggers: [run('alphanumeric', 12), digits(8), keywords('iban')],
+  guard: (text, start, end) => /^iban$/i.test(text.slice(start, end)) || startsIban(text, start, end),
   reach: { before: 48, after: 64 },
   patterns: [{ name: 'country-length', regex: ROW, score: 0.5, narrow: ibanIn }],
   validate: (value) => {

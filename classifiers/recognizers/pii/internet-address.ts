@@ -7,9 +7,10 @@ import { definePattern } from '../../define-pattern.ts';
 import type { Around } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Trigger } from '../../recognizer.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1?\\d{1,2})';
-const IPV4 = new RegExp(`(?<![\\w.-])${OCTET}(?:\\.${OCTET}){3}(?![\\w-]|\\.\\d)`);
+const IPV4 = new RegExp(`(?=\\d{1,3}\\.\\d)(?<![\\w.-])${OCTET}(?:\\.${OCTET}){3}(?![\\w-]|\\.\\d)`);
 /** A version, a section number or an object identifier says so right before itself. */
 const VERSION_BEFORE =
   /(?:\b(?:v|ver|version|release|build|revision|firmware|driver|section|chapter|§|sec|clause|chrome|safari|firefox|edg|opera|windows|python|java|sdk|oid)[\s/:=v."']{0,3}|[=<>~!]=\s?['"]?|[~^]|[A-Za-z]\/)$/i;
@@ -54,6 +55,7 @@ export const ipv4Address = definePattern({
   name: 'ipv4-address',
   entity: 'IP_ADDRESS',
   triggers: dotted,
+  guard: shapeGuard(/\d{1,3}(?:\.\d{1,3}){3}/, { before: 4, after: 16 }),
   reach: { before: 16, after: 20 },
   patterns: [
     {
@@ -64,17 +66,11 @@ export const ipv4Address = definePattern({
         isPrivate(text.slice(start, end)) || isSmall(text.slice(start, end)) ? [] : [{ start, end }],
     },
     {
-      name: 'private',
+      name: 'private-or-small',
       regex: IPV4,
-      score: 0.1,
-      narrow: (text, start, end) => (isPrivate(text.slice(start, end)) ? [{ start, end }] : []),
-    },
-    {
-      name: 'small-parts',
-      regex: IPV4,
-      score: 0.2,
+      score: 0.15,
       narrow: (text, start, end) =>
-        !isPrivate(text.slice(start, end)) && isSmall(text.slice(start, end)) ? [{ start, end }] : [],
+        isPrivate(text.slice(start, end)) || isSmall(text.slice(start, end)) ? [{ start, end }] : [],
     },
   ],
   invalidate: identifiesNobody,

@@ -8,6 +8,7 @@ import type { Around, Pattern } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer, Trigger } from '../../recognizer.ts';
 import { alphanumericsOnly, digitsOnly } from './check-digits.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 export interface NationalNumber {
   readonly entity: string;
@@ -67,6 +68,7 @@ export function nationalNumber(facts: NationalNumber): Recognizer {
     entity,
     patterns: [pattern],
     triggers: facts.wake ?? [keywords(...wakeWords(words))],
+    ...(facts.wake ? { guard: guardOf(facts.shape, facts.wake) } : {}),
     reach: facts.wake?.every(({ kind }) => kind !== 'keyword') ? { before: 24, after: 24 } : { before: 64, after: 96 },
     ...(isDigitsOnly(facts.shape) ? { requires: { digits: 5 } } : {}),
     context: words,
@@ -80,6 +82,18 @@ export function nationalNumber(facts: NationalNumber): Recognizer {
       : {}),
     invalidate: isPlaceholder,
   });
+}
+
+/** A keyword opens its window; digits and runs only where the shape is. */
+function guardOf(shape: string, wake: readonly Trigger[]): NonNullable<Recognizer['guard']> {
+  const literals = new Set(
+    wake.flatMap((trigger) =>
+      trigger.kind === 'keyword' ? trigger.literals.map((literal) => literal.toLowerCase()) : [],
+    ),
+  );
+  const isShaped = shapeGuard(new RegExp(shape, 'i'), { before: 14, after: 14 });
+  return (text, start, end) =>
+    (literals.size > 0 && literals.has(text.slice(start, end).toLowerCase())) || isShaped(text, start, end);
 }
 
 /** The longest word of each phrase: phrases are also written `tax_id`, `taxId` and over a line break. */

@@ -174,7 +174,6 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
     score: 0.2,
     checkedScore: 0.45,
     words: ['clabe', 'cuenta', 'transferencia', 'spei', 'banco'],
-    wake: [digits(18)],
   }),
   nationalNumber({
     entity: 'MX_NSS',

@@ -95,7 +95,6 @@ export const NORTHERN_EASTERN_EUROPE: readonly Recognizer[] = [
     score: 0.1,
     checkedScore: 0.45,
     words: ['cnp', 'cod numeric personal', 'codul numeric'],
-    wake: [digits(13)],
   }),
   nationalNumber({
     entity: 'BG_EGN',

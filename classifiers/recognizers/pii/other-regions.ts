@@ -1,6 +1,6 @@
 /** Brazil and South America, Russia, Turkey, the Middle East and Africa. */
 import type { Recognizer } from '../../recognizer.ts';
-import { digits } from '../../recognizer.ts';
+import { digits, keywords } from '../../recognizer.ts';
 import { brazilianLicence, brazilianSocialNumber, luhn, saudiIdentity, snils, verhoeff } from './check-digits.ts';
 import { nationalNumber } from './national-number.ts';
 import { standardNumber } from './standard-number.ts';
@@ -87,7 +87,6 @@ export const OTHER_REGIONS: readonly Recognizer[] = [
     score: 0.2,
     checkedScore: 0.45,
     words: ['cuit', 'cuil', 'afip'],
-    wake: [digits(11)],
   }),
   nationalNumber({
     entity: 'CL_RUT',
@@ -98,7 +97,6 @@ export const OTHER_REGIONS: readonly Recognizer[] = [
     score: 0.2,
     checkedScore: 0.45,
     words: ['rut', 'run', 'rol único', 'cédula'],
-    wake: [digits(7)],
   }),
   nationalNumber({
     entity: 'CO_CEDULA',
@@ -152,7 +150,6 @@ export const OTHER_REGIONS: readonly Recognizer[] = [
     score: 0.1,
     checkedScore: 0.45,
     words: ['tckn', 'tc kimlik', 't.c. kimlik', 'kimlik', 'kimlik no', 'kimlik numarası', 'tc no', 'vatandaşlık'],
-    wake: [digits(11)],
   }),
   nationalNumber({
     entity: 'TR_TAX_ID',
@@ -220,7 +217,20 @@ export const OTHER_REGIONS: readonly Recognizer[] = [
     score: 0.1,
     checkedScore: 0.45,
     words: ['south african id', 'sa id', 'rsa id', 'identity number', 'id number', 'id no', 'identity document'],
-    wake: [digits(13)],
+    wake: [
+      keywords(
+        'south african',
+        'rsa id',
+        'sa id',
+        'said',
+        'identity number',
+        'identity document',
+        'id number',
+        'id_number',
+        'idnumber',
+        'id no',
+      ),
+    ],
   }),
   nationalNumber({
     entity: 'NG_NIN',

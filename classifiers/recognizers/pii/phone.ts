@@ -10,6 +10,7 @@ import type { Around, Validation } from '../../define-pattern.ts';
 import { digits, keywords, words } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 import { digitsOnly } from './check-digits.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 /** The CommonJS build loads in a third of the time of its 60 ES modules. */
 const phoneNumbers = createRequire(import.meta.url)('libphonenumber-js/min') as {
@@ -198,9 +199,13 @@ const CONTEXT = [
 ];
 const near = { before: 48, after: 24 };
 
+const startsDialling = shapeGuard(/(?:^|[^\d.,:/-])\(?0(?:0|11)/, { before: 2, after: 0 });
+
 export const phoneInternational = definePattern({
   name: 'phone-international',
   entity: 'PHONE_NUMBER',
+  guard: (text, start, end) =>
+    text[start] === '+' ? /\d/.test(text.slice(end, end + 3)) : startsDialling(text, start, end),
   triggers: [keywords('+'), digits(10)],
   reach: { before: 16, after: 32 },
   patterns: [
@@ -218,6 +223,7 @@ export const phoneInternational = definePattern({
 export const phoneNorthAmerican = definePattern({
   name: 'phone-north-american',
   entity: 'PHONE_NUMBER',
+  guard: shapeGuard(/\d{3}\)?[ .-]{0,2}\d{3}[ .-]\d{4}/, { before: 0, after: 0 }),
   triggers: [digits(10)],
   reach: { before: 8, after: 8 },
   patterns: [{ name: 'grouped', regex: NORTH_AMERICAN, score: 0.65 }],
@@ -229,6 +235,7 @@ export const phoneNorthAmerican = definePattern({
 export const phoneNational = definePattern({
   name: 'phone-national',
   entity: 'PHONE_NUMBER',
+  guard: shapeGuard(/(?:^|[^A-Za-z\d])\(?0\d{1,5}\)?[ ./-]/, { before: 2, after: 0 }),
   triggers: [digits(8)],
   reach: { before: 8, after: 8 },
   patterns: [

@@ -4,6 +4,7 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import { digits, keywords } from '../../recognizer.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 const AFTER = String.raw`(?![A-Za-z0-9-])`;
 
@@ -11,6 +12,7 @@ export const postalCode = definePattern({
   name: 'postal-code',
   entity: 'POSTAL_CODE',
   triggers: [digits(4)],
+  guard: shapeGuard(/\d{5}-\d{4}|[A-Z]{2},? {1,2}\d{5}|\d{4} ?[A-Z]{2}|〒/, { before: 6, after: 4 }),
   reach: { before: 8, after: 8 },
   patterns: [
     {
@@ -32,6 +34,7 @@ export const letteredPostalCode = definePattern({
   name: 'lettered-postal-code',
   entity: 'POSTAL_CODE',
   triggers: [digits(1)],
+  guard: shapeGuard(/[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z][ -]\d[A-Z]\d/, { before: 4, after: 7 }),
   reach: { before: 4, after: 6 },
   patterns: [
     {

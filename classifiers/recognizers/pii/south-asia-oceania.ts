@@ -14,7 +14,6 @@ export const SOUTH_ASIA_OCEANIA: readonly Recognizer[] = [
     score: 0.1,
     checkedScore: 0.45,
     words: ['aadhaar', 'aadhar', 'uidai', 'adhaar', 'आधार', 'uid number', 'आधार संख्या'],
-    wake: [digits(12)],
   }),
   nationalNumber({
     entity: 'IN_PAN',

@@ -7,6 +7,7 @@ import { definePattern } from '../../define-pattern.ts';
 import type { Around, Pattern } from '../../define-pattern.ts';
 import { digits } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 const E = String.raw`(?![\p{Lu}\p{Ll}\p{N}])`;
 const UNIT = String.raw`(?:,?[ \t\n]{1,4}(?:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm|bldg|building|whg|wohnung|appt|app|bât|piso|puerta|interno|int|scala|no)\.?[ \t]?#?[ \t]?[\p{L}\d-]{1,6}|,?[ \t]{0,2}#[ \t]?\d{1,5}[A-Z]?)?`;
@@ -101,22 +102,11 @@ function isHouseNumber(text: string, start: number): boolean {
   return start === 0 || !INSIDE.test(text[start - 1] ?? '');
 }
 
-/** A name, a direction or an ordinal must follow within three characters: most numbers of logs and tables end here. */
-function isFollowedByName(text: string, end: number): boolean {
-  for (let index = end; index < end + 4; index += 1) {
-    const unit = text.charCodeAt(index);
-    if (unit === 32 || unit === 9 || unit === 44 || unit === 45) continue;
-    const lower = unit | 32;
-    return (lower >= 97 && lower <= 122) || (unit >= 49 && unit <= 57) || unit >= 0xc0;
-  }
-  return false;
-}
-
 /** The longest reading of the shapes of one score. */
 function forwards(score: number): NonNullable<Pattern['narrow']> {
   const shapes = FORWARD.filter((shape) => shape.score === score).map(({ rest }) => rest);
   return (text, start, end) => {
-    if (!isHouseNumber(text, start) || !isFollowedByName(text, end)) return [];
+    if (!isHouseNumber(text, start)) return [];
     let stop = end;
     for (const rest of shapes) {
       rest.lastIndex = end;
@@ -229,7 +219,28 @@ function streetBehind(text: string, start: number, end: number): readonly Window
     : [{ start: name.start, end: end + behind[0].length }];
 }
 
-const NUMBER = /(?=\d)(?<!\d)\d{1,6}(?!\d)/;
+/**
+ * House numbers with what must stand beside them, so the numbers of logs and tables are passed over inside the regex: a
+ * name behind, or a word before.
+ */
+const NUMBER = String.raw`(?=\d)(?<![\dA-Za-z$€£_/.-])\d{1,6}(?!\d)`;
+const BESIDE_NAME = new RegExp(
+  String.raw`${NUMBER}(?=(?:[A-Za-z]|-\d{1,5})?,?[ \t]{1,2}[A-Za-z\u00c0-\uffff1-9])|(?=\d)(?<=[A-Za-z\u00aa-\uffff.#][,. \t]{0,2}[ \t.,])\d{1,5}(?!\d)`,
+);
+const BESIDE_SMALL = new RegExp(
+  String.raw`${NUMBER}(?=[a-z]?[ \t][a-z1-9])|(?=\d)(?<!\d)\d{2,5}(?=\.?,?[ \t](?:[Ss][Tt]\.|[Ss]tr?(?![a-z])|[Ss]treet|STREET))`,
+);
+const BESIDE_RARE = new RegExp(
+  String.raw`${NUMBER}(?=,?[ \t][A-Z\u00c0-\uffff])|(?=\d)(?<=(?:ring|plein|kade|hof|markt|gade|veg|gata|tie|braut|vegur|bygget|stien|str|gate|rinne|kaari|penger),? )\d{1,3}(?!\d)`,
+);
+
+function either(...readings: readonly NonNullable<Pattern['narrow']>[]): NonNullable<Pattern['narrow']> {
+  return (text, start, end) => readings.flatMap((reading) => reading(text, start, end));
+}
+
+/** Some number of the group has a word beside it. */
+const BESIDE_A_WORD =
+  /(?<![\dA-Za-z$€£_/.-])\d{1,6}(?:[A-Za-z]|-\d{1,5})?\.?,?[ \t]{1,2}(?:[A-Za-z\u00c0-\uffff]|\d{1,3}(?:st|nd|rd|th))|[A-Za-z\u00aa-\uffff.#][,. \t]{0,2}[ \t.,]\d{1,5}(?!\d|[.:,]\d)/;
 
 export const ADDRESS_CONTEXT: readonly string[] = [
   'address',
@@ -286,14 +297,12 @@ export const streetAddress = definePattern({
   name: 'street-address',
   entity: 'STREET_ADDRESS',
   triggers: [digits(1)],
+  guard: shapeGuard(BESIDE_A_WORD, { before: 6, after: 10 }),
   reach: { before: 4, after: 8 },
   patterns: [
-    { name: 'number-first', regex: NUMBER, score: 0.6, narrow: forwards(0.6) },
-    { name: 'number-first-lower-case', regex: NUMBER, score: 0.5, narrow: forwards(0.5) },
-    { name: 'number-first-rare', regex: NUMBER, score: 0.3, narrow: forwards(0.3) },
-    { name: 'number-last', regex: NUMBER, score: 0.6, narrow: backwards },
-    { name: 'number-last-weak', regex: NUMBER, score: 0.3, narrow: weakSuffix },
-    { name: 'number-street', regex: NUMBER, score: 0.5, narrow: streetBehind },
+    { name: 'street', regex: BESIDE_NAME, score: 0.6, narrow: either(forwards(0.6), backwards) },
+    { name: 'street-lower-case', regex: BESIDE_SMALL, score: 0.5, narrow: either(forwards(0.5), streetBehind) },
+    { name: 'street-rare', regex: BESIDE_RARE, score: 0.3, narrow: either(forwards(0.3), weakSuffix) },
   ],
   context: ADDRESS_CONTEXT,
   contextReach: { before: 60, after: 24 },

@@ -9,6 +9,7 @@ import { digits, keywords, words } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 import { digitsOnly } from './check-digits.ts';
 import { standardNumber } from './standard-number.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 const assigned = standardNumber('us/ssn');
 const issued = (number: string): boolean => assigned(number) && !number.endsWith('0000');
@@ -64,6 +65,7 @@ export const usSocialSecurity = definePattern({
   name: 'us-social-security',
   entity: 'US_SSN',
   triggers: [digits(9)],
+  guard: shapeGuard(/\d{3}-\d{2}-\d{4}/, { before: 0, after: 0 }),
   reach: { before: 8, after: 8 },
   patterns: [{ name: 'dashed', regex: DASHED, score: 0.85, narrow: only(issued) }],
   invalidate: isPlaceholder,
@@ -89,6 +91,7 @@ export const usTaxpayer = definePattern({
   name: 'us-itin',
   entity: 'US_ITIN',
   triggers: [digits(9)],
+  guard: shapeGuard(/\d{3}-\d{2}-\d{4}/, { before: 0, after: 0 }),
   reach: { before: 8, after: 8 },
   patterns: [
     {

@@ -3,6 +3,7 @@ import { definePattern } from '../../define-pattern.ts';
 import { run } from '../../recognizer.ts';
 import { alphanumericsOnly } from './check-digits.ts';
 import { standardNumber } from './standard-number.ts';
+import { shapeGuard } from './shape-guard.ts';
 
 /** stdnum's module by prefix; the number is checked without the prefix, as some modules take no other form. */
 const MODULES: Readonly<Record<string, string>> = {
@@ -49,6 +50,10 @@ export const valueAddedTax = definePattern({
   name: 'vat-id',
   entity: 'VAT_ID',
   triggers: [run('alphanumeric', 9)],
+  guard: shapeGuard(
+    /(?:ATU|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK)[ -]?[A-Z0-9]{2}/,
+    { before: 5, after: 0 },
+  ),
   reach: { before: 8, after: 12 },
   patterns: [
     {

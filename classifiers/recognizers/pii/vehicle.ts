@@ -1,7 +1,6 @@
 /** Vehicles and devices: VIN, number plates near a word about one, IMEI. */
 import { definePattern } from '../../define-pattern.ts';
-import { keywords, run } from '../../recognizer.ts';
-import { digits } from '../../recognizer.ts';
+import { keywords, run, words } from '../../recognizer.ts';
 import { alphanumericsOnly, digitsOnly, mobileEquipment, vehicleIdentification } from './check-digits.ts';
 
 /** European makers need not set the check digit, so there a word about the vehicle is asked for; letters and digits must mix. */
@@ -9,6 +8,7 @@ export const vehicleNumber = definePattern({
   name: 'vehicle-identification-number',
   entity: 'VEHICLE_VIN',
   triggers: [run('alphanumeric', 17)],
+  guard: (_text, start, end) => end - start === 17,
   reach: { before: 4, after: 4 },
   patterns: [
     {
@@ -121,8 +121,9 @@ export const vehiclePlate = definePattern({
 export const deviceNumber = definePattern({
   name: 'mobile-equipment',
   entity: 'IMEI',
-  triggers: [digits(15)],
-  reach: { before: 4, after: 4 },
+  triggers: [words('imei', 'meid'), keywords('handset', 'device', 'smartphone')],
+  requires: { digits: 15 },
+  reach: { before: 64, after: 64 },
   patterns: [
     {
       name: 'fifteen-digits',
@@ -133,5 +134,5 @@ export const deviceNumber = definePattern({
   validate: (value) => (mobileEquipment(digitsOnly(value)) ? 'valid' : 'invalid'),
   validatedBy: 'luhn',
   validScore: 0.3,
-  context: ['imei', 'meid', 'handset', 'device', 'serial', 'smartphone'],
+  context: ['imei', 'meid', 'handset', 'device', 'smartphone'],
 });

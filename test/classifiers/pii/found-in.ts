@@ -20,6 +20,7 @@ function sightingsIn(recognizers: readonly Recognizer[], text: string, hint: str
     rejected: 'collect',
     isAllowed: () => false,
     onAllowed: () => {},
+    isIdle: () => false,
   } as const;
   for (const _step of read(reader, text, reading, options, UNPACED));
   if (reading.gaps.length > 0) throw new Error(`gap: ${reading.gaps[0]?.classifier} ${reading.gaps[0]?.cause}`);
