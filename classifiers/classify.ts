@@ -82,6 +82,7 @@ class CachingClassifier implements Classifier {
   readonly #taggerNames: ReadonlySet<string>;
   readonly #cache: OutcomeCache;
   readonly #isAllowed: (value: string) => boolean;
+  readonly #isIdle: (recognizer: Recognizer) => boolean;
 
   constructor(
     config: ClassifyConfig,
@@ -98,6 +99,12 @@ class CachingClassifier implements Classifier {
       JSON.stringify([config, labels, [...this.#reader.recognizers, ...taggers].map((part) => part.name)]),
     );
     this.#isAllowed = createAllowList(config.allow);
+    const idle = new Set(
+      recognizers.filter(({ entities, highestScore = 1 }) =>
+        entities.every((entity) => this.#rules.ruleFor(entity).threshold > highestScore),
+      ),
+    );
+    this.#isIdle = (recognizer) => idle.has(recognizer);
   }
 
   async classify(
@@ -177,7 +184,7 @@ class CachingClassifier implements Classifier {
     tiers: ReadOptions['tiers'],
     rejected: ReadOptions['rejected'],
   ): Omit<ReadOptions, 'onAllowed'> {
-    return { input, tiers, rejected, isAllowed: this.#isAllowed };
+    return { input, tiers, rejected, isAllowed: this.#isAllowed, isIdle: this.#isIdle };
   }
 
   *#steps(

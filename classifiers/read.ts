@@ -22,15 +22,21 @@ import type { Rewritten } from './views/rewrite.ts';
 const DEEPEST_VIEW = 2;
 /** Units per call of a recognizer; with 100 ns per unit at the very worst still well inside one slice. */
 const WINDOW_CHUNK = 4096;
-const SCAN_CHUNK = 65_536;
+const SCAN_CHUNK = 8192;
 /** How much of a value its hint opens. */
 const HINT_WINDOW = 4096;
-/** Work allowed per text, in units of window times relative cost: ordinary text takes 1 to 3 per unit, and hostile text is cut off before it takes 100 ms per MB. */
-const BUDGET_BASE = 600_000;
-const BUDGET_PER_UNIT = 24;
+/**
+ * Work allowed per text, in units of window times relative cost, about 5 ns each. Ordinary files take 1 to 12 per unit,
+ * pages full of personal data 25; hostile text is cut off before it takes 100 ms per MB.
+ */
+const BUDGET_BASE = 2_000_000;
+const BUDGET_PER_UNIT = 8;
+/** What a window costs however short it is, and a guard however soon it says no. */
+const WINDOW_OVERHEAD = 64;
+const GUARD_COST = 16;
 /** All views of a text together may be so many times as long as it. */
-const VIEWS_PER_UNIT = 3;
-const VIEWS_BASE = 65_536;
+const VIEWS_PER_UNIT = 2;
+const VIEWS_BASE = 262_144;
 /** More findings than this in one text are a flood; the gap says that there are more. */
 const MOST_CANDIDATES = 20_000;
 
@@ -65,6 +71,8 @@ export interface ReadOptions {
   /** Says whether a value is on the allow list; the reader keeps no values. */
   readonly isAllowed: (value: string) => boolean;
   readonly onAllowed: (sighting: Sighting) => void;
+  /** Says whether a recognizer can report nothing that would count; it then runs only when near misses are wanted. */
+  readonly isIdle: (recognizer: Recognizer) => boolean;
 }
 
 /** createReader compiles recognizers and views into one plan. Rule ids: recognizers, then the opaque check, then views. */
@@ -119,13 +127,22 @@ function* readLayer(
   const firstView = opaqueRule + 1;
   const { hint } = options.input;
   const scan = new Scan(reader.plan, text, depth < DEEPEST_VIEW ? Infinity : firstView);
-  while (!scan.advance(SCAN_CHUNK)) if (pace.isDue(SCAN_CHUNK)) yield;
-  if (pace.isDue(text.length)) yield;
+  for (let guards = 0, done = false; !done; guards = scan.guardCalls) {
+    done = scan.advance(SCAN_CHUNK);
+    const asked = (scan.guardCalls - guards) * GUARD_COST;
+    budget.work -= asked;
+    if (budget.work < 0) {
+      addGap(reading, { classifier: 'scan', cause: 'over-budget' });
+      return;
+    }
+    if (pace.isDue(SCAN_CHUNK + asked)) yield;
+  }
   for (const rule of rulesOfHint(reader, hint)) scan.open(rule, 0, Math.min(text.length, HINT_WINDOW));
 
   for (const [rule, windows] of scan.windows()) {
     const recognizer = reader.recognizers[rule];
     if (recognizer) {
+      if (options.rejected === 'omit' && options.isIdle(recognizer)) continue;
       yield* runRecognizer(recognizer, { text, hint }, windows, layers, depth, budget, reading, options, pace);
       continue;
     }
@@ -179,7 +196,8 @@ function* runRecognizer(
   for (const window of windows) {
     for (let start = window.start; start < window.end; start += WINDOW_CHUNK) {
       const end = Math.min(window.end, start + WINDOW_CHUNK);
-      budget.work -= (end - start) * cost;
+      const work = (end - start + WINDOW_OVERHEAD) * cost;
+      budget.work -= work;
       if (budget.work < 0 || reading.sightings.length >= MOST_CANDIDATES) {
         addGap(reading, { classifier: recognizer.name, cause: 'over-budget' });
         return;
@@ -190,7 +208,7 @@ function* runRecognizer(
         addGap(reading, { classifier: recognizer.name, cause: 'threw' });
         return;
       }
-      if (pace.isDue((end - start) * cost)) yield;
+      if (pace.isDue(work)) yield;
     }
   }
 }

@@ -78,6 +78,8 @@ export interface Recognizer {
   readonly requires?: { readonly digits: number };
   /** Looks at what a keyword, run or group matched before a window is opened. Cheap, bounded, without side effects; absent means always. */
   readonly guard?: (text: string, start: number, end: number) => boolean;
+  /** No candidate ever scores higher. Where every threshold is above it the recognizer runs for explanations only. */
+  readonly highestScore?: number;
   /** Relative cost per unit of window, counted against the work budget; default 1. definePattern gives its number of patterns. */
   readonly cost?: number;
   /**

@@ -33,6 +33,7 @@ export const REDACTPII_RECOGNIZERS: readonly Recognizer[] = RULES.map(({ rule, e
     entities: [entity],
     triggers,
     cost: 4,
+    highestScore: SCORE,
     find({ text }, window, report) {
       for (let start = window.start; start < window.end; start += LONGEST_WINDOW) {
         const slice = text.slice(start, Math.min(window.end, start + LONGEST_WINDOW));

@@ -22,6 +22,11 @@ const LONGEST_GAP = 3;
 /** Runs without any digit count from this length on: no identifier of letters and digits is shorter and has none. */
 const LONG_WITHOUT_DIGIT = 25;
 
+/** Units; what fires longer than this opens its window unasked. */
+const LONGEST_GUARDED = 256;
+/** Longer than any text; an integer, which Infinity is not. */
+const NEVER = 0x3fff_ffff;
+
 export class Scan {
   readonly #plan: ScanPlan;
   readonly #text: string;
@@ -48,12 +53,13 @@ export class Scan {
   #singlesStart = 0;
   #singlesEnd = -1;
   #singles = 0;
+  #guardCalls = 0;
 
   constructor(plan: ScanPlan, text: string, ruleLimit: number) {
     this.#plan = plan;
     this.#text = text;
-    this.#ruleLimit = ruleLimit;
-    const shortest = (rules: readonly LengthRule[]): number => rules[0]?.atLeast ?? Infinity;
+    this.#ruleLimit = Math.min(NEVER, ruleLimit);
+    const shortest = (rules: readonly LengthRule[]): number => rules[0]?.atLeast ?? NEVER;
     this.#shortestHex = shortest(plan.runs.hex);
     this.#shortestWord = plan.capitalized.length > 0 ? 2 : Math.min(LONG_WITHOUT_DIGIT, this.#shortestHex);
     this.#shortestToken = shortest(plan.runs.token);
@@ -67,7 +73,8 @@ export class Scan {
     const kinds = UNIT_KINDS;
     const shortestWord = this.#shortestWord;
     const shortestToken = this.#shortestToken;
-    const to = Math.min(text.length, this.#at + units);
+    // An integer whatever `units` is, or the loop counts in doubles.
+    const to = Math.min(text.length, this.#at + units) | 0;
     let state = this.#state;
     let previous = this.#kind;
     let wordStart = this.#wordStart;
@@ -117,6 +124,11 @@ export class Scan {
       const windows = this.#merged(rule);
       if (windows.length > 0) yield [rule, windows];
     }
+  }
+
+  /** Guards asked so far; they are what a pass costs beyond its length. */
+  get guardCalls(): number {
+    return this.#guardCalls;
   }
 
   /** Ids of the rules with a window, whatever they require. */
@@ -183,7 +195,11 @@ export class Scan {
     const { before, after, guards } = this.#plan;
     if (rule >= this.#ruleLimit) return;
     const guard = guards[rule];
-    if (guard !== undefined && !guard(this.#text, start, end)) return;
+    // A guard may look at all that fired, so it is asked about short things only.
+    if (guard !== undefined && end - start <= LONGEST_GUARDED) {
+      this.#guardCalls++;
+      if (!guard(this.#text, start, end)) return;
+    }
     this.#add(rule, start - (before[rule] as number), end + (after[rule] as number));
   }
 

@@ -101,6 +101,7 @@ describe('the prefilter loses nothing', () => {
     rejected: 'omit',
     isAllowed: () => false,
     onAllowed: () => {},
+    isIdle: () => false,
   } as const;
   const found = (recognizers: readonly Recognizer[], text: string): Reading => {
     const reading: Reading = { sightings: [], signals: [], gaps: [] };
