@@ -3,9 +3,19 @@
  * making a group, never assumed. Groups are made below this process's own, so limits set on the service keep holding.
  * Fails open by itself (no group, rlimits only): what that leaves unproved is for the probes to say.
  */
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAbandoned } from './host-layout.ts';
 import type { Profile } from './profile.ts';
 
 export interface SandboxGroup {
@@ -67,6 +77,7 @@ function settings(hierarchy: Hierarchy, profile: Pick<Profile, 'memoryBytes' | '
   return hierarchy.version === 1 ? v1 : v2;
 }
 
+const GROUP_PREFIX = 'sluice-';
 const WANTED = ['memory', 'pids', 'cpu'];
 
 /** Lines of /proc/self/cgroup: `4:memory:/path`, and `0::/path` for v2. */
@@ -195,7 +206,7 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
   const pid = options.pid ?? process.pid;
   const selfText =
     options.selfText ?? (existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'latin1') : '');
-  const prefix = `sluice-${pid}-${Math.random().toString(36).slice(2, 8)}`;
+  const prefix = `${GROUP_PREFIX}${pid}-${Math.random().toString(36).slice(2, 8)}`;
   let counter = 0;
 
   const make = (hierarchy: Hierarchy, profile: Pick<Profile, 'memoryBytes' | 'processes'>, name: string): string => {
@@ -222,6 +233,10 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
     }
   };
   const hierarchies = findHierarchies(root, selfText, pid).filter(works);
+  for (const { directory } of hierarchies) {
+    const abandoned = readdirSync(directory).filter((name) => isAbandoned(name, GROUP_PREFIX));
+    for (const name of abandoned) quietly(() => directories.removeNow(join(directory, name)));
+  }
 
   return {
     controllers: hierarchies.flatMap(({ controllers }) => controllers),

@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   readdirSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -103,6 +104,20 @@ export function isReachable(path: string, uid: number, gid: number): boolean {
   }
 }
 
+const STAGING = 'sluice-sandbox-';
+
+/** Whether a name was given by a process of ours that is gone: one that was killed could not clean up. */
+export function isAbandoned(name: string, prefix: string): boolean {
+  const pid = Number(name.startsWith(prefix) ? /^(\d{1,10})-/.exec(name.slice(prefix.length))?.[1] : Number.NaN);
+  if (!Number.isInteger(pid)) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
 /**
  * A directory for what sandboxes mount. Inside `stateDir` when the sandbox's user can get there, else in the system's
  * temporary directory under a random name: a service run by root keeps its state in places other users cannot enter.
@@ -110,7 +125,9 @@ export function isReachable(path: string, uid: number, gid: number): boolean {
 export function stagingDirectory(stateDir: string, uid: number, gid: number): string {
   mkdirSync(stateDir, { recursive: true, mode: 0o711 });
   const parent = isReachable(stateDir, uid, gid) ? stateDir : tmpdir();
-  const directory = mkdtempSync(join(parent, 'sluice-sandbox-'));
+  for (const name of readdirSync(parent))
+    if (isAbandoned(name, STAGING)) rmSync(join(parent, name), { recursive: true, force: true });
+  const directory = mkdtempSync(join(parent, `${STAGING}${process.pid}-`));
   chmodSync(directory, 0o711);
   return directory;
 }

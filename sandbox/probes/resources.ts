@@ -27,19 +27,23 @@ const processes: Probe = {
 const memory: Probe = {
   claim: 'memory-limit',
   async prove(run) {
-    const code =
-      'const kept = []; for (;;) { kept.push(Buffer.alloc(8 << 20, 1)); console.log(kept.length * 8); if (kept.length > 220) break; }';
+    const first = await run(probePlan(['/bin/true']));
+    if (first.kind === 'not-started') return { proved: false, evidence: describeEnd(first) };
+    const isGrouped = String(first.attested.cgroup ?? '').includes('memory');
+    const most = (isGrouped ? PROBE_LIMITS.memoryBytes : dataLimit(PROBE_LIMITS.memoryBytes)) / MIB;
+    const enough = Math.ceil((most * 1.25) / 8);
+    const code = `const kept = []; while (kept.length < ${enough}) { kept.push(Buffer.alloc(8 << 20, 1)); console.log(kept.length * 8); } console.log('all');`;
     const outcome = await run(probePlan([NODE_INSIDE, '-e', code]));
     if (outcome.kind === 'not-started') return { proved: false, evidence: describeEnd(outcome) };
-    const grouped = String(outcome.attested.cgroup ?? '').includes('memory');
-    const most = (grouped ? PROBE_LIMITS.memoryBytes : dataLimit(PROBE_LIMITS.memoryBytes)) / MIB;
-    const reached = Math.max(0, ...textOf(outcome.stdout).trim().split('\n').map(Number).filter(Number.isFinite));
-    const stopped = outcome.kind === 'killed' ? outcome.by === 'memory' : outcome.code !== 0;
-    const means = grouped
+    const lines = textOf(outcome.stdout).trim().split('\n');
+    const reached = Math.max(0, ...lines.map(Number).filter(Number.isFinite));
+    const isStopped =
+      (outcome.kind === 'killed' ? outcome.by === 'memory' : outcome.code !== 0) && !lines.includes('all');
+    const means = isGrouped
       ? 'over all processes, by control group'
       : 'per process, by rlimit: no memory control group is writable here';
     return {
-      proved: stopped && reached > 0 && reached <= most,
+      proved: isStopped && reached > 0 && reached <= most,
       evidence: `a program was stopped at ${reached} MiB under a limit of ${most} MiB (${means})`,
     };
   },

@@ -275,5 +275,12 @@ describe('pool', () => {
     await expect.poll(() => alive(marker), { timeout: 15_000 }).toBeGreaterThan(1);
     child.kill('SIGKILL');
     await expect.poll(() => alive(marker), { timeout: 15_000 }).toBe(0);
+    // What the killed one could not take away is taken away by the next.
+    const left = readdirSync(join(home.path, 'state-orphan'));
+    expect(left).toHaveLength(1);
+    const next = createBubblewrapBackend(options(join(home.path, 'state-orphan')));
+    expect(await next.available()).toEqual({ usable: true });
+    expect(readdirSync(join(home.path, 'state-orphan'))).not.toContain(left[0]);
+    await next.close();
   });
 });

@@ -158,7 +158,15 @@ const WEAKENINGS: readonly (readonly [string, string, Weakening])[] = [
     },
   ],
   ['process-limit', 'no process limit', { prologue: limitsWithout('p'), cgroups: noGroups }],
-  ['memory-limit', 'no memory limit', { prologue: limitsWithout('d'), cgroups: noGroups }],
+  [
+    'memory-limit',
+    'a control group that was announced and does not limit',
+    {
+      prologue: limitsWithout('d'),
+      cgroups: noGroups,
+      judge: () => ({ kind: 'attested', attestation: { isolation: 'bubblewrap', cgroup: 'memory' } }),
+    },
+  ],
 ];
 
 const proveOne = async (claim: string, run: RunPlan): Promise<boolean> => {
@@ -186,7 +194,7 @@ describe('a probe fails when its claim does not hold', () => {
 
   const rerouted: readonly (readonly [string, string, (plan: ExecutionPlan) => ExecutionPlan])[] = [
     ['time-limit', 'a loop that ends by itself', (plan) => ({ ...plan, argv: ['/bin/true'] })],
-    ['output-limit', 'more output kept', (plan) => ({ ...plan, limits: { ...plan.limits, outputBytes: 1024 * 1024 } })],
+    ['output-limit', 'more output kept', (plan) => ({ ...plan, limits: { ...plan.limits, outputBytes: 128 * 1024 } })],
   ];
   it.each(rerouted)('%s: %s', async (claim, _what, change) => {
     expect(await proveOne(claim, (plan) => strong.run(change(plan), { signal: never() }))).toBe(false);
