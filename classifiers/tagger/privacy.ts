@@ -7,7 +7,7 @@
 import { toScore } from '../finding.ts';
 import type { ScoreStep } from '../finding.ts';
 import { CueTable } from '../linear/cues.ts';
-import { hashWord } from '../linear/words.ts';
+import { hashWord, SHAPE } from '../linear/words.ts';
 import { cueBefore } from './candidates.ts';
 import { GREETING, hashes, INTRODUCTION, KIN, NAMED, RECORD, SPEECH, TITLE } from './cues.ts';
 import type { Frame } from './frame.ts';
@@ -69,7 +69,8 @@ const isPossessive = (tokens: Tokens, at: number): boolean => tokens.hashAt(at) 
 export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, company: Company): Weighing {
   const cue = cueBefore(tokens, mention.from);
   const form = formOf(mention, cue);
-  let score = baseOf(form, mention.listed) * (0.7 + 0.3 * Math.min(1, mention.certainty / 0.8));
+  const short = form === 'lone-name' && tokens.lengthAt(mention.from) < 3;
+  let score = baseOf(form, short ? 0 : mention.listed) * (0.7 + 0.3 * Math.min(1, mention.certainty / 0.8));
   const steps: ScoreStep[] = [{ kind: 'pattern', score: toScore(score) }];
   // "Tom's brother has 7 apples" raises nothing.
   const belief = 1 - Math.max(frame.exercise, frame.exam, frame.fiction * 0.5);
@@ -83,7 +84,7 @@ export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, compan
     score = Math.max(0, score - amount);
     steps.push({ kind: 'damped', by, score: toScore(score) });
   };
-  if (cue === INTRODUCTION) raise('introduced', 0.28);
+  if (cue === INTRODUCTION) raise('introduced', isVague(tokens, mention) ? 0.15 : 0.28);
   else if (cue === NAMED && mention.names < 2) raise('introduced', 0.03);
   else if (cue === NAMED || cue === RECORD) raise('introduced', mention.listed > 0 ? 0.22 : 0.08);
   else if (cue === KIN) raise('family', 0.18);
@@ -127,6 +128,14 @@ function isPlace(tokens: Tokens, mention: Mention): boolean {
     if ((tokens.knownAt(at) & KNOWN.place) === 0 || (tokens.knownAt(at) & KNOWN.first) !== 0) return false;
   }
   return true;
+}
+
+const OWNERS = hashes('my,his,her,their,mein,sein,ihr,mon,son,mi,su');
+
+/** "The name is required": a small word nobody lists, where no one says whose name it is. */
+function isVague(tokens: Tokens, mention: Mention): boolean {
+  if (mention.listed > 0 || (tokens.shapeAt(mention.from) & SHAPE.initialUpper) !== 0) return false;
+  return !OWNERS.has(tokens.hashAt(mention.from - 3)) && !OWNERS.has(tokens.hashAt(mention.from - 2));
 }
 
 function formOf(mention: Mention, cue: number): NameForm {

@@ -75,6 +75,8 @@ describe('nobody is named by', () => {
     ['words that are names', 'Will you mark the date? May I ask for grace and hope?'],
     ['contractions', "He's late, she's early, and they're lost. C'mon, let's go!"],
     ['German nouns', 'Das Haus, der Garten und die Rechnung liegen im Ordner der Behörde.'],
+    ['a field that is asked for', 'The name is required and the surname is validated.'],
+    ['noise', 'Re; Lo% Ky\u0001 UY= Ob] TXO; ifN, Vy^ da'],
     ['answer options', 'Which organelle makes ATP?\nA. Nucleus\nB. Mitochondria\nC. Ribosome\nD. Golgi body'],
     ['a street and a firm', 'The office of Fletcher Holdings is in Marshall Street.'],
   ])('%s', (_, text) => {
