@@ -23,6 +23,8 @@ const WINDOWED: Readonly<Record<string, string>> = {
   'classifiers/json-leaves.ts': 'sticky at a number; digits, point and exponent are apart',
   'classifiers/recognizers/pii/address-phrases.ts':
     'windows of a few hundred units around a trigger; scripts are apart',
+  'classifiers/recognizers/pii/email.ts':
+    'begins at an @; the labels of a domain are apart by dots and at most 63 units',
   'classifiers/recognizers/pii/geo-position.ts': 'windows around digits; degree, minute and second signs are fixed',
   'classifiers/recognizers/pii/phone.ts': 'matched against the 80 units before a number',
   'classifiers/recognizers/pii/web-address.ts': 'windows around a scheme; the parts end at different characters',

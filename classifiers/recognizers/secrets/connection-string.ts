@@ -115,6 +115,12 @@ export const accountLine: Recognizer = definePattern({
       'authenticate(',
       'with login password',
       'with password',
+      'psql',
+      'mongo',
+      'sqlcmd',
+      'rabbitmqadmin',
+      'helm registry',
+      'createConnection',
       'psexec',
       'unseal',
       'machine ',
@@ -155,7 +161,7 @@ export const accountLine: Recognizer = definePattern({
     },
     {
       name: 'pgpass',
-      regex: /(?<![^\s])[\w.*-]{1,80}:(?:5432|3306|\*):[\w*-]{1,60}:[\w*.-]{1,60}:(?<value>[^\s:]{3,120})/,
+      regex: /(?<=[\w.*-]):(?:5432|3306|\*):[\w*-]{1,60}:[\w*.-]{1,60}:(?<value>[^\s:]{3,120})/,
       score: 0.85,
     },
     {

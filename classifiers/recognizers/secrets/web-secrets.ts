@@ -84,7 +84,7 @@ export const WEB_SECRETS: readonly PatternDeclaration[] = [
         score: 0.9,
       },
       { name: 'make', regex: /hook\.(?:eu|us)[0-9]{0,2}\.make\.com\/(?<value>[0-9a-z]{20,40})/i, score: 0.8 },
-      { name: 'tines', regex: /tines\.com\/webhook\/(?<value>[0-9a-z]{20,40}\/[0-9a-z]{20,40})/i, score: 0.85 },
+      { name: 'tines', regex: /(?<=tines\.com)\/webhook\/(?<value>[0-9a-z]{20,40}\/[0-9a-z]{20,40})/i, score: 0.85 },
       { name: 'feishu', regex: /open\.feishu\.cn\/open-apis\/bot\/v2\/hook\/(?<value>[0-9a-f-]{36})/i, score: 0.85 },
       {
         name: 'wecom',

@@ -91,6 +91,9 @@ describe('secrets are found, and where they stand', () => {
       `$apr1$${drawn('0-9A-Za-z', 8, 1)}$${drawn('0-9A-Za-z./', 22, 2)}`,
     ],
     ['netrc', `machine api.acme.io login bob password sunshine`, 'PASSWORD', 'sunshine'],
+    ['pgpass', `db.acme.io:5432:app:bob:wh4lesong`, 'PASSWORD', 'wh4lesong'],
+    ['Terraform default', `variable "api_token" {\n  default = "${MIXED40}"\n}`, 'API_KEY', MIXED40],
+    ['a constructor', `new NetworkCredential("bob@acme.io", "vzihlaquk9")`, 'PASSWORD', 'vzihlaquk9'],
     [
       'docker config',
       `"auths": {"r.acme.io": {"auth": "${btoa('bob:Wh4lesong')}"}}`,
