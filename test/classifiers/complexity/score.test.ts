@@ -4,6 +4,9 @@ import { calibrate } from '../../../classifiers/complexity/calibrate.ts';
 import type { ComplexityInput } from '../../../classifiers/complexity/score.ts';
 import { bandOf, scoreComplexity, zoneOf } from '../../../classifiers/complexity/score.ts';
 
+/** Any UTF-16, lone surrogates included. */
+const anyUnits = fc.uint16Array({ maxLength: 80 }).map((units) => String.fromCharCode(...units));
+
 type Role = ComplexityInput['segments'][number]['role'];
 
 const talk = (...segments: readonly (readonly [Role, string])[]): ComplexityInput => ({
@@ -58,18 +61,13 @@ describe('scoreComplexity()', () => {
 
   test('is within [0, 1], finite, and the same twice', () => {
     fc.assert(
-      fc.property(
-        fc.string({ unit: 'binary', maxLength: 400 }),
-        fc.nat(200),
-        fc.nat(1_000_000),
-        (text, tools, chars) => {
-          const input = { ...talk(['user', text]), toolCount: tools, totalChars: chars };
-          const first = scoreComplexity(input);
-          expect(first.score).toBeGreaterThanOrEqual(0);
-          expect(first.score).toBeLessThanOrEqual(1);
-          expect(scoreComplexity(input)).toEqual(first);
-        },
-      ),
+      fc.property(anyUnits, fc.nat(200), fc.nat(1_000_000), (text, tools, chars) => {
+        const input = { ...talk(['user', text]), toolCount: tools, totalChars: chars };
+        const first = scoreComplexity(input);
+        expect(first.score).toBeGreaterThanOrEqual(0);
+        expect(first.score).toBeLessThanOrEqual(1);
+        expect(scoreComplexity(input)).toEqual(first);
+      }),
     );
   });
 
@@ -178,8 +176,8 @@ describe('conversations', () => {
   test('reading stops at a bound: a megabyte of unclosed blocks costs what its sample costs', () => {
     const input = talk(['user', `${'<system-reminder>'.repeat(60_000)} sort the list`]);
     const begun = performance.now();
-    for (let round = 0; round < 20; round += 1) scoreComplexity(input);
-    // 20 rounds take about 40 ms; quadratic search would take minutes.
+    for (let round = 0; round < 3; round += 1) scoreComplexity(input);
+    // 3 rounds take about 10 ms; quadratic search would take minutes.
     expect(performance.now() - begun).toBeLessThan(5_000);
   });
 });
