@@ -28,8 +28,6 @@ import type { Gap, Label, Signal } from './verdict.ts';
 
 /** How long one slice may hold the event loop; budget 10 ms, and a slice can end late by one recognizer's window. */
 const SLICE_MS = 4;
-/** Shorter texts cost less to read than to hash. */
-const SHORTEST_CACHED = 96;
 /** No value worth finding is shorter; keeps the thousands of small leaves of tool schemas cheap. */
 const SHORTEST_TEXT = 3;
 
@@ -163,8 +161,8 @@ class CachingClassifier implements Classifier {
   }
 
   #structured(text: string, hint: string): Outcome {
-    const key = text.length >= SHORTEST_CACHED ? this.#cache.keyOf(text, hint) : undefined;
-    const cached = key === undefined ? undefined : this.#cache.get(key);
+    const key = this.#cache.keyOf(text, hint);
+    const cached = this.#cache.get(key);
     if (cached) return cached.structured;
     const reading = emptyReading();
     const allowed: Sighting[] = [];
@@ -175,7 +173,7 @@ class CachingClassifier implements Classifier {
     const steps = read(this.#reader, text, reading, options, UNPACED);
     while (!steps.next().done);
     const outcome = settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'structured');
-    if (key !== undefined) this.#cache.set(key, { structured: outcome, tagged: new Map() });
+    this.#cache.set(key, { structured: outcome, tagged: new Map() });
     return outcome;
   }
 
@@ -223,8 +221,8 @@ class CachingClassifier implements Classifier {
     const { text, hint, role, form } = segment;
     const kind = `${role} ${form}`;
     const collects = options.nearMisses === 'collect';
-    const key = text.length >= SHORTEST_CACHED ? this.#cache.keyOf(text, hint) : undefined;
-    const cached = key === undefined ? undefined : this.#cache.get(key);
+    const key = this.#cache.keyOf(text, hint);
+    const cached = this.#cache.get(key);
     const known = collects ? undefined : cached?.tagged.get(kind);
     if (known) return known;
     const reading = emptyReading();
@@ -242,14 +240,26 @@ class CachingClassifier implements Classifier {
         progress.nearMisses.push({ ...miss, span: { segment: segment.pointer, start, end } });
       }
     }
-    if (key !== undefined) {
-      const entry = cached ?? {
-        structured: settle(reading, allowed, this.#rules, isTagger, 'structured'),
-        tagged: new Map<string, Outcome>(),
-      };
-      entry.tagged.set(kind, outcome);
-      this.#cache.set(key, entry);
-    }
+    const entry = cached ?? {
+      structured: settle(reading, allowed, this.#rules, isTagger, 'structured'),
+      tagged: new Map<string, Outcome>(),
+    };
+    entry.tagged.set(kind, outcome);
+    this.#cache.set(key, entry);
+    return outcome;
+  }
+
+  *#readJoin(join: Join, key: string, progress: Progress, pace: Pace): Generator<void, Outcome> {
+    const reading = emptyReading();
+    const allowed: Sighting[] = [];
+    progress.scannedChars += join.text.length;
+    const options: ReadOptions = {
+      ...this.#options({ hint: join.hint, role: 'meta', form: 'text' }, 'structured', 'omit'),
+      onAllowed: (sighting) => void allowed.push(sighting),
+    };
+    yield* read(this.#reader, join.text, reading, options, pace);
+    const outcome = settle(reading, allowed, this.#rules, () => false, 'structured');
+    this.#cache.set(key, { structured: outcome, tagged: new Map() });
     return outcome;
   }
 
@@ -260,15 +270,9 @@ class CachingClassifier implements Classifier {
     progress: Progress,
     pace: Pace,
   ): Generator<void, void> {
-    const reading = emptyReading();
-    const allowed: Sighting[] = [];
-    progress.scannedChars += join.text.length;
-    const options: ReadOptions = {
-      ...this.#options({ hint: join.hint, role: 'meta', form: 'text' }, 'structured', 'omit'),
-      onAllowed: (sighting) => void allowed.push(sighting),
-    };
-    yield* read(this.#reader, join.text, reading, options, pace);
-    const outcome = settle(reading, allowed, this.#rules, () => false, 'structured');
+    const key = this.#cache.keyOf(join.text, join.hint);
+    const cached = this.#cache.get(key);
+    const outcome = cached?.structured ?? (yield* this.#readJoin(join, key, progress, pace));
     const pointer = segments[join.pieces.at(-1)?.segment ?? 0]?.pointer ?? '';
     // A blob is judged where it stands whole.
     for (const gap of outcome.gaps) if (gap.cause !== 'opaque-blob') progress.gaps.push({ ...gap, pointer });

@@ -59,9 +59,11 @@ function joined(tail: readonly Piece[], before: string, piece: Piece, hint: stri
   return { text: before + piece.text, pieces: [...tail, piece], seam: before.length, hint };
 }
 
-/** Prose that ends and prose that begins hold no value between them: one side must have what values are made of. */
+/** Prose that ends and prose that begins hold no value between them: both sides must have what values are made of. */
 function mayContinue(before: string, head: string): boolean {
-  return /[\d@]|[A-Za-z0-9+/_-]{12}/.test(before.slice(-40)) && /[\d@]|[A-Za-z0-9+/_.-]{4}/.test(head.slice(0, 72));
+  const mayBegin =
+    /[\d@]|[A-Za-z0-9+/_-]{12}/.test(before.slice(-40)) || (/^[\w.+-]{0,64}@/.test(head) && /[\w.+-]$/.test(before));
+  return mayBegin && /[\d@]|[A-Za-z0-9+/_-]{12}|^[A-Za-z0-9+/_.-]{4}/.test(head.slice(0, 64));
 }
 
 function extended(tail: readonly Piece[] | undefined, { text }: Segment, index: number): readonly Piece[] {
