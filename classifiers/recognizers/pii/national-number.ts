@@ -68,7 +68,7 @@ export function nationalNumber(facts: NationalNumber): Recognizer {
     entity,
     patterns: [pattern],
     triggers: facts.wake ?? [keywords(...wakeWords(words))],
-    ...(facts.wake ? { guard: guardOf(facts.shape, facts.wake) } : {}),
+    ...(facts.wake ? { guard: guardOf(pattern.regex, facts.wake) } : {}),
     reach: facts.wake?.every(({ kind }) => kind !== 'keyword') ? { before: 24, after: 24 } : { before: 64, after: 96 },
     ...(isDigitsOnly(facts.shape) ? { requires: { digits: 5 } } : {}),
     context: words,
@@ -85,13 +85,13 @@ export function nationalNumber(facts: NationalNumber): Recognizer {
 }
 
 /** A keyword opens its window; digits and runs only where the shape is. */
-function guardOf(shape: string, wake: readonly Trigger[]): NonNullable<Recognizer['guard']> {
+function guardOf(shape: RegExp, wake: readonly Trigger[]): NonNullable<Recognizer['guard']> {
   const literals = new Set(
     wake.flatMap((trigger) =>
       trigger.kind === 'keyword' ? trigger.literals.map((literal) => literal.toLowerCase()) : [],
     ),
   );
-  const isShaped = shapeGuard(new RegExp(shape, 'i'), { before: 14, after: 14 });
+  const isShaped = shapeGuard(shape, { before: 14, after: 14 });
   return (text, start, end) =>
     (literals.size > 0 && literals.has(text.slice(start, end).toLowerCase())) || isShaped(text, start, end);
 }

@@ -1,6 +1,5 @@
 /** United States, Canada and Mexico: tax, licence, passport, bank, health and social numbers. */
 import type { Recognizer } from '../../recognizer.ts';
-import { digits } from '../../recognizer.ts';
 import { abaRouting, deaRegistration, nationalProvider } from './check-digits.ts';
 import { nationalNumber } from './national-number.ts';
 import { standardNumber } from './standard-number.ts';

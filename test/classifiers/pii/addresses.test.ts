@@ -9,7 +9,7 @@ import {
 } from '../../../classifiers/recognizers/pii/address-phrases.ts';
 import { letteredPostalCode, namedPostalCode, postalCode } from '../../../classifiers/recognizers/pii/postal-code.ts';
 import { streetAddress } from '../../../classifiers/recognizers/pii/street-address.ts';
-import { candidatesIn, foundIn } from './found-in.ts';
+import { foundIn } from './found-in.ts';
 
 const addresses = [
   streetAddress,
@@ -97,11 +97,12 @@ describe('street addresses', () => {
     expect(foundIn(codes, 'port 50667, id A1B2C3, 12345 rows, 90023.5')).toEqual([]);
   });
 
-  it('stays linear on numbers and capitals', () => {
-    const start = performance.now();
-    candidatesIn(addresses, 'Am Den Von Der 12 '.repeat(5_000));
-    candidatesIn(addresses, '12 A B C D E F G '.repeat(5_000));
-    candidatesIn(addresses, '1 '.repeat(50_000));
-    expect(performance.now() - start).toBeLessThan(4_000);
+  it('ends on numbers and capitals', () => {
+    // A pattern that is not runs into the time limit of the test; the sizes are chosen for a slow machine.
+    for (const text of ['Am Den Von Der 12 '.repeat(5_000), '12 A B C D E F G '.repeat(5_000), '1 '.repeat(50_000)])
+      for (const recognizer of addresses)
+        recognizer.find({ text, hint: '' }, { start: 0, end: text.length }, ({ start, end }) =>
+          expect(end).toBeGreaterThan(start),
+        );
   });
 });

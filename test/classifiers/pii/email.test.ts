@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { emailAddress } from '../../../classifiers/recognizers/pii/email.ts';
-import { candidatesIn, foundIn } from './found-in.ts';
+import { foundIn } from './found-in.ts';
 
 describe('emailAddress', () => {
   it.each([
@@ -43,10 +43,12 @@ describe('emailAddress', () => {
     expect(foundIn([emailAddress], text)).toEqual([]);
   });
 
-  it('stays linear on rows of local-part characters', () => {
+  it('ends on rows of local-part characters', () => {
+    // A pattern that is not runs into the time limit of the test; the sizes are chosen for a slow machine.
     const text = `${'a.'.repeat(60_000)}@`.concat('a@'.repeat(20_000));
-    const start = performance.now();
-    candidatesIn([emailAddress], text);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    for (const recognizer of [emailAddress])
+      recognizer.find({ text, hint: '' }, { start: 0, end: text.length }, ({ start, end }) =>
+        expect(end).toBeGreaterThan(start),
+      );
   });
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { luhn } from '../../../classifiers/recognizers/pii/check-digits.ts';
 import { paymentCard } from '../../../classifiers/recognizers/pii/payment-card.ts';
-import { candidatesIn, foundIn } from './found-in.ts';
+import { foundIn } from './found-in.ts';
 
 const withCheckDigit = (body: string): string => {
   for (let digit = 0; digit < 10; digit += 1) if (luhn(`${body}${digit}`)) return `${body}${digit}`;
@@ -88,10 +88,12 @@ describe('paymentCard', () => {
     }
   });
 
-  it('stays linear on digits and separators', () => {
-    const start = performance.now();
-    candidatesIn([paymentCard], '4   '.repeat(50_000));
-    candidatesIn([paymentCard], '4787 7893 2879 '.repeat(10_000));
-    expect(performance.now() - start).toBeLessThan(2_000);
+  it('ends on digits and separators', () => {
+    // A pattern that is not runs into the time limit of the test; the sizes are chosen for a slow machine.
+    for (const text of ['4   '.repeat(50_000), '4787 7893 2879 '.repeat(10_000)])
+      for (const recognizer of [paymentCard])
+        recognizer.find({ text, hint: '' }, { start: 0, end: text.length }, ({ start, end }) =>
+          expect(end).toBeGreaterThan(start),
+        );
   });
 });

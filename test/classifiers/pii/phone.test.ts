@@ -6,7 +6,7 @@ import {
   phoneNational,
   phoneNorthAmerican,
 } from '../../../classifiers/recognizers/pii/phone.ts';
-import { candidatesIn, foundIn } from './found-in.ts';
+import { foundIn } from './found-in.ts';
 
 const phones = [phoneInternational, phoneNorthAmerican, phoneNational, phoneNamed];
 const values = (text: string, hint = ''): readonly string[] =>
@@ -81,10 +81,12 @@ describe('phone numbers', () => {
     expect(found).toBeGreaterThanOrEqual(396);
   });
 
-  it('stays linear on digits and separators', () => {
-    const start = performance.now();
-    candidatesIn(phones, '+1 (2) '.repeat(20_000));
-    candidatesIn(phones, '12 - 3 '.repeat(20_000));
-    expect(performance.now() - start).toBeLessThan(4_000);
+  it('ends on digits and separators', () => {
+    // A pattern that is not runs into the time limit of the test; the sizes are chosen for a slow machine.
+    for (const text of ['+1 (2) '.repeat(20_000), '12 - 3 '.repeat(20_000)])
+      for (const recognizer of phones)
+        recognizer.find({ text, hint: '' }, { start: 0, end: text.length }, ({ start, end }) =>
+          expect(end).toBeGreaterThan(start),
+        );
   });
 });
