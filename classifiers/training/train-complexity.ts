@@ -6,6 +6,9 @@ import { complexityCorpus } from './complexity-corpus.ts';
 import type { Example } from './logistic.ts';
 import { quantise, trainLogistic } from './logistic.ts';
 
+/** What the committed weights were made with: seed, fillings of every template, bits of the table. */
+export const COMPLEXITY_TRAINING = [20_261_123, 24, 14] as const;
+
 export function trainComplexity(seed: number, rounds: number, bits: number): HashedWeights {
   const words = new Words(2048);
   const examples = complexityCorpus(seed, rounds).map((prompt): Example => {

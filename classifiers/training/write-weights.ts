@@ -5,8 +5,9 @@
 import { writeFileSync } from 'node:fs';
 import { gazetteerModule } from './gazetteers.ts';
 import { weightsModule } from './logistic.ts';
-import { trainTagger } from './train-tagger.ts';
-import { trainComplexity } from './train-complexity.ts';
+import { measureComplexity, measureTagger } from './measure.ts';
+import { TAGGER_TRAINING, trainTagger } from './train-tagger.ts';
+import { COMPLEXITY_TRAINING, trainComplexity } from './train-complexity.ts';
 
 const SCRIPT = 'classifiers/training/write-weights.ts';
 const MAKERS: Readonly<Record<string, () => void>> = {
@@ -14,12 +15,14 @@ const MAKERS: Readonly<Record<string, () => void>> = {
     write('../tagger/gazetteer-data.ts', gazetteerModule(SCRIPT));
   },
   tagger: () => {
-    const weights = trainTagger({ seed: 20_261_123, rounds: 40, epochs: 3, bits: 16 });
+    const weights = trainTagger(TAGGER_TRAINING);
     write('../tagger/weights.ts', weightsModule('TAGGER_WEIGHTS', SCRIPT, weights));
+    console.log(measureTagger(weights));
   },
   complexity: () => {
-    const weights = trainComplexity(20_261_123, 24, 14);
+    const weights = trainComplexity(...COMPLEXITY_TRAINING);
     write('../complexity/weights.ts', weightsModule('COMPLEXITY_WEIGHTS', SCRIPT, weights));
+    console.log(measureComplexity(weights));
   },
 };
 
