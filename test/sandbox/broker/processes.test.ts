@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Config } from '../../../config/schema.ts';
 import type { BrokerEvent } from '../../../sandbox/broker/broker.ts';
 import { PATIENCE } from '../../../sandbox/broker/generation.ts';
@@ -12,6 +12,9 @@ import type { BrokerEntries } from '../../../sandbox/broker/start.ts';
 import { createToolExecutor } from '../../../sandbox/client.ts';
 import type { SandboxClient } from '../../../sandbox/client.ts';
 import type { ToolOutcome } from '../../../sandbox/executor.ts';
+
+// Node starts twice for every broker, on a machine that may be busy with the rest of the suite.
+vi.setConfig({ testTimeout: 120_000 });
 
 const FAKE_EXECUTOR = new URL('../../helpers/fake-executor-main.ts', import.meta.url);
 const ENTRIES: BrokerEntries = { engine: BROKER_ENTRIES.engine, executor: FAKE_EXECUTOR };
@@ -22,11 +25,11 @@ interface Setting {
   readonly run: (command: string, session?: string) => Promise<ToolOutcome>;
 }
 
-async function provide(entries: BrokerEntries = ENTRIES): Promise<Setting> {
+async function provide(entries: BrokerEntries = ENTRIES, timeoutMs = 500): Promise<Setting> {
   const stateDir = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
   const events: BrokerEvent[] = [];
   const client = await createToolExecutor({
-    config: Config.parse({ sandbox: { timeoutMs: 500 } }).sandbox,
+    config: Config.parse({ sandbox: { timeoutMs } }).sandbox,
     labels: ['public', 'internal'],
     stateDir,
     onEvent: (event) => events.push(event),
@@ -54,6 +57,8 @@ async function provide(entries: BrokerEntries = ENTRIES): Promise<Setting> {
 }
 
 const birthOf = (outcome: ToolOutcome): Readonly<Record<string, unknown>> => outcome.receipt.attested;
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 const isAlive = (pid: number): boolean => {
   try {
     // A zombie still has its number.
@@ -88,8 +93,22 @@ describe('the two processes', () => {
     const outcome = await run('die');
     expect(outcome).toMatchObject({ kind: 'refused', code: 'broker-unavailable', receipt: { attested: {} } });
     await expect.poll(() => events.filter((event) => event.kind === 'broker-ended')).toHaveLength(1);
-    await expect.poll(async () => (await run('ok')).kind, { timeout: 20_000, interval: 200 }).toBe('exited');
+    await expect.poll(async () => (await run('ok')).kind, { timeout: 60_000, interval: 200 }).toBe('exited');
     expect(birthOf(await run('ok'))['pid']).not.toBe(first);
+  });
+
+  test('an engine that is killed takes the executor and the running call with it', async () => {
+    const { run } = await provide(ENTRIES, 60_000);
+    const executor = Number(birthOf(await run('ok'))['pid']);
+    const running = run('manner:waits');
+    const children = readFileSync(`/proc/${parentOf(executor)}/task/${parentOf(executor)}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .map(Number);
+    const [engine = 0] = children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine-main'));
+    process.kill(engine, 'SIGKILL');
+    expect(await running).toMatchObject({ kind: 'refused', code: 'broker-unavailable' });
+    await expect.poll(() => isAlive(executor), { timeout: 10_000 }).toBe(false);
   });
 
   test('an executor that hangs is killed, not waited for', async () => {
