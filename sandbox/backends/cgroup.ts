@@ -43,9 +43,12 @@ interface Hierarchy {
 
 type Setting = readonly [file: string, value: string, required: boolean];
 
-/** Of the CPU a busy sandbox gets, relative to the 1024 (v1) or 100 (v2) of everything else. */
-const CPU_SHARES_V1 = '256';
-const CPU_WEIGHT_V2 = '25';
+/**
+ * The ordinary weight of one group: all processes of a sandbox together count as much as one other group, so a fork bomb
+ * slows nobody. Less than that was measured to triple the time of a short call on a busy machine.
+ */
+const CPU_SHARES_V1 = '1024';
+const CPU_WEIGHT_V2 = '100';
 /** bwrap's init and the waiting shell count as well. */
 const OWN_PROCESSES = 2;
 
