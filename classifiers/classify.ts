@@ -68,6 +68,8 @@ interface Progress {
   readonly signals: Signal[];
   readonly gaps: Gap[];
   readonly nearMisses: NearMiss[];
+  /** Places of the findings that seams brought. */
+  readonly joined: Set<string>;
   scannedChars: number;
   /** Pointer of what is being read, for the gap of an interruption. */
   pointer: string;
@@ -115,6 +117,7 @@ class CachingClassifier implements Classifier {
       signals: [],
       gaps: [...gaps],
       nearMisses: [],
+      joined: new Set(),
       scannedChars: 0,
       pointer: '',
     };
@@ -297,19 +300,13 @@ class CachingClassifier implements Classifier {
           end,
         );
         // The same value shows at several seams when it is cut into many pieces.
-        if (!progress.findings.some((known) => isSame(known, finding))) progress.findings.push(finding);
+        const key = `${finding.entity} ${start} ${end} ${finding.span.segment}`;
+        if (progress.joined.has(key)) continue;
+        progress.joined.add(key);
+        progress.findings.push(finding);
       }
     }
   }
-}
-
-function isSame(left: Finding, right: Finding): boolean {
-  return (
-    left.entity === right.entity &&
-    left.span.segment === right.span.segment &&
-    left.span.start === right.span.start &&
-    left.span.end === right.span.end
-  );
 }
 
 /** Whether a finding of one segment already says what a joined one would. */

@@ -39,6 +39,7 @@ export function settle(
   tiers: 'structured' | 'all',
 ): Outcome {
   const local: LocalFinding[] = [];
+  const allowedInOrder = allowed.toSorted((left, right) => left.start - right.start);
   const signals: Omit<Signal, 'pointer'>[] = tiers === 'all' ? [...reading.signals] : [];
   for (const sighting of reading.sightings) {
     const { candidate, recognizer } = sighting;
@@ -52,7 +53,7 @@ export function settle(
     const rule = rules.ruleFor(candidate.entity);
     // Written so that a score that is no number counts.
     if (candidate.score < rule.threshold) continue;
-    if (allowed.some((value) => value.start <= sighting.start && sighting.end <= value.end)) continue;
+    if (isInside(sighting, allowedInOrder)) continue;
     local.push(toLocal(sighting, rules));
   }
   const findings = resolveOverlaps(local, (item, start, end) => ({ ...item, start, end })).kept;
@@ -64,6 +65,21 @@ export function settle(
   }
   const gaps = tiers === 'all' ? reading.gaps : reading.gaps.filter((gap) => !isTagger(gap.classifier));
   return { findings, signals, gaps: [...gaps] };
+}
+
+/** How many allowed values may begin between another's begin and a value inside it. */
+const NESTED_ALLOWED = 16;
+
+/** Halving, then a few steps back: a page may repeat an allowed value ten thousand times. */
+function isInside(sighting: Sighting, allowed: readonly Sighting[]): boolean {
+  let low = 0;
+  let high = allowed.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((allowed[middle]?.start ?? 0) <= sighting.start) low = middle + 1;
+    else high = middle;
+  }
+  return allowed.slice(Math.max(0, low - NESTED_ALLOWED), low).some((value) => sighting.end <= value.end);
 }
 
 function evasionName(views: readonly View[]): string {

@@ -38,7 +38,7 @@ const GUARD_COST = 16;
 const VIEWS_PER_UNIT = 2;
 const VIEWS_BASE = 262_144;
 /** More findings than this in one text are a flood; the gap says that there are more. */
-const MOST_CANDIDATES = 20_000;
+const MOST_CANDIDATES = 10_000;
 
 export interface Reader {
   readonly plan: ScanPlan;
