@@ -26,6 +26,7 @@ import { createSessionMemory } from './sessions/memory.ts';
 import { createVolatileStore, openSqliteStore } from './sessions/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import { DoorFault } from './upstreams/failure.ts';
 import { createOllamaUpstream } from './upstreams/ollama.ts';
 import { createOpenAIUpstream } from './upstreams/openai.ts';
 import { createCloudStandIn, createLocalStandIn } from './upstreams/stand-in.ts';
@@ -86,7 +87,11 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     demo && config.stateDir === '' ? mkdtempSync(join(tmpdir(), 'sluice-demo-')) : stateDirOf(config, environment);
   const locals = new Map<string, LocalUpstream>();
   const clouds = new Map<string, CloudUpstream>();
-  for (const upstream of upstreams) addUpstream(upstream, environment, locals, clouds);
+  for (const upstream of upstreams) {
+    const refused = addUpstream(upstream, environment, locals, clouds);
+    if (refused !== '') problems.push({ path: `upstreams.${upstream.name}.url`, message: refused });
+  }
+  if (problems.length > 0) return { kind: 'invalid', problems };
   const key = demo ? randomBytes(32) : loadOrCreateKey(stateDir);
   const executor =
     options.sandbox === 'on'
@@ -159,24 +164,36 @@ export function buildClassifier(
   };
 }
 
+const URL_FAULTS: Readonly<Partial<Record<DoorFault['code'], string>>> = {
+  invalid_url: 'is no http or https URL that can be sent to',
+  not_local: "is Ollama's cloud: an upstream of kind ollama has to be a server of your own",
+};
+
+/** addUpstream opens nothing yet. Returns what is wrong with the upstream's address; empty when nothing is. */
 function addUpstream(
   upstream: UpstreamConfig,
   environment: Environment,
   locals: Map<string, LocalUpstream>,
   clouds: Map<string, CloudUpstream>,
-): void {
-  switch (upstream.kind) {
-    case 'ollama':
-      locals.set(upstream.name, createOllamaUpstream(upstream));
-      return;
-    case 'openai': {
-      const apiKey = upstream.apiKey === undefined ? undefined : resolveSecret(upstream.apiKey, environment);
-      clouds.set(upstream.name, createOpenAIUpstream(upstream, apiKey));
-      return;
+): string {
+  try {
+    switch (upstream.kind) {
+      case 'ollama':
+        locals.set(upstream.name, createOllamaUpstream(upstream));
+        return '';
+      case 'openai': {
+        const apiKey = upstream.apiKey === undefined ? undefined : resolveSecret(upstream.apiKey, environment);
+        clouds.set(upstream.name, createOpenAIUpstream(upstream, apiKey));
+        return '';
+      }
+      case 'stand-in':
+        if (upstream.name === 'local') locals.set(upstream.name, createLocalStandIn(upstream));
+        else clouds.set(upstream.name, createCloudStandIn(upstream));
+        return '';
     }
-    case 'stand-in':
-      if (upstream.name === 'local') locals.set(upstream.name, createLocalStandIn(upstream));
-      else clouds.set(upstream.name, createCloudStandIn(upstream));
+  } catch (error) {
+    if (error instanceof DoorFault) return URL_FAULTS[error.code] ?? error.code;
+    throw error;
   }
 }
 

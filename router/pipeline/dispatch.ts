@@ -2,14 +2,15 @@
  * Decision to a reply. Narrows, never widens: cloud may become local (door refused, masking failed, upstream down), local never becomes
  * cloud. Fails closed: without a Cleared there is no cloud request.
  */
+import type { ServerResponse } from 'node:http';
 import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
-import { clear, type Cleared } from '../clearance.ts';
+import { clear } from '../clearance.ts';
 import type { Decision, Reason, Route } from '../decision.ts';
 import type { ErrorCode } from '../errors.ts';
 import { toOpenAIChat } from '../protocols/openai-chat-body.ts';
 import type { PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
 import { readOpenAIChatBody, readOpenAIChatStream } from '../protocols/openai-chat-reader.ts';
-import type { CloudReply } from '../upstreams/upstream.ts';
+import type { PipeOptions, PipeOutcome } from '../upstreams/pipe-sink.ts';
 import type { Context, RequestScope } from './context.ts';
 import { maskTurn, type Ready } from './mask-turn.ts';
 import type { Turn } from './prepare.ts';
@@ -21,10 +22,12 @@ export type Dispatched =
       readonly decision: Decision;
       readonly model: string;
     }
-  /** The client's wire is the upstream's and nothing needs to be read: the bytes may pass as they come. */
+  /** The client's wire is the upstream's and nothing needs to be read: the bytes may pass as they come. Nothing is sent before `pipe` is called. */
   | {
-      readonly kind: 'raw';
-      readonly reply: CloudReply & { readonly kind: 'response' };
+      readonly kind: 'pipe';
+      readonly pipe: (response: ServerResponse, options: PipeOptions) => Promise<PipeOutcome>;
+      /** What to do when it failed before the head was out. */
+      readonly onFailure: (failure: UpstreamFailure) => Dispatched;
       readonly decision: Decision;
       readonly model: string;
     }
@@ -126,27 +129,33 @@ async function toCloud(
     context.metrics.doorRefusals.inc({ cause: clearance.cause });
     return inward(turn, { code: 'door-refused', entities: clearance.entities }, 'clearance_failed', scope, context);
   }
-  const reply = await send(clearance.cleared, upstream, scope);
-  if (reply.kind === 'failed') {
-    if (context.config.policy.onCloudFailure === 'local' && fallsBack(reply.failure) && context.locals.size > 0) {
+  const onFailure = (failure: UpstreamFailure): Dispatched => {
+    if (context.config.policy.onCloudFailure === 'local' && fallsBack(failure) && context.locals.size > 0)
       return inward(turn, { code: 'cloud-failed' }, 'cloud_upstream_failed', scope, context);
-    }
-    return { kind: 'failed', failure: reply.failure, decision: turn.decision };
+    return { kind: 'failed', failure, decision: turn.decision };
+  };
+  const { cleared } = clearance;
+  if (
+    options.raw === 'allowed' &&
+    route.kind === 'cloud' &&
+    upstream.wire === protocol.name &&
+    upstream.pipeRaw !== undefined
+  ) {
+    const pipe = upstream.pipeRaw.bind(upstream);
+    return {
+      kind: 'pipe',
+      pipe: (response, pipeOptions) => pipe(cleared, response, pipeOptions),
+      onFailure,
+      decision: turn.decision,
+      model,
+    };
   }
-  if (options.raw === 'allowed' && route.kind === 'cloud' && upstream.wire === protocol.name)
-    return { kind: 'raw', reply, decision: turn.decision, model };
+  const reply = await upstream.send(cleared, { signal: scope.signal });
+  if (reply.kind === 'failed') return onFailure(reply.failure);
   const events = stream
     ? readOpenAIChatStream(reply.body, upstream.name)
     : readOpenAIChatBody(reply.body, upstream.name);
   return { kind: 'events', events: ready.restore(events), decision: turn.decision, model };
-}
-
-function send(
-  cleared: Cleared,
-  upstream: { send(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<CloudReply> },
-  scope: RequestScope,
-): Promise<CloudReply> {
-  return upstream.send(cleared, { signal: scope.signal });
 }
 
 /** A rejection is the request's own fault and would fail at home too; an abort is the client's wish. */

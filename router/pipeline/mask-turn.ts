@@ -79,7 +79,7 @@ export async function maskTurn(
   async function explained(source: string, placeholders: number): Promise<Ready | { readonly kind: 'failed' }> {
     const before = read(source);
     if (before.kind === 'failed') return failed;
-    const result = read(explainPlaceholders(before.document, placeholders));
+    const result = read(explainPlaceholders(before.document, placeholders, protocol));
     if (result.kind === 'failed') return failed;
     const classification = await context.classifier.classify(result.segments, result.gaps, {
       signal: scope.signal,

@@ -1,4 +1,5 @@
 /** The catalogue clients see: `auto` first, then what local servers really have, then what cloud upstreams are configured for. A server that is down contributes nothing. */
+import type { ModelInfo } from '../upstreams/upstream.ts';
 import type { Context } from './context.ts';
 
 export interface ListedModel {
@@ -9,18 +10,28 @@ export interface ListedModel {
 }
 
 export async function listModels(context: Context): Promise<readonly ListedModel[]> {
-  const listed = new Map<string, ListedModel>();
-  const add = (id: string, ownedBy: string, created: number): void => {
-    if (!listed.has(id)) listed.set(id, { id, object: 'model', created, owned_by: ownedBy });
+  return (await catalogue(context)).map(({ id, ownedBy, createdSeconds }) => ({
+    id,
+    object: 'model',
+    created: createdSeconds,
+    owned_by: ownedBy,
+  }));
+}
+
+/** catalogue names every model once; of two with one name the first counts, as it does when a client asks for it. */
+export async function catalogue(context: Context): Promise<readonly ModelInfo[]> {
+  const found = new Map<string, ModelInfo>();
+  const add = (model: ModelInfo): void => {
+    if (!found.has(model.id)) found.set(model.id, model);
   };
-  add('auto', 'sluice', 0);
+  add({ id: 'auto', ownedBy: 'sluice', createdSeconds: 0 });
   for (const upstream of context.locals.values()) {
     const answer = await upstream.models();
     if (answer.kind === 'models')
-      for (const model of answer.models)
-        add(model.id, upstream.standIn ? 'sluice-stand-in' : model.ownedBy, model.createdSeconds);
+      for (const model of answer.models) add(upstream.standIn ? { ...model, ownedBy: 'sluice-stand-in' } : model);
   }
   for (const upstream of context.clouds.values())
-    for (const id of upstream.models) add(id, upstream.standIn ? 'sluice-stand-in' : upstream.name, 0);
-  return [...listed.values()];
+    for (const id of upstream.models)
+      add({ id, ownedBy: upstream.standIn ? 'sluice-stand-in' : upstream.name, createdSeconds: 0 });
+  return [...found.values()];
 }

@@ -189,7 +189,7 @@ export async function* runLoop(
       yield { kind: 'error', failure: next.failure };
       return;
     }
-    if (next.kind === 'raw') throw new Error('raw dispatch in the tool loop');
+    if (next.kind === 'pipe') throw new Error('a turn of the tool loop was dispatched unread');
     dispatched = next;
   }
 }

@@ -24,12 +24,19 @@ const PORTS = [
   'executor.run',
   'pending.take',
   'cloud.send',
+  'cloud.pipeRaw',
   'local.send',
   'local.models',
 ] as const;
 
 /** Ports that answer with a promise; the others cannot reject or hang, they throw instead. */
-const ASYNC: ReadonlySet<string> = new Set(['classifier.classify', 'executor.run', 'cloud.send', 'local.models']);
+const ASYNC: ReadonlySet<string> = new Set([
+  'classifier.classify',
+  'executor.run',
+  'cloud.send',
+  'cloud.pipeRaw',
+  'local.models',
+]);
 
 /** breakNth makes call number `n` over all ports fail; `met` tells whether it was reached and which port it was. */
 function breakNth(context: Context, n: number, fault: Fault): { met: string } {
@@ -63,6 +70,10 @@ function breakNth(context: Context, n: number, fault: Fault): { met: string } {
 const REQUESTS: readonly (readonly [string, object])[] = [
   ['masked with a tool round', { model: 'auto', messages: [{ role: 'user', content: `${COMPLEX} Mail ${MAIL}` }] }],
   ['sensitive', { model: 'auto', messages: [{ role: 'user', content: `block ${CARD}` }], stream: true }],
+  [
+    'clean, nothing to run',
+    { model: 'auto', messages: [{ role: 'user', content: COMPLEX }], tool_choice: 'none', stream: true },
+  ],
   ['clean, then sensitive by a tool', { model: 'auto', messages: [{ role: 'user', content: COMPLEX }], stream: true }],
 ];
 

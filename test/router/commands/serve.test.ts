@@ -106,6 +106,11 @@ describe('serve', () => {
       'upstreams: [{ kind: openai, name: sky, url: "https://sky.example/v1", model: m, apiKey: env:NOT_SET, sees: public }]',
       /env:NOT_SET is not set/,
     ],
+    [
+      'a cloud that calls itself local',
+      'upstreams: [{ kind: ollama, name: home, url: "https://ollama.com", sees: restricted }]',
+      /upstreams\.home\.url: is Ollama's cloud/,
+    ],
     ['a rule file that is not there', 'classify: { recognizerFiles: [none.yaml] }', /cannot read .*none\.yaml/],
   ])('refuses to start on %s, naming it', async (_, yaml, expected) => {
     const result = await runCli(['serve', '--port', '0', '--config', config(yaml)]);

@@ -1,0 +1,92 @@
+/** Events of the tool loop to the client's bytes, with comments while a model loads. An upstream that fails before its first event is an error with a status. */
+import type { ReplyEvent } from '../chat.ts';
+import { createResponseSink } from '../http/response-sink.ts';
+import type { Answer } from './answer.ts';
+import type { RequestScope } from './context.ts';
+import { countTurn } from './count-turn.ts';
+import type { Dispatched } from './dispatch.ts';
+import type { Turn } from './prepare.ts';
+import { type LoopEvent, runLoop } from './tool-loop.ts';
+
+/** A stream whose next event is this late gets its head and comments, so that clients do not give up on a model that is loading. */
+const PATIENCE_MS = 15_000;
+
+export async function writeEvents(
+  answer: Answer,
+  turn: Turn,
+  dispatched: Dispatched & { readonly kind: 'events' },
+  scope: RequestScope,
+): Promise<void> {
+  const { protocol, response, gone } = answer;
+  const { stream, includeUsage } = turn.envelope.chat;
+  const sink = createResponseSink(response);
+  answer.model = dispatched.model;
+  const writer = protocol.createWriter(
+    {
+      write: (bytes) => {
+        openHead();
+        answer.firstChunk();
+        return sink.write(bytes);
+      },
+      end: () => sink.end(),
+    },
+    {
+      stream,
+      includeUsage,
+      id: protocol.idPrefix + answer.id.slice('req_'.length),
+      model: dispatched.model,
+      createdSeconds: Math.floor(Date.now() / 1000),
+      errorBody: (failure) => answer.errorText(answer.codeOf(failure)),
+    },
+  );
+  answer.writer = writer;
+  const patience =
+    stream && protocol.keepAlive !== ''
+      ? setInterval(() => {
+          openHead();
+          void sink.write(protocol.keepAlive);
+        }, PATIENCE_MS)
+      : undefined;
+  try {
+    for await (const event of replyEvents(answer, runLoop(turn, dispatched, protocol, scope, answer.context))) {
+      patience?.refresh();
+      if (event.kind === 'start') answer.model = event.model;
+      if (event.kind === 'usage') answer.usage = event.usage;
+      if (event.kind === 'end') answer.outcome = 'answered';
+      if (event.kind === 'error') {
+        if (!response.headersSent || !stream) return answer.failUpstream(event.failure);
+        answer.outcome = answer.codeOf(event.failure);
+      }
+      await writer.write(event);
+      if (gone.signal.aborted) return;
+    }
+  } finally {
+    clearInterval(patience);
+    if (gone.signal.aborted) answer.outcome = 'client-gone';
+  }
+
+  function openHead(): void {
+    if (!response.headersSent)
+      response.writeHead(200, { 'content-type': writer.contentType, 'cache-control': 'no-cache', ...answer.headers() });
+  }
+}
+
+/** Later turns of the loop change what log and headers say; a refusal there ends the reply as an error. */
+async function* replyEvents(answer: Answer, events: AsyncIterable<LoopEvent>): AsyncGenerator<ReplyEvent> {
+  for await (const event of events) {
+    if (event.kind === 'turn') {
+      answer.decision = event.dispatched.decision;
+      countTurn(event.turn, answer.context);
+    } else if (event.kind === 'refused') {
+      answer.outcome = event.code;
+      answer.refusedLater = event.code;
+      if (answer.response.headersSent)
+        yield {
+          kind: 'error',
+          failure: { code: 'upstream_rejected', upstream: 'sluice', status: 0, retryAfterSeconds: 0, sent: false },
+        };
+      else answer.fail(event.code);
+      return;
+    } else yield event;
+  }
+}
