@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PII_RECOGNIZERS } from '../../../classifiers/recognizers/pii/all.ts';
 import { BRITAIN } from '../../../classifiers/recognizers/pii/britain.ts';
 import { CENTRAL_EUROPE } from '../../../classifiers/recognizers/pii/central-europe.ts';
 import { EAST_ASIA } from '../../../classifiers/recognizers/pii/east-asia.ts';
@@ -134,6 +135,15 @@ describe('national numbers', () => {
 
   it.each(shaped)('%s is found in `%s`', (entity, sentence, value) => {
     expect(foundIn(countries, sentence.replace('@', value))).toContain(`${entity}:${value}`);
+  });
+
+  it('the shipped list finds the same as its parts', () => {
+    const rows = [...checked.map(([entity, sentence, value]) => [entity, sentence, value] as const), ...shaped];
+    const lost = rows.filter(
+      ([entity, sentence, value]) =>
+        !foundIn(PII_RECOGNIZERS, sentence.replace('@', value)).includes(`${entity}:${value}`),
+    );
+    expect(lost).toEqual([]);
   });
 
   it('takes JSON keys as context', () => {
