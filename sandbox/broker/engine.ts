@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { Sandbox } from '../../config/schema.ts';
 import type { SandboxConfig } from '../../config/schema.ts';
+import { nameEgressRoot } from '../egress/egress-root.ts';
 import type { ToolRequest } from '../executor.ts';
 import { planCall } from '../planner.ts';
 import { modesOf, policyProblems, resolveTool, toSandboxPolicy } from '../policy.ts';
@@ -85,8 +86,7 @@ export function serveEngine(options: {
       stateDir: message.stateDir,
       guarded: message.guarded,
       scopesRoot: join(message.stateDir, 'sandbox', 'scopes'),
-      // Short, because a socket's path is at most 107 bytes; unguessable, because /tmp is everyone's.
-      egressRoot: `/tmp/sluice-${randomBytes(8).toString('hex')}`,
+      egressRoot: nameEgressRoot(process.pid),
       signer: new TicketSigner(key),
       key,
     };
