@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Backend, Outcome } from '../backend.ts';
 import { createChangeStore } from '../guard/change-store.ts';
 import type { ChangeStore } from '../guard/change-store.ts';
+import { holdsSocket } from '../guard/tree.ts';
 import { withGuard } from '../guard/with-guard.ts';
 import { withPrivateCopy } from '../guard/with-private-copy.ts';
 import type { ExecutionPlan } from '../plan.ts';
@@ -68,6 +69,18 @@ const ABORTED: Outcome = {
   detail: 'the call was cancelled before it began',
 };
 
+const EXPOSED: Outcome = {
+  kind: 'not-started',
+  cause: 'plan-unsupported',
+  detail: 'with network access a workspace may hold no Unix socket: remove it, or run without network',
+};
+
+/** With egress the filter lets programs make Unix sockets, and a bind mount carries those of the host. */
+async function exposesSocket({ workspace }: Profile): Promise<boolean> {
+  if (workspace.access === 'none') return false;
+  return holdsSocket(workspace.source, COPY_ENTRIES).catch(() => true);
+}
+
 export function createBubblewrapBackend(options: BubblewrapOptions): BubblewrapBackend {
   return createBubblewrapBackendWith(options, {});
 }
@@ -118,6 +131,7 @@ export function createBubblewrapBackendWith(
     const text = handover(plan);
     if (text.kind === 'unsupported') return { kind: 'not-started', cause: 'plan-unsupported', detail: text.detail };
     const profile = profileOf(plan);
+    if (profile.egressSocket !== '' && (await exposesSocket(profile))) return EXPOSED;
     let sandbox = take(profile);
     if (sandbox === undefined) {
       const launched = await start(profile);

@@ -174,3 +174,20 @@ export function leavesRoot(root: number, path: readonly string[]): boolean {
 function isSystemTarget(target: string): boolean {
   return /^\/(usr|bin|lib|lib64)\//.test(target) && !target.split('/').includes('..');
 }
+
+/**
+ * Whether a tree holds a Unix socket. One of the host's would be a way out for a sandbox that may make such sockets, so a
+ * tree that cannot be seen whole counts as holding one.
+ */
+export async function holdsSocket(path: string, maxEntries: number): Promise<boolean> {
+  const root = openDirectory(path);
+  let found = false;
+  try {
+    const { skipped } = await walk(root, maxEntries, ({ stats }) => {
+      found ||= stats.isSocket();
+    });
+    return found || skipped > 0;
+  } finally {
+    closeSync(root);
+  }
+}

@@ -11,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../sandbox/backend.ts';
@@ -121,6 +122,28 @@ describe('workspaces', () => {
     writeFileSync(join(source, 'which'), 'new');
     expect(ran(await pooled.run(call, { signal: never() }))).toBe('new');
     await pooled.close();
+  });
+
+  it('with an egress socket, one of the host in the workspace stops the call; without, the filter keeps it shut', async () => {
+    const source = workspace('ws-socket');
+    const egress = createServer((socket) => socket.end());
+    const hosts = createServer((socket) => socket.end('reached'));
+    await new Promise<void>((resolve) => egress.listen(join(home.path, 'egress.sock'), resolve));
+    chmodSync(join(home.path, 'egress.sock'), 0o777);
+    const connect =
+      "require('net').connect('/run/egress.sock').on('connect', () => console.log('through')).on('error', (e) => console.log(e.code))";
+    const changes = {
+      egress: { kind: 'proxy', socket: join(home.path, 'egress.sock') },
+      workspace: { access: 'rw', source },
+    } as const;
+    const call = plan(['/opt/node/bin/node', '-e', connect], changes);
+    expect(ran(await backend.run(call, { signal: never() }))).toBe('through\n');
+    await new Promise<void>((resolve) => hosts.listen(join(source, 'host.sock'), resolve));
+    expect(await backend.run(call, { signal: never() })).toMatchObject({
+      kind: 'not-started',
+      cause: 'plan-unsupported',
+    });
+    await Promise.all([egress, hosts].map((server) => new Promise((resolve) => server.close(resolve))));
   });
 
   it('a home of a scope is kept between calls', async () => {
