@@ -9,12 +9,24 @@ import { type ErrorCode, publicError } from './errors.ts';
 import { hostAllowed } from './http/host-guard.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
+import { ollamaChat } from './protocols/ollama-chat.ts';
+import { ollamaErrorReply } from './protocols/ollama-error.ts';
+import { ollamaGenerate } from './protocols/ollama-generate.ts';
 import { openaiErrorReply } from './protocols/openai-error.ts';
 import { openaiChat } from './protocols/openai-chat.ts';
+import type { Protocol } from './protocols/protocol.ts';
 import { listModels } from './pipeline/models.ts';
+import { listTags, OLLAMA_VERSION } from './pipeline/ollama-models.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
 
 type Env = { Bindings: HttpBindings };
+
+/** Paths that are answered by a model, each to its own protocol's letter. */
+const CHATS: readonly (readonly [string, Protocol])[] = [
+  ['/v1/chat/completions', openaiChat],
+  ['/api/chat', ollamaChat],
+  ['/api/generate', ollamaGenerate],
+];
 
 /** Gauges that mirror state are read when somebody looks. */
 function refreshGauges(context: Context): Context['metrics'] {
@@ -29,9 +41,11 @@ function refreshGauges(context: Context): Context['metrics'] {
 /** `current` is asked per request, so that a reload takes effect between requests and never inside one. */
 export function createApp(current: () => Context): Hono<Env> {
   const app = new Hono<Env>();
-  const error = (code: ErrorCode): Response => {
+  const error = (code: ErrorCode, path: string): Response => {
     const id = 'none';
-    const reply = openaiErrorReply(publicError(code), id);
+    const reply = path.startsWith('/api/')
+      ? ollamaErrorReply(publicError(code), id)
+      : openaiErrorReply(publicError(code), id);
     return new Response(reply.body, {
       status: reply.status,
       headers: { 'content-type': reply.contentType, 'x-sluice-request-id': id },
@@ -39,13 +53,21 @@ export function createApp(current: () => Context): Hono<Env> {
   };
 
   app.use(async (c, next) => {
-    if (!hostAllowed(c.env.incoming.headers.host, current().config.listen.host)) return error('host_not_allowed');
+    if (!hostAllowed(c.env.incoming.headers.host, current().config.listen.host))
+      return error('host_not_allowed', c.req.path);
     return next();
   });
-  app.post('/v1/chat/completions', async (c) => {
-    await serveChat(c.env.incoming, c.env.outgoing, openaiChat, 'local', current());
-    return RESPONSE_ALREADY_SENT;
-  });
+  for (const [path, protocol] of CHATS) {
+    app.post(path, async (c) => {
+      await serveChat(c.env.incoming, c.env.outgoing, protocol, 'local', current());
+      return RESPONSE_ALREADY_SENT;
+    });
+    app.all(path, () => error('method_not_allowed', path));
+  }
+  // Clients of Ollama look for it here before anything else.
+  app.get('/', (c) => c.text('Ollama is running'));
+  app.get('/api/version', (c) => c.json({ version: OLLAMA_VERSION }));
+  app.get('/api/tags', async (c) => c.json({ models: await listTags(current()) }));
   app.get('/v1/models', async (c) => c.json({ object: 'list', data: await listModels(current()) }));
   // Ids may hold slashes, encoded or not.
   app.get('/v1/models/*', async (c) => {
@@ -54,10 +76,10 @@ export function createApp(current: () => Context): Hono<Env> {
     try {
       id = decodeURIComponent(path);
     } catch {
-      return error('model_not_found');
+      return error('model_not_found', c.req.path);
     }
     const model = (await listModels(current())).find((each) => each.id === id);
-    return model === undefined ? error('model_not_found') : c.json(model);
+    return model === undefined ? error('model_not_found', c.req.path) : c.json(model);
   });
   app.get('/healthz', (c) => c.json(describeHealth(current())));
   app.get('/readyz', async (c) => {
@@ -68,11 +90,10 @@ export function createApp(current: () => Context): Hono<Env> {
     const { registry } = refreshGauges(current());
     return c.text(await registry.metrics(), 200, { 'content-type': registry.contentType });
   });
-  app.all('/v1/chat/completions', () => error('method_not_allowed'));
-  app.notFound(() => error('not_found'));
-  app.onError((fault) => {
+  app.notFound((c) => error('not_found', c.req.path));
+  app.onError((fault, c) => {
     current().log.error({ err: fault, event: 'fault' }, 'fault');
-    return error('internal');
+    return error('internal', c.req.path);
   });
   return app;
 }

@@ -21,6 +21,10 @@ export interface ChatRequest {
     | { readonly kind: 'schema'; readonly name: string; readonly schema: unknown };
   /** Empty when not asked for. */
   readonly reasoningEffort: string;
+  /** A thinking model's switch, which only local servers have. Absent: what reasoningEffort says, else the model's own default. */
+  readonly think?: boolean;
+  /** How long a local server keeps its model loaded, as its wire has it: seconds or a duration. Absent: the upstream's own time. */
+  readonly keepAlive?: string | number;
 }
 
 /** Absent means: the upstream's default. */
@@ -34,6 +38,8 @@ export interface Sampling {
   readonly frequencyPenalty?: number;
   readonly logprobs?: boolean;
   readonly topLogprobs?: number;
+  /** Knobs only local servers have (`top_k`, `min_p`, …), by the names they know them by. */
+  readonly localOptions?: Readonly<Record<string, number>>;
 }
 
 export interface ChatMessage {

@@ -2,14 +2,15 @@
  * The neutral form as an openai-chat body, for clients that speak another wire. Only what the neutral form holds leaves; it was read from a document whose every
  * leaf was classified, and clearance scans these very bytes again.
  */
-import type { ChatMessage, ChatRequest, ContentPart } from '../chat.ts';
+import type { ChatMessage, ChatRequest, ContentPart, ModelToolCall } from '../chat.ts';
+import { takeAnswered } from '../tool-results.ts';
 import type { UpstreamChange } from './protocol.ts';
 
 export function toOpenAIChat(chat: ChatRequest, change: UpstreamChange): string {
   const { sampling } = chat;
   return JSON.stringify({
     model: change.model,
-    messages: chat.messages.map(toMessage),
+    messages: withCallIds(chat.messages).map(toMessage),
     stream: change.stream,
     ...(change.stream && change.includeUsage ? { stream_options: { include_usage: true } } : {}),
     ...(chat.tools.length === 0
@@ -53,6 +54,22 @@ function optional(key: string, value: unknown): Readonly<Record<string, unknown>
   return value === undefined ? {} : { [key]: value };
 }
 
+/** Every call with an id and every result with that of its call: clients of Ollama's wire send one, both or neither, and this wire demands both. */
+function withCallIds(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  let open: ModelToolCall[] = [];
+  return messages.map((message, index) => {
+    if (message.role === 'assistant') {
+      const toolCalls = message.toolCalls.map((call, position) =>
+        call.id === '' ? { ...call, id: `call_${index}_${position}` } : call,
+      );
+      open = [...toolCalls];
+      return { ...message, toolCalls };
+    }
+    if (message.role !== 'tool') return message;
+    return { ...message, toolCallId: takeAnswered(open, message.toolCallId, message.name)?.id ?? message.toolCallId };
+  });
+}
+
 function toMessage(message: ChatMessage): object {
   const content = toContent(message.content);
   switch (message.role) {
@@ -66,7 +83,7 @@ function toMessage(message: ChatMessage): object {
               tool_calls: message.toolCalls.map((call) => ({
                 id: call.id,
                 type: 'function',
-                function: { name: call.name, arguments: call.arguments },
+                function: { name: call.name, arguments: call.arguments || '{}' },
               })),
             }),
       };

@@ -36,6 +36,8 @@ export interface Protocol {
   withTools(document: JsonDocument, tools: readonly ToolDeclaration[]): string;
   /** The source with the model's turn and the results appended, for the next turn of the tool loop. */
   withToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string;
+  /** The source with a line of ours put before all the model reads. Absent where the body has `messages` with roles. */
+  withPreface?(document: JsonDocument, text: string): string;
   createWriter(sink: ByteSink, options: WriterOptions): ReplyWriter;
   /** An error before the reply began, in the protocol's own envelope. */
   errorReply(error: PublicError, requestId: string): ErrorReply;

@@ -15,7 +15,7 @@ export interface Placement {
   /** Keys whose strings are conversation and read on from message to message; `all` for arrays of such strings. */
   readonly talk: ReadonlySet<string> | 'all' | 'none';
   /** Leaves that hold what nobody can read as text (an image's base64): the protocol made a gap of it, or segments of its own. */
-  readonly unread: ReadonlySet<string> | 'none';
+  readonly unread: Pick<ReadonlySet<string>, 'has'> | 'none';
 }
 
 /** All conversation is one flow: a value cut between two messages or parts is found where they meet. */

@@ -5,6 +5,7 @@
  */
 import { Ollama } from 'ollama';
 import type { FailureCode } from './failure.ts';
+import { fieldsOf, textOf } from './json-fields.ts';
 import type { ModelInfo } from './upstream.ts';
 
 export type LocalModel =
@@ -117,6 +118,11 @@ export class OllamaCatalogue {
             id: model.name,
             ownedBy: model.name.includes('/') ? model.name.slice(0, model.name.lastIndexOf('/')) : 'library',
             createdSeconds: Math.max(0, Math.floor(new Date(model.modified_at).getTime() / 1000) || 0),
+            listed: {
+              sizeBytes: positive(model.size),
+              digest: textOf(model.digest),
+              details: fieldsOf(model.details),
+            },
           })),
       };
     } catch (error) {

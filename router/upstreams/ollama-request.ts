@@ -21,13 +21,13 @@ export type NativeRequest = { readonly kind: 'request'; readonly body: string } 
 
 export function nativeRequest(chat: ChatRequest, options: NativeOptions): NativeRequest {
   const messages = nativeMessages(chat.messages);
-  if (messages === undefined || messages.length === 0) return { kind: 'unsupported' };
+  if (messages === undefined) return { kind: 'unsupported' };
   const can = (what: string): boolean => options.capabilities?.has(what) ?? true;
   const tools = nativeTools(offered(chat));
   // Some models drop images they cannot see and answer about nothing.
   if (messages.some((message) => message.images !== undefined) && !can('vision')) return { kind: 'unsupported' };
   if (tools.length > 0 && !can('tools')) return { kind: 'unsupported' };
-  const think = can('thinking') ? thinking(chat.reasoningEffort) : undefined;
+  const think = can('thinking') ? (chat.think ?? thinking(chat.reasoningEffort)) : undefined;
   const format =
     chat.responseFormat.kind === 'json'
       ? 'json'
@@ -43,9 +43,9 @@ export function nativeRequest(chat: ChatRequest, options: NativeOptions): Native
       stream: true,
       truncate: false,
       shift: false,
-      // A bare number is seconds, and must be one on the wire: "-1" has no unit.
-      keep_alive: /^-?\d{1,9}$/.test(options.keepAlive) ? Number(options.keepAlive) : options.keepAlive,
+      keep_alive: chat.keepAlive ?? configured(options.keepAlive),
       options: {
+        ...sampling.localOptions,
         num_ctx: options.contextTokens,
         temperature: sampling.temperature,
         top_p: sampling.topP,
@@ -61,6 +61,11 @@ export function nativeRequest(chat: ChatRequest, options: NativeOptions): Native
       ...(sampling.logprobs === true ? { logprobs: true, top_logprobs: sampling.topLogprobs } : {}),
     }),
   };
+}
+
+/** A bare number is seconds, and must be one on the wire: "-1" has no unit. */
+function configured(keepAlive: string): string | number {
+  return /^-?\d{1,9}$/.test(keepAlive) ? Number(keepAlive) : keepAlive;
 }
 
 /** Ollama has no tool_choice; leaving tools out is the part of it that can be kept. */

@@ -206,9 +206,9 @@ class OllamaReply {
         const read = readFrame(line.text);
         if (read.kind === 'failed') return broken(read.code);
         const { frame } = read;
-        // Loading and unloading answer an empty chat; this was none.
-        if (frame.done && (frame.doneReason === 'load' || frame.doneReason === 'unload'))
-          return broken('upstream_malformed');
+        // Loading and unloading answer an empty chat, and nothing else.
+        const isLoading = frame.doneReason === 'load' || frame.doneReason === 'unload';
+        if (frame.done && isLoading !== (this.#chat.messages.length === 0)) return broken('upstream_malformed');
         if (frame.done && (await this.#wasTruncated(frame, model, contextTokens, estimate)))
           return broken('context_too_long');
         if (!opened) {

@@ -11,6 +11,16 @@ export interface ModelInfo {
   readonly id: string;
   readonly ownedBy: string;
   readonly createdSeconds: number;
+  /** As the server lists it; absent where no server does. */
+  readonly listed?: ListedModel;
+}
+
+/** What Ollama's own list says of a model besides its name. */
+export interface ListedModel {
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly digest: string;
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 export interface LocalUpstream {

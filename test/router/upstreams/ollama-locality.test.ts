@@ -66,7 +66,7 @@ describe('a model that is not on this machine never sees the prompt', () => {
         { name: 'ns/c:7b', modifiedAt: '2026-01-02T03:04:05Z' },
       ],
     });
-    expect(await upstream(fake.url).models()).toEqual({
+    expect(await upstream(fake.url).models()).toMatchObject({
       kind: 'models',
       models: [{ id: 'ns/c:7b', ownedBy: 'ns', createdSeconds: 1_767_323_045 }],
     });
