@@ -3,18 +3,8 @@
  * config/schema.json and docs/policy.md are checked against it. Fails closed: what is not described here is an error.
  */
 import { z } from 'zod';
-
-const label = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a label is lower-case letters, digits and dashes');
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name is letters, digits, dots, dashes and underscores');
-const milliseconds = z.int().min(1);
-const bytes = z.int().min(1);
-/** `env:NAME` or `file:/path`; resolved by load, never stored as text. */
-const secretReference = z
-  .string()
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+)$/, 'a secret is a reference: env:NAME or file:/path');
-const score = z.number().min(0).max(1);
+import { Sandbox } from './sandbox-schema.ts';
+import { bytes, label, milliseconds, name, score, secretReference } from './schema-terms.ts';
 
 export const Listen = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on.'),
@@ -194,109 +184,6 @@ export const Sessions = z.strictObject({
     .describe('Headers that also name a conversation; they only raise.'),
 });
 
-/** Timers past 2^31 ms fire at once, and a time limit that fires at once stops every tool. */
-const upToADay = milliseconds.max(86_400_000);
-/** What two streams of control bytes, six characters each in JSON, may fill of a broker frame. */
-const MAX_OUTPUT_BYTES = 2 * 1024 * 1024;
-const sandboxMode = z.enum(['bubblewrap', 'docker', 'docker+gvisor', 'host', 'deny']);
-export const SandboxTool = z.strictObject({
-  mode: sandboxMode.optional().describe('Backend for this tool.'),
-  scope: z.enum(['call', 'session', 'agent', 'shared']).optional().describe('What home and workspace are shared with.'),
-  workspace: z.enum(['none', 'ro', 'rw', 'cow']).optional().describe('How the workspace is mounted for this tool.'),
-  network: z.enum(['none', 'egress']).optional().describe('Network for this tool.'),
-  timeoutMs: upToADay.optional().describe('Wall clock for one call.'),
-  memoryBytes: bytes.optional().describe('Memory for one call.'),
-  processes: z.int().min(1).optional().describe('Processes for one call.'),
-  outputBytes: bytes.max(MAX_OUTPUT_BYTES).optional().describe('Kept of each output stream.'),
-  diskBytes: bytes.optional().describe('Size of /tmp and home inside.'),
-  environment: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
-    .optional()
-    .describe('Variables set inside, besides the built-in ones.'),
-});
-
-export const Sandbox = z.strictObject({
-  mode: sandboxMode
-    .default('bubblewrap')
-    .describe('Default backend. `host` runs without isolation and needs allowHost.'),
-  allowHost: z
-    .enum(['no', 'yes-run-tools-without-isolation'])
-    .default('no')
-    .describe('The words without which mode `host` is refused.'),
-  scope: z
-    .enum(['call', 'session', 'agent', 'shared'])
-    .default('call')
-    .describe('What home and workspace are shared with: nothing, one conversation, one agent, everybody.'),
-  workspace: z
-    .enum(['none', 'ro', 'rw', 'cow'])
-    .default('none')
-    .describe('How the workspace directory is mounted at /workspace.'),
-  workspaceRoot: z
-    .string()
-    .default('')
-    .describe(
-      'Directory on this machine that holds the workspace; empty means an empty one per scope under the state directory.',
-    ),
-  network: z
-    .enum(['none', 'egress'])
-    .default('none')
-    .describe('`egress` reaches what sandbox.egress allows, through a proxy; nothing else is ever reachable.'),
-  timeoutMs: upToADay.default(30_000).describe('Wall clock for one call.'),
-  memoryBytes: bytes.default(512 * 1024 * 1024).describe('Memory for one call.'),
-  processes: z.int().min(1).default(64).describe('Processes and threads for one call.'),
-  outputBytes: bytes
-    .max(MAX_OUTPUT_BYTES)
-    .default(64 * 1024)
-    .describe('Kept of each stream; head and tail.'),
-  diskBytes: bytes.default(64 * 1024 * 1024).describe('Size of /tmp and home inside.'),
-  uid: z.int().min(1).default(65534).describe('User the sandbox runs under when Sluice is root. Never 0.'),
-  pool: z.int().min(0).max(64).default(2).describe('Pre-warmed single-use sandboxes per profile.'),
-  probeIntervalMs: upToADay.default(300_000).describe('How often every claim is proved again.'),
-  idleMs: milliseconds
-    .default(86_400_000)
-    .describe('A session, agent or shared scope that ran nothing for so long is deleted with its home and workspace.'),
-  maxAgeMs: milliseconds
-    .default(604_800_000)
-    .describe('And one older than this, however busy, once nothing runs in it.'),
-  egress: z
-    .strictObject({
-      allow: z
-        .array(
-          z.strictObject({
-            host: z.string().describe('Host name; `*.example.org` matches below it and not itself.'),
-            ports: z.array(z.int().min(1).max(65535)).default([443]).describe('TCP ports.'),
-            methods: z
-              .array(z.string())
-              .default(['GET', 'HEAD'])
-              .describe(
-                'HTTP methods, in capitals. CONNECT opens a TLS tunnel to the host, in which method and path cannot be seen; most programs need it for https.',
-              ),
-            paths: z.array(z.string()).default(['/']).describe('Path prefixes; not applied inside a tunnel.'),
-          }),
-        )
-        .default([])
-        .describe('What may be reached; empty means nothing.'),
-      upToLabel: label.default('public').describe('Egress closes when the conversation is above.'),
-    })
-    .prefault({})
-    .describe('The only way out of a sandbox.'),
-  tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over the defaults above.'),
-  agents: z
-    .record(
-      z.string(),
-      z.strictObject({
-        allow: z
-          .array(z.string())
-          .optional()
-          .describe('Tools or groups this agent may use; absent means all that are offered.'),
-        deny: z.array(z.string()).optional().describe('Tools or groups it may not.'),
-        tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over sandbox.tools.'),
-      }),
-    )
-    .default({})
-    .describe('Per agent, over everything above.'),
-});
-
 export const Tools = z.strictObject({
   offer: z
     .array(z.string())
@@ -369,7 +256,6 @@ export type UpstreamConfig =
   | z.infer<typeof OpenAIUpstream>
   | z.infer<typeof StandInUpstream>;
 export type ClassifyConfig = z.infer<typeof Classify>;
-export type SandboxConfig = z.infer<typeof Sandbox>;
 export type PolicyConfig = z.infer<typeof Policy>;
 export type ToolsConfig = z.infer<typeof Tools>;
 export type EntityRule = z.infer<typeof EntityRule>;

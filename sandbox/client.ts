@@ -4,7 +4,7 @@
  * nonsense every call is `refused` with `broker-unavailable`, and nothing is reported as run that was not.
  */
 import { resolve } from 'node:path';
-import type { SandboxConfig } from '../config/schema.ts';
+import type { SandboxConfig } from '../config/sandbox-schema.ts';
 import { MAX_ARGUMENT_BYTES } from './arguments.ts';
 import { Broker } from './broker/broker.ts';
 import type { BrokerEvent, BrokerState } from './broker/broker.ts';

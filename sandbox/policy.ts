@@ -4,7 +4,7 @@
  * the policy cannot know is a problem that keeps the whole sandbox off.
  */
 import { isAbsolute, normalize } from 'node:path';
-import type { SandboxConfig } from '../config/schema.ts';
+import type { SandboxConfig } from '../config/sandbox-schema.ts';
 import { parseDomainPattern } from './domain-pattern.ts';
 import type { Mode } from './executor.ts';
 import { policyDigest } from './policy-digest.ts';

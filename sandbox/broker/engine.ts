@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { Sandbox } from '../../config/schema.ts';
-import type { SandboxConfig } from '../../config/schema.ts';
+import { Sandbox } from '../../config/sandbox-schema.ts';
+import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import { nameEgressRoot } from '../egress/egress-root.ts';
 import type { ToolRequest } from '../executor.ts';
 import { planCall } from '../planner.ts';

@@ -5,8 +5,8 @@
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Duplex } from 'node:stream';
-import { Sandbox } from '../../config/schema.ts';
-import type { SandboxConfig } from '../../config/schema.ts';
+import { Sandbox } from '../../config/sandbox-schema.ts';
+import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import type { Backend } from '../backend.ts';
 import type { Mode } from '../executor.ts';
 import type { EgressEvent } from '../egress/egress-event.ts';

@@ -3,7 +3,7 @@
  * that signed for it runs nothing, an engine without its executor signs for nobody. Fails closed: silence past a deadline, a
  * frame out of place, a closed connection or a dead process ends the life, and every call that waits on it is `lost`.
  */
-import type { SandboxConfig } from '../../config/schema.ts';
+import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import type { EgressEvent } from '../egress/egress-event.ts';
 import type { ToolRequest } from '../executor.ts';
 import type { SignedPlan } from '../plan.ts';

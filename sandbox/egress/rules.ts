@@ -2,7 +2,7 @@
  * May this request leave? Pure: method and target in, destination or denial out. The target is parsed here once, and the
  * destination carries the pieces to dial and to send, so that nothing is parsed a second time. Fails closed.
  */
-import type { SandboxConfig } from '../../config/schema.ts';
+import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import { matchesDomain, parseDomainPattern, parseHostName } from '../domain-pattern.ts';
 import type { RequestHead } from './request-head.ts';
 

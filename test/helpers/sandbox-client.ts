@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Config } from '../../config/schema.ts';
-import type { SandboxConfig } from '../../config/schema.ts';
+import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import type { BrokerEvent } from '../../sandbox/broker/broker.ts';
 import { PATIENCE } from '../../sandbox/broker/generation.ts';
 import type { Patience } from '../../sandbox/broker/generation.ts';

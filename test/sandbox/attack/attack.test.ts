@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Sandbox } from '../../../config/schema.ts';
+import { Sandbox } from '../../../config/sandbox-schema.ts';
 import { AttackFile, expand, fill } from '../../../sandbox/attack/attack-file.ts';
 import { callThroughPlanner } from '../../../sandbox/attack/call-through-planner.ts';
 import { runAttacks } from '../../../sandbox/attack/run-attacks.ts';
