@@ -47,6 +47,9 @@ const turned = (text: string): string =>
   });
 const backwards = (text: string): string => [...text].toReversed().join('');
 
+/** Most digit groups have no letters beside them; one look at a unit spares them the rest. */
+const isCapital = (unit: number): boolean => unit >= 0x41 && unit <= 0x5a;
+
 const TOKEN_BEFORE = /[A-Za-z0-9._+-]{1,64}$/;
 const TOKEN_AFTER = /^[A-Za-z0-9._+-]{1,64}/;
 const before = (text: string, at: number): string => TOKEN_BEFORE.exec(text.slice(Math.max(0, at - 64), at))?.[0] ?? '';
@@ -76,8 +79,9 @@ export const rot13View: DecodingView = {
       return !TOP_LEVEL.has(ending) && TOP_LEVEL.has(turned(ending));
     }
     if (first >= 0x30 && first <= 0x39) {
+      if (!isCapital(text.charCodeAt(start - 1)) || !isCapital(text.charCodeAt(start - 2))) return false;
       const country = text.slice(start - 2, start);
-      return /^[A-Z]{2}$/.test(country) && !IBAN_COUNTRIES.has(country) && IBAN_COUNTRIES.has(turned(country));
+      return !IBAN_COUNTRIES.has(country) && IBAN_COUNTRIES.has(turned(country));
     }
     return /rot|caesar/i.test(text.slice(start, end)) || isKeyBody(after(text, start));
   },
@@ -121,7 +125,9 @@ export const reversedView: DecodingView = {
       const beginning = before(text, start).split('.')[0]?.toLowerCase() ?? '';
       return TOP_LEVEL.has(backwards(beginning)) && !TOP_LEVEL.has(lastLabel(after(text, end)));
     }
-    if (first >= 0x30 && first <= 0x39) return IBAN_COUNTRIES.has(backwards(text.slice(end, end + 2)));
+    if (first >= 0x30 && first <= 0x39) {
+      return isCapital(text.charCodeAt(end)) && IBAN_COUNTRIES.has(backwards(text.slice(end, end + 2)));
+    }
     return /revers|backw|mirror|rück|envers|rev/i.test(text.slice(start, end)) || isKeyBody(before(text, end));
   },
   edits(text, window, emit) {
