@@ -10,6 +10,9 @@ const HEAD = 128;
 /** `second half: …`: a short label before the rest of a value is no part of it. */
 const LABEL = /^[\s\p{P}]{0,4}(?:[\p{L}\p{M}'’]{1,20}[ \t]{1,2}){0,6}[\p{L}\p{M}\d'’#]{1,20}\s{0,2}[:=]\s{0,3}/u;
 
+/** Belongs to no segment: nothing of it is ever reported or masked. */
+const BLANK: Piece = { segment: -1, offset: 0, text: ' ' };
+
 /** A piece of a joined text: `length` units at `offset` of segment `segment`. */
 export interface Piece {
   readonly segment: number;
@@ -47,6 +50,9 @@ function* seams(tail: readonly Piece[], segment: Segment, index: number): Genera
   const before = tail.map((piece) => piece.text).join('');
   if (!mayContinue(before, head)) return;
   yield joined(tail, before, { segment: index, offset: 0, text: head }, segment.hint);
+  // Two messages stand apart: groups of digits that were cut between them read on with a blank.
+  if (/\d$/.test(before) && /^\d/.test(head))
+    yield joined([...tail, BLANK], `${before} `, { segment: index, offset: 0, text: head }, segment.hint);
   const label = LABEL.exec(head)?.[0].length ?? 0;
   if (label === 0 || label >= head.length) return;
   const rest = (offset: number): Piece => ({ segment: index, offset, text: segment.text.slice(offset, offset + HEAD) });
@@ -91,7 +97,7 @@ export function placesOf(
   for (const piece of join.pieces) {
     const from = Math.max(start, at);
     const to = Math.min(end, at + piece.text.length);
-    if (from < to)
+    if (from < to && piece.segment >= 0)
       places.push({ segment: piece.segment, start: piece.offset + from - at, end: piece.offset + to - at });
     at += piece.text.length;
   }

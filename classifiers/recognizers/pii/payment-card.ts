@@ -84,6 +84,8 @@ function lastGroupOfCard(text: string, groups: readonly Window[], first: number)
  */
 function groupedLikeACard(sizes: readonly number[], separators: ReadonlySet<string>, wholeRow: boolean): boolean {
   if (sizes.length === 1) return true;
+  // Columns of a table and lines of a list: four of many numbers are no card, four alone may be.
+  if (!wholeRow && [...separators].some((separator) => /[,;|\r\n]/.test(separator))) return false;
   const uniform = separators.size === 1;
   if (!uniform && [...separators].some((separator) => /[,:;|]/.test(separator))) return false;
   if (

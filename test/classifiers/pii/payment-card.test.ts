@@ -52,6 +52,7 @@ describe('paymentCard', () => {
     ['fraction', '0.4787789328792170'],
     ['longer number', '47877893287921704787789328792170'],
     ['list of numbers', '[47, 87, 789, 328, 79, 21, 70, 4787, 789, 32, 879, 2170]'],
+    ['columns of a table', 'id,cell,sum\n1,4787,7893,2879,2170,88\n2,4787,7893,2879,2170,91'],
     ['EAN without context', 'EAN 4006381333931'],
     ['published test number in talk of tests', 'Use test card 4242 4242 4242 4242 from the docs'],
   ])('leaves %s', (_name, text) => {

@@ -29,7 +29,12 @@ const finding = (entity: string, segment = '/messages/0/content'): Finding => ({
 const CLEAN: Verdict = { kind: 'clean', label: 'public', findings: [] };
 const MASKABLE: Verdict = { kind: 'sensitive', label: 'confidential', findings: [finding('CREDIT_CARD')] };
 const UNMASKABLE: Verdict = { kind: 'sensitive', label: 'restricted', findings: [finding('API_KEY')] };
-const UNKNOWN: Verdict = { kind: 'unknown', label: 'public', findings: [], gaps: [{ classifier: 'parser', cause: 'unsupported-content', pointer: '/messages/0/content/1' }] };
+const UNKNOWN: Verdict = {
+  kind: 'unknown',
+  label: 'public',
+  findings: [],
+  gaps: [{ classifier: 'parser', cause: 'unsupported-content', pointer: '/messages/0/content/1' }],
+};
 const ATTACK: readonly Signal[] = [{ kind: 'control-text', name: 'routing', score: 1, pointer: '/messages/0/content' }];
 
 function input(change: Partial<DecisionInput> = {}): DecisionInput {
@@ -70,30 +75,89 @@ describe('decide() the table', () => {
     ['attack, complex', { signals: ATTACK, ...COMPLEX }, '', 'local'],
     ['attack, refused by policy', { signals: ATTACK }, 'policy: { attack: refuse }', 'refuse'],
     ['attack and clean by policy to cloud', { signals: ATTACK }, 'policy: { clean: { simple: cloud } }', 'local'],
-    ['latched conversation, clean and complex now', { session: { label: 'confidential', maskable: true }, ...COMPLEX }, '', 'local'],
-    ['latched by what is still there and maskable', { verdict: MASKABLE, session: { label: 'confidential', maskable: true }, ...COMPLEX }, '', 'cloud-masked'],
-    ['latched by something unmaskable', { verdict: MASKABLE, session: { label: 'confidential', maskable: false }, ...COMPLEX }, '', 'local'],
-    ['latched higher than what is there', { verdict: MASKABLE, session: { label: 'restricted', maskable: true }, ...COMPLEX }, '', 'local'],
+    [
+      'latched conversation, clean and complex now',
+      { session: { label: 'confidential', maskable: true }, ...COMPLEX },
+      '',
+      'local',
+    ],
+    [
+      'latched by what is still there and maskable',
+      { verdict: MASKABLE, session: { label: 'confidential', maskable: true }, ...COMPLEX },
+      '',
+      'cloud-masked',
+    ],
+    [
+      'latched by something unmaskable',
+      { verdict: MASKABLE, session: { label: 'confidential', maskable: false }, ...COMPLEX },
+      '',
+      'local',
+    ],
+    [
+      'latched higher than what is there',
+      { verdict: MASKABLE, session: { label: 'restricted', maskable: true }, ...COMPLEX },
+      '',
+      'local',
+    ],
     ['cloud model named, clean', { model: 'bigger' }, '', 'cloud'],
     ['cloud model named, sensitive', { model: 'bigger', verdict: MASKABLE }, '', 'local'],
     ['cloud model named, unknown', { model: 'bigger', verdict: UNKNOWN }, '', 'local'],
     ['cloud model named, names not honoured', { model: 'bigger' }, 'policy: { honourModels: false }', 'local'],
-    ['local model named, complex', { model: 'qwen', localModels: [{ upstream: 'home', model: 'qwen' }], ...COMPLEX }, '', 'local'],
+    [
+      'local model named, complex',
+      { model: 'qwen', localModels: [{ upstream: 'home', model: 'qwen' }], ...COMPLEX },
+      '',
+      'local',
+    ],
     ['stranger named, complex', { model: 'gpt-9', ...COMPLEX }, '', 'cloud'],
-    ['rule to cloud within labels', {}, 'policy: { rules: [{ name: r, when: "turns == 1", upToLabel: public, route: cloud }] }', 'cloud'],
-    ['rule to cloud, sensitive', { verdict: MASKABLE }, 'policy: { rules: [{ name: r, when: "true", upToLabel: public, route: cloud }] }', 'local'],
-    ['rule to cloud, unknown', { verdict: UNKNOWN }, 'policy: { rules: [{ name: r, when: "true", upToLabel: public, route: cloud }] }', 'local'],
+    [
+      'rule to cloud within labels',
+      {},
+      'policy: { rules: [{ name: r, when: "turns == 1", upToLabel: public, route: cloud }] }',
+      'cloud',
+    ],
+    [
+      'rule to cloud, sensitive',
+      { verdict: MASKABLE },
+      'policy: { rules: [{ name: r, when: "true", upToLabel: public, route: cloud }] }',
+      'local',
+    ],
+    [
+      'rule to cloud, unknown',
+      { verdict: UNKNOWN },
+      'policy: { rules: [{ name: r, when: "true", upToLabel: public, route: cloud }] }',
+      'local',
+    ],
     ['rule refuses', {}, 'policy: { rules: [{ name: r, when: "chars > 5", route: refuse }] }', 'refuse'],
-    ['rule on entities', { verdict: MASKABLE, ...COMPLEX }, 'policy: { rules: [{ name: r, when: "\'CREDIT_CARD\' in entities", route: local }] }', 'local'],
-    ['rule masks a simple one', { verdict: MASKABLE }, 'policy: { rules: [{ name: r, when: "true", upToLabel: confidential, route: cloud-masked }] }', 'cloud-masked'],
-    ['rule whose condition fails', { tools: [], ...COMPLEX }, 'policy: { rules: [{ name: r, when: "tools[3] == \'x\'", upToLabel: public, route: cloud }] }', 'local'],
+    [
+      'rule on entities',
+      { verdict: MASKABLE, ...COMPLEX },
+      'policy: { rules: [{ name: r, when: "\'CREDIT_CARD\' in entities", route: local }] }',
+      'local',
+    ],
+    [
+      'rule masks a simple one',
+      { verdict: MASKABLE },
+      'policy: { rules: [{ name: r, when: "true", upToLabel: confidential, route: cloud-masked }] }',
+      'cloud-masked',
+    ],
+    [
+      'rule whose condition fails',
+      { tools: [], ...COMPLEX },
+      'policy: { rules: [{ name: r, when: "tools[3] == \'x\'", upToLabel: public, route: cloud }] }',
+      'local',
+    ],
   ];
   it.each(cells)('%s', (_, change, yaml, route) => {
     expect(decide(input(change), compiled(yaml)).route.kind).toBe(route);
   });
 
   it('answers a clean request from the cloud when no local model is configured at all, and refuses a sensitive one', () => {
-    const loaded = parseConfig('upstreams: [{ kind: openai, name: sky, url: "https://sky.example/v1", model: big, sees: public }]', 't', {});
+    const loaded = parseConfig(
+      'upstreams: [{ kind: openai, name: sky, url: "https://sky.example/v1", model: big, sees: public }]',
+      't',
+      {},
+    );
     if (loaded.kind === 'invalid') throw new Error('config');
     const policy = compilePolicy(loaded.config, loaded.config.upstreams);
     expect(decide(input(), policy).route).toEqual({ kind: 'cloud', upstream: 'sky', model: '' });
@@ -109,7 +173,10 @@ describe('decide() the table', () => {
 
   it('lets a combination of quasi-identifiers stand as evidence', () => {
     const verdict: Verdict = { kind: 'sensitive', label: 'confidential', findings: [finding('PERSON')] };
-    expect(decide(input({ verdict }), compiled()).reasons[0]).toEqual({ code: 'sensitive-content', entities: ['PERSON'] });
+    expect(decide(input({ verdict }), compiled()).reasons[0]).toEqual({
+      code: 'sensitive-content',
+      entities: ['PERSON'],
+    });
   });
 });
 
@@ -137,8 +204,16 @@ const LADDER = ['public', 'internal', 'confidential', 'restricted'];
 function verdictOf(found: readonly (readonly [string, string])[], gap: boolean): Verdict {
   const top = LADDER[Math.max(0, ...found.map(([, each]) => LADDER.indexOf(each)))] ?? 'public';
   const [first, ...rest] = found.map(([each]) => finding(each));
-  if (gap) return { kind: 'unknown', label: top, findings: found.map(([each]) => finding(each)), gaps: [{ classifier: 'x', cause: 'threw', pointer: '' }] };
-  return first === undefined || top === 'public' ? { kind: 'clean', label: 'public', findings: [] } : { kind: 'sensitive', label: top, findings: [first, ...rest] };
+  if (gap)
+    return {
+      kind: 'unknown',
+      label: top,
+      findings: found.map(([each]) => finding(each)),
+      gaps: [{ classifier: 'x', cause: 'threw', pointer: '' }],
+    };
+  return first === undefined || top === 'public'
+    ? { kind: 'clean', label: 'public', findings: [] }
+    : { kind: 'sensitive', label: top, findings: [first, ...rest] };
 }
 
 describe('decide() properties', () => {
@@ -149,7 +224,12 @@ describe('decide() properties', () => {
         const at = (found: readonly (readonly [string, string])[], gap: boolean, attack: boolean): number =>
           OPENNESS[
             decide(
-              input({ ...now, band: now.complexity >= 0.5 ? 'complex' : 'simple', verdict: verdictOf(found, gap), signals: attack ? ATTACK : [] }),
+              input({
+                ...now,
+                band: now.complexity >= 0.5 ? 'complex' : 'simple',
+                verdict: verdictOf(found, gap),
+                signals: attack ? ATTACK : [],
+              }),
               policy,
             ).route.kind
           ];
@@ -169,7 +249,15 @@ describe('decide() properties', () => {
   test('the plain cloud gets nothing above what it may see, nothing unknown, no attack', () => {
     fc.assert(
       fc.property(base, fc.constantFrom(...policies), (now, yaml) => {
-        const decision = decide(input({ ...now, band: now.complexity >= 0.5 ? 'complex' : 'simple', verdict: verdictOf(now.found, now.gap), signals: now.attack ? ATTACK : [] }), compiled(yaml));
+        const decision = decide(
+          input({
+            ...now,
+            band: now.complexity >= 0.5 ? 'complex' : 'simple',
+            verdict: verdictOf(now.found, now.gap),
+            signals: now.attack ? ATTACK : [],
+          }),
+          compiled(yaml),
+        );
         if (decision.route.kind === 'cloud') {
           expect(decision.label).toBe('public');
           expect(now.gap || now.attack).toBe(false);

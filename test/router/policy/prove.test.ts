@@ -18,23 +18,74 @@ describe('provePolicy()', () => {
   });
 
   const broken: readonly [string, string, RegExp][] = [
-    ['a rule to cloud without a bound', rules('{ name: leak, when: "true", route: cloud }'), /^policy\.rules\[0\]\.upToLabel: rule "leak" could send restricted content to "sky": set upToLabel to at most public/],
-    ['a rule to cloud bounded too high', rules('{ name: leak, when: "true", upToLabel: internal, route: cloud, upstream: sky }'), /rule "leak" could send internal content/],
-    ['a masking rule above maskUpTo', rules('{ name: m, when: "true", upToLabel: restricted, route: cloud-masked }'), /at most confidential \(policy\.maskUpTo\)/],
-    ['a rule to an upstream that is not there', rules('{ name: r, when: "true", upToLabel: public, route: cloud, upstream: moon }'), /names upstream "moon", which does not exist/],
-    ['a cloud rule naming a local upstream', rules('{ name: r, when: "true", upToLabel: public, route: cloud, upstream: home }'), /names the local upstream/],
-    ['a local rule naming a cloud upstream', rules('{ name: r, when: "true", route: local, upstream: sky }'), /routes local but names the cloud upstream/],
-    ['a condition that is not CEL', rules('{ name: r, when: "label ==", route: local }'), /^policy\.rules\[0\]\.when: rule "r"/],
-    ['a condition on what does not exist', rules('{ name: r, when: "prompt == \'x\'", route: local }'), /rule "r": .*prompt/],
+    [
+      'a rule to cloud without a bound',
+      rules('{ name: leak, when: "true", route: cloud }'),
+      /^policy\.rules\[0\]\.upToLabel: rule "leak" could send restricted content to "sky": set upToLabel to at most public/,
+    ],
+    [
+      'a rule to cloud bounded too high',
+      rules('{ name: leak, when: "true", upToLabel: internal, route: cloud, upstream: sky }'),
+      /rule "leak" could send internal content/,
+    ],
+    [
+      'a masking rule above maskUpTo',
+      rules('{ name: m, when: "true", upToLabel: restricted, route: cloud-masked }'),
+      /at most confidential \(policy\.maskUpTo\)/,
+    ],
+    [
+      'a rule to an upstream that is not there',
+      rules('{ name: r, when: "true", upToLabel: public, route: cloud, upstream: moon }'),
+      /names upstream "moon", which does not exist/,
+    ],
+    [
+      'a cloud rule naming a local upstream',
+      rules('{ name: r, when: "true", upToLabel: public, route: cloud, upstream: home }'),
+      /names the local upstream/,
+    ],
+    [
+      'a local rule naming a cloud upstream',
+      rules('{ name: r, when: "true", route: local, upstream: sky }'),
+      /routes local but names the cloud upstream/,
+    ],
+    [
+      'a condition that is not CEL',
+      rules('{ name: r, when: "label ==", route: local }'),
+      /^policy\.rules\[0\]\.when: rule "r"/,
+    ],
+    [
+      'a condition on what does not exist',
+      rules('{ name: r, when: "prompt == \'x\'", route: local }'),
+      /rule "r": .*prompt/,
+    ],
     ['a condition that is no truth value', rules('{ name: r, when: "1 + 1", route: local }'), /not a truth value/],
-    ['a label off the ladder', `upstreams: [${HOME}]\nclassify: { entities: { X: { label: secret } } }`, /^classify\.entities\.X\.label: label "secret" is not on the ladder/],
-    ['an upstream label off the ladder', 'upstreams: [{ kind: openai, name: s, url: "https://s.example/v1", model: m, sees: all }]', /^upstreams\[0\]\.sees/],
+    [
+      'a label off the ladder',
+      `upstreams: [${HOME}]\nclassify: { entities: { X: { label: secret } } }`,
+      /^classify\.entities\.X\.label: label "secret" is not on the ladder/,
+    ],
+    [
+      'an upstream label off the ladder',
+      'upstreams: [{ kind: openai, name: s, url: "https://s.example/v1", model: m, sees: all }]',
+      /^upstreams\[0\]\.sees/,
+    ],
     ['two upstreams of one name', `upstreams: [${HOME}, ${HOME}]`, /two upstreams are named "home"/],
-    ['a fallback to local models that may see less', `upstreams: [{ kind: ollama, name: home, url: "http://127.0.0.1:11434", sees: public }, { kind: openai, name: sky, url: "https://sky.example/v1", model: big, sees: internal }]`, /^policy\.onCloudFailure: falls back from "sky"/],
-    ['a rule to cloud where there is none', `upstreams: [${HOME}]\npolicy: { rules: [{ name: r, when: "true", upToLabel: public, route: cloud }] }`, /no cloud upstream is configured/],
+    [
+      'a fallback to local models that may see less',
+      `upstreams: [{ kind: ollama, name: home, url: "http://127.0.0.1:11434", sees: public }, { kind: openai, name: sky, url: "https://sky.example/v1", model: big, sees: internal }]`,
+      /^policy\.onCloudFailure: falls back from "sky"/,
+    ],
+    [
+      'a rule to cloud where there is none',
+      `upstreams: [${HOME}]\npolicy: { rules: [{ name: r, when: "true", upToLabel: public, route: cloud }] }`,
+      /no cloud upstream is configured/,
+    ],
   ];
   it.each(broken)('names %s', (_, yaml, expected) => {
     const found = problems(yaml);
-    expect(found.some((each) => expected.test(each)), found.join('\n')).toBe(true);
+    expect(
+      found.some((each) => expected.test(each)),
+      found.join('\n'),
+    ).toBe(true);
   });
 });

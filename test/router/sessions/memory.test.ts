@@ -9,9 +9,22 @@ import { createVolatileStore, type MarkStore, openSqliteStore, StoreFault } from
 const KEY = Buffer.alloc(32, 7);
 const LADDER = ['public', 'internal', 'confidential', 'restricted'];
 const memoryOf = (options: { store?: MarkStore; maxEntries?: number } = {}): SessionMemory =>
-  createSessionMemory({ key: KEY, ladder: LADDER, maxEntries: options.maxEntries ?? 10_000, store: options.store ?? createVolatileStore() });
-const say = (role: ChatMessage['role'], text: string, change: Partial<ChatMessage> = {}): ChatMessage => ({ role, content: [{ kind: 'text', text }], toolCalls: [], toolCallId: '', name: '', ...change });
-const trace = (messages: readonly ChatMessage[], ids: readonly string[] = [], principal = 'p') => traceConversation(KEY, principal, messages, ids);
+  createSessionMemory({
+    key: KEY,
+    ladder: LADDER,
+    maxEntries: options.maxEntries ?? 10_000,
+    store: options.store ?? createVolatileStore(),
+  });
+const say = (role: ChatMessage['role'], text: string, change: Partial<ChatMessage> = {}): ChatMessage => ({
+  role,
+  content: [{ kind: 'text', text }],
+  toolCalls: [],
+  toolCallId: '',
+  name: '',
+  ...change,
+});
+const trace = (messages: readonly ChatMessage[], ids: readonly string[] = [], principal = 'p') =>
+  traceConversation(KEY, principal, messages, ids);
 
 const SECRET = say('user', 'the number is in this message');
 const LONG_ANSWER = 'The customer should call the bank and ask for the card to be blocked at once.';
@@ -31,11 +44,31 @@ describe('SessionMemory recognises a conversation', () => {
   const first = [say('system', 'be brief'), hello, say('assistant', 'hi'), SECRET];
   const cases: readonly [string, readonly ChatMessage[], readonly string[], string][] = [
     ['on the next turn', [...first, say('assistant', 'ok'), say('user', 'thanks, go on')], [], 'confidential'],
-    ['with another system prompt', [say('system', 'be verbose'), ...first.slice(1), say('assistant', 'ok')], [], 'confidential'],
-    ['by its answer put into a new conversation', [say('user', `Summary so far:\n  ${LONG_ANSWER}  \nContinue.`)], [], 'confidential'],
-    ['by the id of a tool call, spelled as some clients do', [say('tool', 'out', { toolCallId: 'call96fAb' })], [], 'confidential'],
+    [
+      'with another system prompt',
+      [say('system', 'be verbose'), ...first.slice(1), say('assistant', 'ok')],
+      [],
+      'confidential',
+    ],
+    [
+      'by its answer put into a new conversation',
+      [say('user', `Summary so far:\n  ${LONG_ANSWER}  \nContinue.`)],
+      [],
+      'confidential',
+    ],
+    [
+      'by the id of a tool call, spelled as some clients do',
+      [say('tool', 'out', { toolCallId: 'call96fAb' })],
+      [],
+      'confidential',
+    ],
     ['by a header', [say('user', 'unrelated')], ['x-session-id:s1'], 'confidential'],
-    ['not by its first, harmless turn', [hello, say('assistant', 'hi'), say('user', 'what is the weather')], [], 'public'],
+    [
+      'not by its first, harmless turn',
+      [hello, say('assistant', 'hi'), say('user', 'what is the weather')],
+      [],
+      'public',
+    ],
     ['not by a short common answer', [say('user', 'x'), say('assistant', 'ok'), say('user', 'y')], [], 'public'],
     ['not for another principal', [...first], [], 'other'],
   ];
@@ -60,10 +93,14 @@ describe('SessionMemory recognises a conversation', () => {
     const memory = memoryOf({ maxEntries: 1_000 });
     const old = trace([SECRET]);
     memory.remember(old, 'restricted', { from: 0, maskable: true });
-    for (let index = 0; index < 3_000; index += 1) memory.remember(trace([say('user', `filler ${index}`)]), 'internal', { from: 0, maskable: true });
+    for (let index = 0; index < 3_000; index += 1)
+      memory.remember(trace([say('user', `filler ${index}`)]), 'internal', { from: 0, maskable: true });
     expect(memory.size).toBeLessThanOrEqual(1_000);
     expect(memory.recall(old)).toMatchObject({ label: 'restricted', maskable: false });
-    const strangers = Array.from({ length: 1_000 }, (_, index) => memory.recall(trace([say('user', `stranger ${index}`)])).label);
+    const strangers = Array.from(
+      { length: 1_000 },
+      (_, index) => memory.recall(trace([say('user', `stranger ${index}`)])).label,
+    );
     expect(strangers.filter((label) => label !== 'public').length).toBeLessThan(10);
   });
 
