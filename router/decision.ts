@@ -28,6 +28,7 @@ export type Reason =
   | { readonly code: 'model-overridden' }
   | { readonly code: 'no-cloud-upstream' }
   | { readonly code: 'no-local-upstream' }
+  | { readonly code: 'local-only' }
   | { readonly code: 'cloud-failed' }
   | { readonly code: 'door-refused'; readonly entities: readonly EntityType[] }
   | { readonly code: 'mask-failed' };

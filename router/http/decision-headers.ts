@@ -56,6 +56,7 @@ export function describeReason(reason: Reason): string {
     case 'model-overridden':
     case 'no-cloud-upstream':
     case 'no-local-upstream':
+    case 'local-only':
     case 'cloud-failed':
     case 'mask-failed':
       return reason.code;

@@ -8,7 +8,7 @@ import type { Decision } from '../decision.ts';
 import { type ErrorCode, publicError } from '../errors.ts';
 import { decisionHeaders, describeReason } from '../http/decision-headers.ts';
 import { publicPointer } from '../json/public-pointer.ts';
-import type { Protocol, ReplyWriter } from '../protocols/protocol.ts';
+import type { ReplyWriter, RequestProtocol } from '../protocols/protocol.ts';
 import type { Context } from './context.ts';
 import { codeFor } from './failures.ts';
 import type { Turn } from './prepare.ts';
@@ -17,7 +17,7 @@ export class Answer {
   readonly id: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly protocol: Protocol;
+  readonly protocol: RequestProtocol;
   readonly context: Context;
   /** Aborted when the client goes away before its reply is complete. */
   readonly gone = new AbortController();
@@ -34,7 +34,13 @@ export class Answer {
   readonly #startedAt = performance.now();
   #firstChunkSeen = false;
 
-  constructor(id: string, request: IncomingMessage, response: ServerResponse, protocol: Protocol, context: Context) {
+  constructor(
+    id: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    protocol: RequestProtocol,
+    context: Context,
+  ) {
     this.id = id;
     this.request = request;
     this.response = response;

@@ -55,8 +55,16 @@ export async function dispatch(
       return toLocal(turn, decision, route, scope, context);
     case 'cloud':
     case 'cloud-masked':
+      if (turn.envelope.chat.messages.length === 0)
+        return { kind: 'events', events: nothingToLoad(), decision, model: route.model };
       return toCloud(turn, route, protocol, scope, context, options);
   }
+}
+
+/** A request without messages loads a model, which only a local server can do. */
+async function* nothingToLoad(): AsyncGenerator<ReplyEvent> {
+  yield { kind: 'finish', choice: 0, reason: 'stop' };
+  yield { kind: 'end' };
 }
 
 function toLocal(

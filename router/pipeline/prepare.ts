@@ -12,7 +12,7 @@ import type { RequestEnvelope } from '../envelope.ts';
 import type { ErrorCode } from '../errors.ts';
 import { parseJson } from '../json/parse.ts';
 import { decide } from '../policy/decide.ts';
-import type { Protocol } from '../protocols/protocol.ts';
+import type { RequestProtocol } from '../protocols/protocol.ts';
 import { type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
 import { complexityInput, insideToolLoop } from './complexity-input.ts';
 import type { Context, RequestScope } from './context.ts';
@@ -47,7 +47,7 @@ export interface PrepareOptions {
 
 export async function prepare(
   bytes: Uint8Array,
-  protocol: Protocol,
+  protocol: RequestProtocol,
   scope: RequestScope,
   context: Context,
   options: PrepareOptions,
@@ -134,7 +134,7 @@ export async function prepare(
 
 function readBody(
   bytes: Uint8Array,
-  protocol: Protocol,
+  protocol: RequestProtocol,
   limits: { readonly maxDepth: number; readonly maxLeaves: number },
 ) {
   const parsed = parseJson(bytes, limits);

@@ -1,6 +1,7 @@
 /** Events of the tool loop to the client's bytes, with comments while a model loads. An upstream that fails before its first event is an error with a status. */
 import type { ReplyEvent } from '../chat.ts';
 import { createResponseSink } from '../http/response-sink.ts';
+import type { Protocol } from '../protocols/protocol.ts';
 import type { Answer } from './answer.ts';
 import type { RequestScope } from './context.ts';
 import { countTurn } from './count-turn.ts';
@@ -13,12 +14,13 @@ const PATIENCE_MS = 15_000;
 
 export async function writeEvents(
   answer: Answer,
+  protocol: Protocol,
   turn: Turn,
   dispatched: Dispatched & { readonly kind: 'events' },
   scope: RequestScope,
 ): Promise<void> {
-  const { protocol, response, gone } = answer;
-  const { stream, includeUsage } = turn.envelope.chat;
+  const { response, gone } = answer;
+  const { stream, includeUsage, messages, keepAlive } = turn.envelope.chat;
   const sink = createResponseSink(response);
   answer.model = dispatched.model;
   const writer = protocol.createWriter(
@@ -36,6 +38,7 @@ export async function writeEvents(
       id: protocol.idPrefix + answer.id.slice('req_'.length),
       model: dispatched.model,
       createdSeconds: Math.floor(Date.now() / 1000),
+      ...(messages.length === 0 ? { loads: keepAlive === 0 ? 'unload' : 'load' } : {}),
       errorBody: (failure) => answer.errorText(answer.codeOf(failure)),
     },
   );

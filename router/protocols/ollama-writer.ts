@@ -55,14 +55,16 @@ class Reply {
   readonly #call: OllamaCall;
   readonly #startedAt = performance.now();
   readonly #calls = new Map<number, { readonly id: string; readonly name: string; text: string }>();
+  readonly #loads: WriterOptions['loads'];
   #firstAt = 0;
   #model: string;
   #usage: Usage | undefined;
   #finish: FinishReason | undefined;
 
-  constructor(call: OllamaCall, model: string) {
+  constructor(call: OllamaCall, options: WriterOptions) {
     this.#call = call;
-    this.#model = model;
+    this.#model = options.model;
+    this.#loads = options.loads;
   }
 
   get isFinished(): boolean {
@@ -130,7 +132,7 @@ class Reply {
     return JSON.stringify({
       ...this.#head(said),
       done: true,
-      done_reason: DONE_REASON[this.#finish ?? 'stop'],
+      done_reason: this.#loads ?? DONE_REASON[this.#finish ?? 'stop'],
       ...Object.fromEntries(Object.entries(counters).filter(([, value]) => value > 0)),
     });
   }
@@ -176,7 +178,7 @@ class FrameWriter implements ReplyWriter {
   constructor(call: OllamaCall, sink: ByteSink, options: WriterOptions) {
     this.#sink = sink;
     this.#options = options;
-    this.#reply = new Reply(call, options.model);
+    this.#reply = new Reply(call, options);
   }
 
   write(event: ReplyEvent): void | Promise<void> {
@@ -230,7 +232,7 @@ class WholeWriter implements ReplyWriter {
   constructor(call: OllamaCall, sink: ByteSink, options: WriterOptions) {
     this.#sink = sink;
     this.#options = options;
-    this.#reply = new Reply(call, options.model);
+    this.#reply = new Reply(call, options);
   }
 
   write(event: ReplyEvent): void | Promise<void> {

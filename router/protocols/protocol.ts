@@ -28,7 +28,8 @@ export interface ToolResult {
   readonly content: string;
 }
 
-export interface Protocol {
+/** The half of a protocol that reads and grows requests. */
+export interface RequestProtocol {
   readonly name: ProtocolName;
   /** Reads shape, segments (every string leaf, key and number of the document) and gaps. Unknown fields are carried and scanned, not refused. */
   read(document: JsonDocument): ReadChat;
@@ -38,13 +39,40 @@ export interface Protocol {
   withToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string;
   /** The source with a line of ours put before all the model reads. Absent where the body has `messages` with roles. */
   withPreface?(document: JsonDocument, text: string): string;
-  createWriter(sink: ByteSink, options: WriterOptions): ReplyWriter;
   /** An error before the reply began, in the protocol's own envelope. */
   errorReply(error: PublicError, requestId: string): ErrorReply;
+}
+
+export interface Protocol extends RequestProtocol {
+  createWriter(sink: ByteSink, options: WriterOptions): ReplyWriter;
   /** Of reply ids: `chatcmpl-`. */
   readonly idPrefix: string;
   /** Bytes that keep a waiting stream alive and mean nothing to the client; empty when the protocol has none. */
   readonly keepAlive: string;
+}
+
+/** Texts to be embedded, and how. */
+export interface EmbedRequest {
+  readonly input: readonly string[];
+  readonly dimensions?: number;
+  /** Whether a text longer than the model's window is cut (the wire's default) or refused. */
+  readonly truncate?: boolean;
+  readonly keepAlive?: string | number;
+}
+
+export interface EmbedProtocol extends RequestProtocol {
+  /** What is to be embedded. Only for a document that `read` took. */
+  readInput(document: JsonDocument): EmbedRequest;
+  /** The body of the reply. */
+  writeEmbeddings(reply: EmbeddedTexts): string;
+}
+
+export interface EmbeddedTexts {
+  readonly model: string;
+  /** One per text, in order. */
+  readonly embeddings: readonly (readonly number[])[];
+  readonly inputTokens: number;
+  readonly durationMs: number;
 }
 
 /** A protocol that a cloud upstream speaks too: its bodies leave as the client's own source, spliced. Others are serialised from the neutral form (openai-chat-body.ts). */
@@ -68,6 +96,8 @@ export interface WriterOptions {
   /** Shown when the upstream names none. */
   readonly model: string;
   readonly createdSeconds: number;
+  /** The request had no messages: on Ollama's wire it loads or unloads a model and says nothing. */
+  readonly loads?: 'load' | 'unload';
   /** The body of errorReply for a failure: what the client is told when the reply ends in one. */
   readonly errorBody: (failure: UpstreamFailure) => string;
 }

@@ -23,7 +23,8 @@ export function nativeRequest(chat: ChatRequest, options: NativeOptions): Native
   const messages = nativeMessages(chat.messages);
   if (messages === undefined) return { kind: 'unsupported' };
   const can = (what: string): boolean => options.capabilities?.has(what) ?? true;
-  const tools = nativeTools(offered(chat));
+  // A chat without messages only loads the model, whatever else it says.
+  const tools = chat.messages.length === 0 ? [] : nativeTools(offered(chat));
   // Some models drop images they cannot see and answer about nothing.
   if (messages.some((message) => message.images !== undefined) && !can('vision')) return { kind: 'unsupported' };
   if (tools.length > 0 && !can('tools')) return { kind: 'unsupported' };

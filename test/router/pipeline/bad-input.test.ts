@@ -124,7 +124,7 @@ describe('bad input is refused with a code and a place, and nothing is sent', ()
 
 describe('what is not served is refused', () => {
   it.each([
-    ['GET', '/', 404],
+    ['POST', '/', 404],
     ['POST', '/v1/files', 404],
     ['POST', '/v1/chat/completions/', 404],
     ['POST', '//v1/chat/completions', 404],

@@ -1,0 +1,66 @@
+/**
+ * From an HTTP request to a turn with its decision, for every path that models answer; what follows is the path's own. Fails closed: every problem ends in
+ * an error with a code in the protocol's own form, and nothing in an error comes from the request or an upstream.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readBody } from '../http/body.ts';
+import type { RequestProtocol } from '../protocols/protocol.ts';
+import { Answer } from './answer.ts';
+import type { Context, RequestScope } from './context.ts';
+import { countTurn } from './count-turn.ts';
+import { prepare, type Turn } from './prepare.ts';
+
+/** Until callers have credentials there is one agent: a name a client gives itself must not choose a policy. */
+const AGENT = 'main';
+
+export interface Received {
+  readonly answer: Answer;
+  readonly turn: Turn;
+  readonly scope: RequestScope;
+  /** When the body was complete, on the performance clock. */
+  readonly readAt: number;
+}
+
+/** receive reads, prepares and hands over to `work`; whatever happens, the request is answered, counted and logged once. */
+export async function receive(
+  request: IncomingMessage,
+  response: ServerResponse,
+  protocol: RequestProtocol,
+  principal: string,
+  context: Context,
+  work: (received: Received) => Promise<void>,
+): Promise<void> {
+  const answer = new Answer(`req_${randomBytes(12).toString('hex')}`, request, response, protocol, context);
+  context.metrics.openRequests.inc();
+  try {
+    const body = await readBody(request, context.config.listen.maxBodyBytes);
+    if (body.kind === 'problem') return answer.fail(body.code);
+    const readAt = performance.now();
+    const scope: RequestScope = {
+      id: answer.id,
+      principal,
+      agent: AGENT,
+      conversationIds: conversationIds(request, context),
+      signal: answer.gone.signal,
+    };
+    const prepared = await prepare(body.bytes, protocol, scope, context, { pass: 'first', nearMisses: 'omit' });
+    if (prepared.kind === 'problem') return answer.fail(prepared.code, prepared.pointer);
+    const { turn } = prepared;
+    answer.turn = turn;
+    answer.decision = turn.decision;
+    countTurn(turn, context);
+    await work({ answer, turn, scope, readAt });
+  } catch (error) {
+    await answer.endInFault(error);
+  } finally {
+    answer.finish();
+  }
+}
+
+function conversationIds(request: IncomingMessage, context: Context): readonly string[] {
+  return context.config.sessions.headers.flatMap((name) => {
+    const value = request.headers[name];
+    return typeof value === 'string' && value.length > 0 && value.length <= 256 ? [`${name}:${value}`] : [];
+  });
+}
