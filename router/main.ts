@@ -3,14 +3,24 @@
 import { Command } from 'commander';
 import { checkCommand } from './commands/check.ts';
 import { classifyCommand } from './commands/classify.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { serveCommand } from './commands/serve.ts';
+import { tuneCommand } from './commands/tune.ts';
 
 const program = new Command('sluice')
   .description('Privacy router: sensitive prompts stay on a local model, tool calls run in a sandbox.')
   .version('0.1.0')
   .showHelpAfterError();
-for (const command of [serveCommand(), checkCommand(), explainCommand(), classifyCommand(), sandboxCommand()])
+for (const command of [
+  serveCommand(),
+  checkCommand(),
+  explainCommand(),
+  classifyCommand(),
+  evaluateCommand(),
+  tuneCommand(),
+  sandboxCommand(),
+])
   program.addCommand(command);
 await program.parseAsync();
