@@ -9,14 +9,16 @@ import { type ErrorCode, publicError } from './errors.ts';
 import { hostAllowed } from './http/host-guard.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
+import { serveEmbed } from './pipeline/serve-embed.ts';
 import { ollamaChat } from './protocols/ollama-chat.ts';
+import { ollamaEmbed, ollamaEmbeddings } from './protocols/ollama-embed.ts';
 import { ollamaErrorReply } from './protocols/ollama-error.ts';
 import { ollamaGenerate } from './protocols/ollama-generate.ts';
 import { openaiErrorReply } from './protocols/openai-error.ts';
 import { openaiChat } from './protocols/openai-chat.ts';
-import type { Protocol } from './protocols/protocol.ts';
+import type { EmbedProtocol, Protocol } from './protocols/protocol.ts';
 import { listModels } from './pipeline/models.ts';
-import { listTags, OLLAMA_VERSION } from './pipeline/ollama-models.ts';
+import { listRunning, listTags, OLLAMA_VERSION, showModel } from './pipeline/ollama-models.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
 
 type Env = { Bindings: HttpBindings };
@@ -26,6 +28,10 @@ const CHATS: readonly (readonly [string, Protocol])[] = [
   ['/v1/chat/completions', openaiChat],
   ['/api/chat', ollamaChat],
   ['/api/generate', ollamaGenerate],
+];
+const EMBEDDINGS: readonly (readonly [string, EmbedProtocol])[] = [
+  ['/api/embed', ollamaEmbed],
+  ['/api/embeddings', ollamaEmbeddings],
 ];
 
 /** Gauges that mirror state are read when somebody looks. */
@@ -41,11 +47,11 @@ function refreshGauges(context: Context): Context['metrics'] {
 /** `current` is asked per request, so that a reload takes effect between requests and never inside one. */
 export function createApp(current: () => Context): Hono<Env> {
   const app = new Hono<Env>();
-  const error = (code: ErrorCode, path: string): Response => {
+  const error = (code: ErrorCode, path: string, pointer = ''): Response => {
     const id = 'none';
     const reply = path.startsWith('/api/')
-      ? ollamaErrorReply(publicError(code), id)
-      : openaiErrorReply(publicError(code), id);
+      ? ollamaErrorReply(publicError(code, pointer), id)
+      : openaiErrorReply(publicError(code, pointer), id);
     return new Response(reply.body, {
       status: reply.status,
       headers: { 'content-type': reply.contentType, 'x-sluice-request-id': id },
@@ -64,10 +70,24 @@ export function createApp(current: () => Context): Hono<Env> {
     });
     app.all(path, () => error('method_not_allowed', path));
   }
+  for (const [path, protocol] of EMBEDDINGS) {
+    app.post(path, async (c) => {
+      await serveEmbed(c.env.incoming, c.env.outgoing, protocol, 'local', current());
+      return RESPONSE_ALREADY_SENT;
+    });
+    app.all(path, () => error('method_not_allowed', path));
+  }
   // Clients of Ollama look for it here before anything else.
   app.get('/', (c) => c.text('Ollama is running'));
   app.get('/api/version', (c) => c.json({ version: OLLAMA_VERSION }));
   app.get('/api/tags', async (c) => c.json({ models: await listTags(current()) }));
+  app.get('/api/ps', async (c) => c.json({ models: await listRunning(current()) }));
+  app.post('/api/show', async (c) => {
+    const shown = await showModel(c.env.incoming, current());
+    return shown.kind === 'shown' ? c.json(shown.fields) : error(shown.code, c.req.path, shown.pointer);
+  });
+  for (const path of ['/api/version', '/api/tags', '/api/ps', '/api/show'])
+    app.all(path, () => error('method_not_allowed', path));
   app.get('/v1/models', async (c) => c.json({ object: 'list', data: await listModels(current()) }));
   // Ids may hold slashes, encoded or not.
   app.get('/v1/models/*', async (c) => {

@@ -60,7 +60,7 @@ export function readOllamaShape(body: JsonObject, call: OllamaCall): ReadShape {
 }
 
 /** Ollama's clients complete a bare name with `:latest`. */
-function readModel(body: JsonObject): string {
+export function readModel(body: JsonObject): string {
   const model = string(body, 'model', '') || 'auto';
   return model === 'auto:latest' ? 'auto' : model;
 }
@@ -215,7 +215,8 @@ function readEffort(think: JsonValue): string {
   return think === 'low' || think === 'medium' || think === 'high' ? think : fail('unsupported_value', '/think');
 }
 
-function readKeepAlive(value: JsonValue): string | number | undefined {
+/** readKeepAlive takes what Ollama takes: seconds, or a duration. */
+export function readKeepAlive(value: JsonValue): string | number | undefined {
   if (value === null || value === '') return undefined;
   if (typeof value === 'number') return value;
   if (typeof value !== 'string') return fail('wrong_type', '/keep_alive');

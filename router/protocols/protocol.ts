@@ -1,5 +1,6 @@
 /** What a client protocol can do. Pure but for ReplyWriter, which writes to the response it was given. */
 import type { JsonDocument } from '../json/document.ts';
+import type { Embedded, EmbedTexts } from '../upstreams/upstream.ts';
 import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration, UpstreamFailure } from '../chat.ts';
 import type { PublicError } from '../errors.ts';
 import type { ProtocolName } from '../envelope.ts';
@@ -51,28 +52,11 @@ export interface Protocol extends RequestProtocol {
   readonly keepAlive: string;
 }
 
-/** Texts to be embedded, and how. */
-export interface EmbedRequest {
-  readonly input: readonly string[];
-  readonly dimensions?: number;
-  /** Whether a text longer than the model's window is cut (the wire's default) or refused. */
-  readonly truncate?: boolean;
-  readonly keepAlive?: string | number;
-}
-
 export interface EmbedProtocol extends RequestProtocol {
   /** What is to be embedded. Only for a document that `read` took. */
-  readInput(document: JsonDocument): EmbedRequest;
+  readInput(document: JsonDocument): EmbedTexts;
   /** The body of the reply. */
-  writeEmbeddings(reply: EmbeddedTexts): string;
-}
-
-export interface EmbeddedTexts {
-  readonly model: string;
-  /** One per text, in order. */
-  readonly embeddings: readonly (readonly number[])[];
-  readonly inputTokens: number;
-  readonly durationMs: number;
+  writeEmbeddings(embedded: Embedded & { readonly kind: 'embedded' }, durationMs: number): string;
 }
 
 /** A protocol that a cloud upstream speaks too: its bodies leave as the client's own source, spliced. Others are serialised from the neutral form (openai-chat-body.ts). */

@@ -37,7 +37,7 @@ export type DoorReply =
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
 
 export interface LocalDoor {
-  send(path: '/api/chat', body: string, options: { readonly signal: AbortSignal }): Promise<DoorReply>;
+  send(path: '/api/chat' | '/api/embed', body: string, options: { readonly signal: AbortSignal }): Promise<DoorReply>;
   /** For the `ollama` client: catalogue and health paths only. */
   readonly fetch: typeof globalThis.fetch;
   close(): Promise<void>;

@@ -5,7 +5,7 @@
  */
 import { Ollama } from 'ollama';
 import type { FailureCode } from './failure.ts';
-import { fieldsOf, textOf } from './json-fields.ts';
+import { type Fields, fieldsOf, textOf } from './json-fields.ts';
 import type { ModelInfo } from './upstream.ts';
 
 export type LocalModel =
@@ -74,15 +74,18 @@ export class OllamaCatalogue {
     return answer;
   }
 
-  /** first gives the name of the first local model that can chat. */
-  async first(): Promise<
+  /** first gives the name of the first local model that can do something. A server too old to say is taken to chat. */
+  async first(
+    capability: 'completion' | 'embedding' = 'completion',
+  ): Promise<
     { readonly kind: 'model'; readonly name: string } | { readonly kind: 'refused'; readonly code: FailureCode }
   > {
     const catalogue = await this.list();
     if (catalogue.kind === 'unreachable') return { kind: 'refused', code: 'upstream_unreachable' };
     for (const { id } of catalogue.models) {
       const model = await this.describe(id);
-      if (model.kind === 'local' && (model.capabilities?.has('completion') ?? true)) return { kind: 'model', name: id };
+      if (model.kind === 'local' && (model.capabilities?.has(capability) ?? capability === 'completion'))
+        return { kind: 'model', name: id };
     }
     return { kind: 'refused', code: 'model_not_found' };
   }
@@ -96,6 +99,33 @@ export class OllamaCatalogue {
       return loaded === undefined ? 0 : positive(Reflect.get(loaded, 'context_length'));
     } catch {
       return 0;
+    }
+  }
+
+  /** details gives what the server says of a local model. Never throws. */
+  async details(
+    model: string,
+  ): Promise<
+    { readonly kind: 'shown'; readonly fields: Fields } | { readonly kind: 'refused'; readonly code: FailureCode }
+  > {
+    const known = await this.describe(model);
+    if (known.kind === 'refused') return known;
+    try {
+      const shown = await this.#client.show({ model: known.wireName });
+      if (isRemote(shown)) return { kind: 'refused', code: 'model_not_local' };
+      return { kind: 'shown', fields: fieldsOf(shown) };
+    } catch (error) {
+      return { kind: 'refused', code: codeOf(error) };
+    }
+  }
+
+  /** running gives what the server says of the local models it has loaded. Never throws. */
+  async running(): Promise<readonly Fields[]> {
+    try {
+      const { models } = await this.#client.ps();
+      return (models ?? []).filter((model) => !isCloudName(model.name) && !isRemote(model)).map(fieldsOf);
+    } catch {
+      return [];
     }
   }
 
@@ -149,14 +179,7 @@ export class OllamaCatalogue {
         trainedTokens: trainedTokens(shown.model_info),
       };
     } catch (error) {
-      const status = statusOf(error);
-      if (status === 400 || status === 404) return { kind: 'refused', code: 'model_not_found' };
-      if (status === 401 || status === 403) return { kind: 'refused', code: 'upstream_unauthorized' };
-      if (status !== 0) return { kind: 'refused', code: 'upstream_failed' };
-      return {
-        kind: 'refused',
-        code: reasonOf(error) === 'upstream_timeout' ? 'upstream_timeout' : 'upstream_unreachable',
-      };
+      return { kind: 'refused', code: codeOf(error) };
     }
   }
 }
@@ -173,7 +196,8 @@ export function unpinned(wireName: string): string {
   return wireName.replace(/:local$/, '');
 }
 
-function isRemote(answer: object): boolean {
+/** isRemote tells whether an answer says that somebody else's machine has the model. */
+export function isRemote(answer: object): boolean {
   return ['remote_host', 'remote_model'].some((name) => {
     const value: unknown = Reflect.get(answer, name);
     return value !== undefined && value !== null && value !== '';
@@ -190,6 +214,14 @@ function trainedTokens(info: unknown): number {
 
 function positive(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+function codeOf(error: unknown): FailureCode {
+  const status = statusOf(error);
+  if (status === 400 || status === 404) return 'model_not_found';
+  if (status === 401 || status === 403) return 'upstream_unauthorized';
+  if (status !== 0) return 'upstream_failed';
+  return reasonOf(error) === 'upstream_timeout' ? 'upstream_timeout' : 'upstream_unreachable';
 }
 
 function statusOf(error: unknown): number {

@@ -44,7 +44,7 @@ export function nativeRequest(chat: ChatRequest, options: NativeOptions): Native
       stream: true,
       truncate: false,
       shift: false,
-      keep_alive: chat.keepAlive ?? configured(options.keepAlive),
+      keep_alive: chat.keepAlive ?? keepAliveOf(options.keepAlive),
       options: {
         ...sampling.localOptions,
         num_ctx: options.contextTokens,
@@ -64,8 +64,8 @@ export function nativeRequest(chat: ChatRequest, options: NativeOptions): Native
   };
 }
 
-/** A bare number is seconds, and must be one on the wire: "-1" has no unit. */
-function configured(keepAlive: string): string | number {
+/** keepAliveOf a configured time: a bare number is seconds, and must be one on the wire, since "-1" has no unit. */
+export function keepAliveOf(keepAlive: string): string | number {
   return /^-?\d{1,9}$/.test(keepAlive) ? Number(keepAlive) : keepAlive;
 }
 

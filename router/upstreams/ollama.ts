@@ -21,7 +21,8 @@ import { failure, failureOf, type FailureCode } from './failure.ts';
 import { OllamaCatalogue, unpinned, type LocalModel } from './ollama-catalogue.ts';
 import { readLines } from './ollama-lines.ts';
 import { ChoiceReader, explainOllama, readFrame, type NativeFrame } from './ollama-reply.ts';
-import { nativeRequest } from './ollama-request.ts';
+import { embedLocally } from './ollama-embed.ts';
+import { keepAliveOf, nativeRequest } from './ollama-request.ts';
 import type { LocalUpstream } from './upstream.ts';
 
 type Config = z.infer<typeof OllamaUpstream>;
@@ -63,6 +64,15 @@ export function createOllamaUpstream(config: Config, clock: OllamaClock = perfor
     standIn: false,
     send: (chat, options) => new OllamaReply(config, door, catalogue, window, chat, options).events(),
     models: () => catalogue.list(),
+    embed: (request, { model, signal }) =>
+      embedLocally(door, catalogue, request, {
+        upstream: config.name,
+        model,
+        keepAlive: keepAliveOf(config.keepAlive),
+        signal,
+      }),
+    show: (model) => catalogue.details(model),
+    running: () => catalogue.running(),
     async health() {
       const [list, version] = await Promise.all([catalogue.list(), catalogue.version()]);
       if (list.kind === 'unreachable') return { kind: 'unreachable', version: '', models: [] };

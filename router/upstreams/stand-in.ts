@@ -34,6 +34,8 @@ export function createLocalStandIn(config: Config, pace: StandInPace = PACE): Lo
         kind: 'models',
         models: [{ id: config.model, ownedBy: 'sluice-stand-in', createdSeconds: 0 }],
       }),
+    // Made-up vectors would be taken for real ones.
+    embed: () => Promise.resolve({ kind: 'failed', failure: failure(config.name, 'unsupported_by_model', false) }),
     close: () => Promise.resolve(),
   };
 }

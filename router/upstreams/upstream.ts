@@ -34,8 +34,37 @@ export interface LocalUpstream {
     | { readonly kind: 'models'; readonly models: readonly ModelInfo[] }
     | { readonly kind: 'unreachable'; readonly reason: string }
   >;
+  /** Vectors of texts, made on this machine. `model` empty takes the first local model for it. Throws nothing. */
+  embed(request: EmbedTexts, options: { readonly model: string; readonly signal: AbortSignal }): Promise<Embedded>;
+  /** What the server says of a model that is really local, in Ollama's form. Absent where there is no server. Throws nothing. */
+  show?(
+    model: string,
+  ): Promise<
+    | { readonly kind: 'shown'; readonly fields: Readonly<Record<string, unknown>> }
+    | { readonly kind: 'refused'; readonly code: UpstreamFailure['code'] }
+  >;
+  /** Local models now loaded, in Ollama's form; empty when the server does not say. Throws nothing. */
+  running?(): Promise<readonly Readonly<Record<string, unknown>>[]>;
   close(): Promise<void>;
 }
+
+export interface EmbedTexts {
+  readonly input: readonly string[];
+  readonly dimensions?: number;
+  /** Whether a text longer than the model's window is cut, which is the wire's default, or refused. */
+  readonly truncate?: boolean;
+  readonly keepAlive?: string | number;
+}
+
+export type Embedded =
+  | {
+      readonly kind: 'embedded';
+      readonly model: string;
+      /** One per text, in order. */
+      readonly embeddings: readonly (readonly number[])[];
+      readonly inputTokens: number;
+    }
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
 
 /** Bytes of a reply, for one reader. Iteration throws an UpstreamError where the reply failed; leaving it early closes the connection. */
 export interface ReplyBytes extends AsyncIterable<Buffer> {

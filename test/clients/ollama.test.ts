@@ -1,7 +1,14 @@
 /** The official ollama client against a running Sluice: whole, streamed, tools, catalogue, errors. */
 import { Ollama } from 'ollama';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CARD, COMPLEX, startSluice, type TestSluice, type TestSluiceOptions } from '../helpers/sluice.ts';
+import {
+  CARD,
+  COMPLEX,
+  recordingExecutor,
+  startSluice,
+  type TestSluice,
+  type TestSluiceOptions,
+} from '../helpers/sluice.ts';
 
 let sluice: TestSluice | undefined;
 afterEach(() => sluice?.close());
@@ -55,7 +62,7 @@ describe('chat', () => {
     ['cloud', COMPLEX, 'heard nothing masked'],
     ['cloud-masked', `${COMPLEX} to ${MAIL}`, `heard ${MAIL}`],
     ['local', `My card is ${CARD}`, 'local heard'],
-  ])('generate %s: whole and streamed agree', async (route, prompt, expected) => {
+  ])('generate, %s: whole and streamed agree', async (route, prompt, expected) => {
     const { client, sluice: running } = await connect({
       cloud: echo,
       local: { reply: () => ({ text: 'local heard' }) },
@@ -66,6 +73,255 @@ describe('chat', () => {
     let streamed = '';
     for await (const part of await client.generate({ model: 'auto', prompt, stream: true })) streamed += part.response;
     expect(streamed).toBe(expected);
+  });
+
+  it('carries what local models understand, and leaves out what would reload them', async () => {
+    const { client, sluice: running } = await connect({
+      local: { models: [{ name: 'small:latest', capabilities: ['completion', 'thinking'] }] },
+    });
+    await client.chat({
+      model: 'small',
+      messages: [{ role: 'user', content: 'hi' }],
+      think: false,
+      keep_alive: '90s',
+      format: { type: 'object', properties: { a: { type: 'string' } } },
+      options: { num_ctx: 512, num_batch: 9, temperature: 0.25, num_predict: 77, top_k: 5, seed: 3, stop: ['END'] },
+    });
+    const [asked] = running.local.chats();
+    expect(asked).toMatchObject({
+      think: false,
+      keep_alive: '90s',
+      format: { type: 'object', properties: { a: { type: 'string' } } },
+      options: { num_ctx: 8192, temperature: 0.25, num_predict: 77, top_k: 5, seed: 3, stop: ['END'] },
+      truncate: false,
+      shift: false,
+    });
+    expect(asked?.['options']).not.toHaveProperty('num_batch');
+  });
+
+  it('shows thinking apart from the answer', async () => {
+    const { client } = await connect({
+      local: {
+        models: [{ name: 'small:latest', capabilities: ['completion', 'thinking'] }],
+        reply: () => ({ thinking: 'hm', text: 'done' }),
+      },
+    });
+    const asked = { model: 'small', messages: [{ role: 'user', content: 'hi' }], think: true };
+    expect((await client.chat(asked)).message).toEqual({ role: 'assistant', content: 'done', thinking: 'hm' });
+    expect(await client.generate({ model: 'small', prompt: 'hi', think: true })).toMatchObject({
+      response: 'done',
+      thinking: 'hm',
+    });
+  });
+
+  it('keeps an image at home', async () => {
+    const { client, sluice: running } = await connect({
+      local: {
+        models: [{ name: 'eyes:latest', capabilities: ['completion', 'vision'] }],
+        reply: () => ({ text: 'a cat' }),
+      },
+    });
+    const image = 'iVBORw0KGgoAAAANSUhEUgAAAAE=';
+    const { message } = await client.chat({
+      model: 'auto',
+      messages: [{ role: 'user', content: COMPLEX, images: [image] }],
+    });
+    expect(message.content).toBe('a cat');
+    expect((await client.generate({ model: 'auto', prompt: COMPLEX, images: [image] })).response).toBe('a cat');
+    expect(running.cloud.requests).toEqual([]);
+    expect(running.local.chats().map((chat) => chat['messages'])).toEqual([
+      [{ role: 'user', content: COMPLEX, images: [image] }],
+      [{ role: 'user', content: COMPLEX, images: [image] }],
+    ]);
+  });
+
+  it.each([
+    ['load', 'small', undefined, 1],
+    ['unload', 'small', 0, 1],
+    ['load', 'gpt-fake', undefined, 0],
+  ] as const)('%ss %s without a message', async (reason, model, keepAlive, asked) => {
+    const { client, sluice: running } = await connect({});
+    const keep = keepAlive === undefined ? {} : { keep_alive: keepAlive };
+    expect(await client.generate({ model, prompt: '', ...keep })).toMatchObject({
+      response: '',
+      done: true,
+      done_reason: reason,
+    });
+    expect(await client.chat({ model, messages: [], ...keep })).toMatchObject({ done: true, done_reason: reason });
+    expect(running.local.chats()).toHaveLength(asked * 2);
+    expect(running.cloud.requests).toEqual([]);
+  });
+});
+
+describe('tools', () => {
+  const weather = {
+    type: 'function',
+    function: {
+      name: 'weather',
+      description: 'tells the weather',
+      parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+    },
+  };
+  const calls = [{ name: 'weather', arguments: { city: 'Rome', days: [1, 2] } }];
+  const asCalled = { name: 'weather', arguments: { city: 'Rome', days: [1, 2] } };
+
+  it.each([
+    ['cloud', COMPLEX],
+    ['local', `My card is ${CARD}`],
+  ])('%s: calls come with objects, and results are matched however the client names them', async (route, content) => {
+    const script = { replies: [{ toolCalls: calls }, { text: 'sunny' }, { text: 'sunny' }, { text: 'sunny' }] };
+    const { client, sluice: running } = await connect({ cloud: script, local: script });
+    const first = await client.chat({ model: 'auto', messages: [{ role: 'user', content }], tools: [weather] });
+    expect(first.done_reason).toBe('stop');
+    expect(first.message.tool_calls).toMatchObject([{ function: asCalled }]);
+    const id = String(Reflect.get(first.message.tool_calls?.[0] ?? {}, 'id'));
+    expect(id).toMatch(/^[A-Za-z0-9_-]+$/);
+
+    for (const naming of [{ tool_call_id: id.replaceAll('_', '') }, { tool_name: 'weather' }, {}]) {
+      const withIds = 'tool_call_id' in naming;
+      const last = await client.chat({
+        model: 'auto',
+        messages: [
+          { role: 'user', content },
+          withIds ? first.message : { role: 'assistant', content: '', tool_calls: [{ function: asCalled }] },
+          { role: 'tool', content: 'sun', ...naming },
+        ],
+        tools: [weather],
+      });
+      expect(last.message.content).toBe('sunny');
+    }
+    const sent = (
+      route === 'cloud'
+        ? running.cloud.requests.map((request) => JSON.parse(request.body) as { messages: Message[] })
+        : (running.local.chats() as unknown as { messages: Message[] }[])
+    ).slice(1);
+    expect(sent).toHaveLength(3);
+    for (const { messages } of sent) {
+      const call = messages.at(-2)?.tool_calls?.[0];
+      const result = messages.at(-1);
+      if (route === 'cloud') {
+        expect(result?.tool_call_id).toBe(call?.id);
+        expect(result?.tool_call_id).not.toBe('');
+        expect(JSON.parse(call?.function.arguments as string)).toEqual(asCalled.arguments);
+      } else {
+        expect(result).toMatchObject({ role: 'tool', content: 'sun', tool_name: 'weather' });
+        expect(call?.function).toMatchObject(asCalled);
+      }
+    }
+  });
+
+  it('streams a call whole, in one frame before the last', async () => {
+    const { client } = await connect({
+      cloud: { replies: [{ text: 'Let me see.', toolCalls: [...calls, ...calls] }] },
+    });
+    const frames: unknown[] = [];
+    let said = '';
+    const stream = await client.chat({
+      model: 'auto',
+      messages: [{ role: 'user', content: COMPLEX }],
+      tools: [weather],
+      stream: true,
+    });
+    for await (const part of stream) {
+      said += part.message.content;
+      if (part.message.tool_calls !== undefined) frames.push(...part.message.tool_calls);
+    }
+    expect(said).toBe('Let me see.');
+    expect(frames).toMatchObject([{ function: asCalled }, { function: asCalled }]);
+  });
+
+  it.each(['chat', 'generate'] as const)('runs bundled tools in the sandbox on the way of %s', async (path) => {
+    const executor = recordingExecutor(() => 'uid=0');
+    const { client, sluice: running } = await connect({
+      config: 'tools: { offer: [exec] }',
+      sandbox: executor,
+      cloud: {
+        replies: [{ toolCalls: [{ name: 'exec', arguments: { command: 'id' } }] }, { text: 'you are root' }],
+      },
+    });
+    const answer =
+      path === 'chat'
+        ? (await client.chat({ model: 'auto', messages: [{ role: 'user', content: COMPLEX }] })).message.content
+        : (await client.generate({ model: 'auto', prompt: COMPLEX, system: 'Be short.' })).response;
+    expect(answer).toBe('you are root');
+    expect(executor.requests.map((request) => JSON.parse(request.arguments) as unknown)).toEqual([{ command: 'id' }]);
+    const { messages } = JSON.parse(running.cloud.requests[1]?.body ?? '') as { messages: Message[] };
+    expect(messages.map((message) => message.role).slice(-3)).toEqual(['user', 'assistant', 'tool']);
+    expect(messages.at(-1)?.content).toContain('uid=0');
+  });
+});
+
+interface Message {
+  readonly role: string;
+  readonly content: string;
+  readonly tool_call_id?: string;
+  readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly arguments: unknown } }[];
+}
+
+describe('embeddings', () => {
+  const home = { models: [{ name: 'small:latest' }, { name: 'vectors:latest', capabilities: ['embedding'] }] };
+
+  it.each([
+    ['a clean text', COMPLEX],
+    ['a sensitive one', `card ${CARD}`],
+  ])('%s is embedded at home', async (_, text) => {
+    const { client, sluice: running } = await connect({ local: home });
+    for (const model of ['auto', 'vectors', 'vectors:latest']) {
+      const reply = await client.embed({ model, input: [text, 'b'] });
+      expect(reply.embeddings).toEqual([
+        [text.length, text.charCodeAt(0) / 7, -0.5],
+        [1, 14, -0.5],
+      ]);
+      expect(reply).toMatchObject({ model: 'vectors:latest' });
+      expect(reply.prompt_eval_count).toBeGreaterThan(0);
+    }
+    expect((await client.embed({ model: 'vectors', input: text })).embeddings).toHaveLength(1);
+    expect(await client.embeddings({ model: 'vectors', prompt: 'b' })).toEqual({ embedding: [1, 14, -0.5] });
+    expect(running.cloud.requests).toEqual([]);
+    expect(running.logged()).not.toContain(CARD);
+  });
+
+  it.each([
+    ['a cloud name', 'big:cloud', 400, /somebody else's machine/],
+    ['a stub that forwards', 'stub', 400, /somebody else's machine/],
+    ['a name nobody has', 'none', 404, /does not have this model/],
+    ['a model of the cloud upstream', 'gpt-fake', 404, /does not have this model/],
+    ['a model that only talks', 'small', 400, /cannot do what was asked/],
+  ])('%s gets no text', async (_, model, status, message) => {
+    const { client, sluice: running } = await connect({
+      local: {
+        models: [
+          { name: 'small:latest', capabilities: ['completion'] },
+          { name: 'stub:latest', capabilities: ['embedding'], remoteHost: 'https://ollama.com:443' },
+        ],
+      },
+    });
+    await expect(client.embed({ model, input: `card ${CARD}` })).rejects.toMatchObject({
+      status_code: status,
+      error: expect.stringMatching(message) as string,
+    });
+    expect(running.local.forwarded).toEqual([]);
+    expect(running.cloud.requests).toEqual([]);
+  });
+
+  it.each([
+    ['from another host', { model: 'x', embeddings: [[1]], remote_host: 'https://ollama.com' }, 400],
+    ['with a vector missing', { model: 'x', embeddings: [] }, 502],
+    ['with words for numbers', { model: 'x', embeddings: [['a']] }, 502],
+    ['without vectors', {}, 502],
+  ])('an answer %s is none', async (_, answer, status) => {
+    const { client } = await connect({ local: { ...home, embed: () => answer } });
+    await expect(client.embed({ model: 'vectors', input: 'a' })).rejects.toMatchObject({ status_code: status });
+  });
+
+  it('is refused where no local model may see the text', async () => {
+    const { client, sluice: running } = await connect({ local: home, homeSees: 'public' });
+    expect((await client.embed({ model: 'vectors', input: 'a' })).embeddings).toHaveLength(1);
+    await expect(client.embed({ model: 'vectors', input: `card ${CARD}` })).rejects.toMatchObject({
+      status_code: 400,
+      error: expect.stringMatching(/^Refused by policy/) as string,
+    });
+    expect(running.local.requests.filter((request) => request.path === '/api/embed')).toHaveLength(1);
   });
 });
 
@@ -80,5 +336,112 @@ describe('catalogue', () => {
     expect(await (await fetch(running.url)).text()).toBe('Ollama is running');
     for (const path of ['/', '/api/tags', '/api/version'])
       expect((await fetch(running.url + path, { method: 'HEAD' })).status, path).toBe(200);
+  });
+
+  it('shows local models as their server does, and others as what they are here', async () => {
+    const { client } = await connect({
+      local: { models: [{ name: 'small:latest' }, { name: 'stub:latest', remoteHost: 'https://ollama.com:443' }] },
+    });
+    expect(await client.show({ model: 'small' })).toMatchObject({
+      capabilities: ['completion', 'tools'],
+      model_info: { 'fake.context_length': 131_072 },
+    });
+    for (const model of ['auto', 'auto:latest'])
+      expect(await client.show({ model })).toMatchObject({
+        capabilities: ['completion', 'tools'],
+        model_info: { 'sluice.context_length': 8_192 },
+      });
+    expect(await client.show({ model: 'gpt-fake' })).toMatchObject({ details: { family: 'sky' } });
+    await expect(client.show({ model: 'none' })).rejects.toMatchObject({ status_code: 404 });
+    for (const model of ['stub', 'x:cloud'])
+      await expect(client.show({ model })).rejects.toMatchObject({ status_code: 400 });
+  });
+
+  it('tells what is loaded', async () => {
+    const { client } = await connect({});
+    expect((await client.ps()).models).toEqual([]);
+    await client.chat({ model: 'small', messages: [{ role: 'user', content: 'hi' }] });
+    expect((await client.ps()).models).toMatchObject([{ name: 'small:latest', context_length: 8_192 }]);
+  });
+});
+
+describe('what is not served', () => {
+  it('models are not changed from here', async () => {
+    const { client, sluice: running } = await connect({});
+    const refused = { status_code: 404, error: expect.stringMatching(/does not serve this path/) as string };
+    await expect(client.pull({ model: 'small' })).rejects.toMatchObject(refused);
+    await expect(client.push({ model: 'small' })).rejects.toMatchObject(refused);
+    await expect(client.delete({ model: 'small' })).rejects.toMatchObject(refused);
+    await expect(client.copy({ source: 'small', destination: 'b' })).rejects.toMatchObject(refused);
+    await expect(client.create({ model: 'b', from: 'small' })).rejects.toMatchObject(refused);
+    expect(running.local.requests).toEqual([]);
+  });
+
+  it.each([
+    ['POST', '/api/blobs/sha256:00', 404],
+    ['POST', '/api/web_search', 404],
+    ['GET', '/api/chat', 405],
+    ['GET', '/api/embed', 405],
+    ['DELETE', '/api/tags', 405],
+    ['GET', '/api/show', 405],
+    ['POST', '/api/chat/', 404],
+  ])('%s %s is %i, in words', async (method, path, status) => {
+    const { sluice: running } = await connect({});
+    const response = await fetch(running.url + path, { method, ...(method === 'POST' ? { body: '{}' } : {}) });
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual({ error: expect.any(String) as string });
+    expect([...running.local.requests, ...running.cloud.requests]).toEqual([]);
+  });
+});
+
+describe('trouble', () => {
+  it('a refusal by policy is an error with words, once', async () => {
+    const { client, sluice: running } = await connect({ config: 'policy: { unknown: refuse }' });
+    const messages = [{ role: 'user', content: 'what is this', images: ['iVBORw0KGgo='] }];
+    for (const attempt of [
+      () => client.chat({ model: 'auto', messages }),
+      () => client.chat({ model: 'auto', messages, stream: true }),
+      () => client.generate({ model: 'auto', prompt: 'what is this', images: ['iVBORw0KGgo='] }),
+    ])
+      await expect(attempt()).rejects.toMatchObject({
+        status_code: 400,
+        error: expect.stringMatching(/^Refused by policy: parts of the request could not be read/) as string,
+      });
+    expect([...running.local.chats(), ...running.cloud.requests]).toEqual([]);
+  });
+
+  it.each(['truncated', 'error-line', 'no-done'] as const)(
+    'an upstream that ends %s is an error in the stream',
+    async (fault) => {
+      const { client } = await connect({ local: { replies: [fault] } });
+      const heard: string[] = [];
+      const stream = await client.chat({ model: 'small', messages: [{ role: 'user', content: 'hi' }], stream: true });
+      await expect(
+        (async () => {
+          for await (const part of stream) heard.push(part.message.content);
+        })(),
+      ).rejects.toThrow(/local model server failed|before it was complete/);
+      expect(heard.join('')).not.toBe('');
+    },
+  );
+
+  it.each(['server-error', 'no-done', 'queue-full'] as const)('whole: %s is an error with a status', async (fault) => {
+    const { client } = await connect({ local: { replies: [fault] } });
+    await expect(client.chat({ model: 'small', messages: [{ role: 'user', content: 'hi' }] })).rejects.toMatchObject({
+      status_code: fault === 'queue-full' ? 429 : 502,
+    });
+  });
+
+  it('abort stops the upstream', async () => {
+    const { client, sluice: running } = await connect({
+      cloud: { replies: [{ pieces: Array.from({ length: 100 }, () => 'word '), gapMs: 20 }] },
+    });
+    const stream = await client.chat({ model: 'auto', messages: [{ role: 'user', content: COMPLEX }], stream: true });
+    await expect(
+      (async () => {
+        for await (const _ of stream) stream.abort();
+      })(),
+    ).rejects.toThrow('abort');
+    await expect.poll(() => running.cloud.requests[0]?.aborted, { timeout: 3_000 }).toBe(true);
   });
 });

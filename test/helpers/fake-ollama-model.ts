@@ -72,6 +72,8 @@ export interface FakeOllamaOptions {
   readonly replies?: readonly FakeOllamaReply[];
   /** Decides from the request instead of the script. */
   readonly reply?: (request: RecordedRequest) => FakeOllamaReply;
+  /** Answers /api/embed with this instead of vectors. */
+  readonly embed?: (texts: readonly string[]) => unknown;
   /** Prompt longer than the window. `as-told` honours truncate:false; the others are servers that do not. */
   readonly overflow?: 'as-told' | 'always-error' | 'always-cut';
   /** Makes no window larger than this, whatever is asked for. */

@@ -13,6 +13,7 @@
  *     await fake.close();
  */
 import {
+  countTokens,
   find,
   framesOf,
   full,
@@ -104,6 +105,8 @@ async function route(request: RecordedRequest, state: FakeState): Promise<RudeRe
       });
     case 'POST /api/show':
       return show(request, state);
+    case 'POST /api/embed':
+      return embed(request, state);
     case 'POST /api/chat':
       return chat(request, state);
     default:
@@ -157,6 +160,27 @@ function show(request: RecordedRequest, state: FakeState): RudeReply {
     capabilities: found.capabilities ?? ['completion', 'tools'],
     ...remote(found),
   });
+}
+
+/** Vectors of three numbers that tell texts apart. */
+function embed(request: RecordedRequest, state: FakeState): RudeReply {
+  const asked = JSON.parse(request.body) as { model?: string; input?: string | readonly string[] };
+  const found = find(asked.model ?? '', state);
+  if (typeof found === 'string') return refusal(404, `model '${asked.model ?? ''}' not found`);
+  if (found.remoteHost !== undefined) state.forwarded.push(request);
+  if (found.capabilities?.includes('embedding') === false)
+    return refusal(400, `"${found.name}" does not support embeddings`);
+  const texts = typeof asked.input === 'string' ? [asked.input] : (asked.input ?? []);
+  const scripted = state.options.embed?.(texts);
+  return json(
+    scripted ?? {
+      model: asked.model,
+      embeddings: texts.map((text) => [text.length, text.charCodeAt(0) / 7, -0.5]),
+      total_duration: 1_000,
+      prompt_eval_count: countTokens(texts.join(' ')),
+      ...remote(found),
+    },
+  );
 }
 
 async function chat(request: RecordedRequest, state: FakeState): Promise<RudeReply> {

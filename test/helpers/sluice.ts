@@ -39,6 +39,8 @@ export interface TestSluiceOptions {
   readonly localUrl?: string;
   readonly cloudUrl?: string;
   readonly stateDir?: string;
+  /** Highest label the local upstream may see. */
+  readonly homeSees?: string;
 }
 
 export async function startSluice(options: TestSluiceOptions = {}): Promise<TestSluice> {
@@ -48,7 +50,7 @@ export async function startSluice(options: TestSluiceOptions = {}): Promise<Test
   const yaml = `
 stateDir: "${stateDir}"
 upstreams:
-  - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: restricted, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
+  - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
   - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.config ?? ''}`;
   const loaded = parseConfig(yaml, '/test/sluice.yaml', {});
