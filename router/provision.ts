@@ -16,11 +16,14 @@ import { type Environment, resolveSecret, stateDirOf } from '../config/load.ts';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import { createToolExecutor } from '../sandbox/client.ts';
 import type { ToolExecutor } from '../sandbox/executor.ts';
+import { policyProblems, toSandboxPolicy } from '../sandbox/policy.ts';
+import { BUNDLED_TOOL_NAMES } from '../sandbox/tools/catalogue.ts';
 import { createMaskStore } from './masking/store.ts';
 import type { Context } from './pipeline/context.ts';
 import { createPendingRounds } from './pipeline/pending-rounds.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
+import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
 import { loadOrCreateKey } from './sessions/key.ts';
 import { createSessionMemory } from './sessions/memory.ts';
 import { createVolatileStore, openSqliteStore } from './sessions/store.ts';
@@ -35,6 +38,8 @@ import type { CloudUpstream, LocalUpstream } from './upstreams/upstream.ts';
 export interface ProvisionOptions {
   readonly config: Config;
   readonly digest: string;
+  /** The file the config came from: no workspace may hold it. Empty when there was none. */
+  readonly configFile?: string;
   readonly environment: Environment;
   readonly log: Log;
   /** `stand-ins`: the demo's built-in models take the place of whatever upstreams the configuration names. */
@@ -66,7 +71,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   const demo = options.models === 'stand-ins';
   const config = demo ? withDemoTools(options.config) : options.config;
   const upstreams: readonly UpstreamConfig[] = demo ? standInUpstreams(config) : config.upstreams;
-  const problems = [...provePolicy(config, upstreams)];
+  const problems = [...provePolicy(config, upstreams), ...sandboxProblems(config)];
   const classifier = buildClassifier(config);
   if (classifier.kind === 'invalid') problems.push(...classifier.problems);
   for (const upstream of upstreams) {
@@ -93,9 +98,16 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   }
   if (problems.length > 0) return { kind: 'invalid', problems };
   const key = demo ? randomBytes(32) : loadOrCreateKey(stateDir);
+  const metrics = createMetrics();
   const executor =
     options.sandbox === 'on'
-      ? await createToolExecutor({ config: config.sandbox, labels: config.labels, stateDir })
+      ? await createToolExecutor({
+          config: config.sandbox,
+          labels: config.labels,
+          stateDir,
+          ...(options.configFile === undefined || options.configFile === '' ? {} : { configFile: options.configFile }),
+          onEvent: (event) => recordSandboxEvent(event, options.log, metrics),
+        })
       : options.sandbox === 'off'
         ? sandboxOff(config)
         : options.sandbox;
@@ -117,7 +129,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     executor,
     masks: createMaskStore(key),
     pending: createPendingRounds(),
-    metrics: createMetrics(),
+    metrics,
     log: options.log,
     demo,
   };
@@ -127,6 +139,14 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     if (demo && config.stateDir === '') rmSync(stateDir, { recursive: true, force: true });
   };
   return { kind: 'context', context, close };
+}
+
+/** What the broker's engine would find unfit once it runs, found before anything is started. */
+export function sandboxProblems(config: Config): readonly ConfigProblem[] {
+  return policyProblems(toSandboxPolicy(config.sandbox, config.labels, BUNDLED_TOOL_NAMES)).map((problem) => {
+    const colon = problem.indexOf(': ');
+    return { path: problem.slice(0, colon), message: problem.slice(colon + 2) };
+  });
 }
 
 export function buildClassifier(

@@ -5,7 +5,13 @@ import type { BoundedOutput, ClaimReport, Mode } from './executor.ts';
 import type { ExecutionPlan } from './plan.ts';
 
 export type Outcome =
-  | { readonly kind: 'exited'; readonly code: number; readonly stdout: BoundedOutput; readonly stderr: BoundedOutput; readonly attested: Attestation }
+  | {
+      readonly kind: 'exited';
+      readonly code: number;
+      readonly stdout: BoundedOutput;
+      readonly stderr: BoundedOutput;
+      readonly attested: Attestation;
+    }
   | {
       readonly kind: 'killed';
       readonly by: 'timeout' | 'memory' | 'output-limit' | 'abort' | 'seccomp';
@@ -13,7 +19,11 @@ export type Outcome =
       readonly stderr: BoundedOutput;
       readonly attested: Attestation;
     }
-  | { readonly kind: 'not-started'; readonly cause: 'unavailable' | 'plan-unsupported' | 'attestation-failed' | 'aborted'; readonly detail: string };
+  | {
+      readonly kind: 'not-started';
+      readonly cause: 'unavailable' | 'plan-unsupported' | 'attestation-failed' | 'aborted';
+      readonly detail: string;
+    };
 
 /** What the host saw in /proc of the sandboxed process before the command was handed over. */
 export type Attestation = Readonly<Record<string, string | number | boolean>>;
@@ -26,5 +36,7 @@ export interface Backend {
   prove(): Promise<readonly ClaimReport[]>;
   /** Never rejects. Aborting kills everything that runs and leaves nothing behind. */
   run(plan: ExecutionPlan, options: { readonly signal: AbortSignal }): Promise<Outcome>;
+  /** Gets ready for calls like this plan. Runs nothing, promises nothing but speed. */
+  prewarm?(plan: ExecutionPlan): Promise<void>;
   close(): Promise<void>;
 }

@@ -70,6 +70,24 @@ export function planCall(request: ToolRequest, policy: SandboxPolicy, site: Site
   return { kind: 'plan', plan: toPlan(request, policy, site, resolution, command) };
 }
 
+/**
+ * What first calls of agents without rules of their own will look like. Only sandboxes that any call may take are worth
+ * preparing: not those with a home, a workspace or a proxy of one call. They hold no command and are never signed.
+ */
+export function plansToWarm(policy: SandboxPolicy, site: Site): readonly ExecutionPlan[] {
+  return policy.tools.flatMap((tool) => {
+    const resolution = resolveTool(policy, '', tool);
+    if (resolution.kind !== 'settings') return [];
+    const request = { id: 'warm', tool, arguments: '', principal: '', session: '', agent: '', label: '' };
+    const plan = toPlan(request, policy, site, resolution, NO_COMMAND);
+    const { access } = plan.workspace;
+    const ownPlace = access === 'cow' || (access !== 'none' && policy.sandbox.workspaceRoot === '');
+    return plan.home === '' && !ownPlace && resolution.settings.network === 'none' ? [plan] : [];
+  });
+}
+
+const NO_COMMAND: Command = { kind: 'command', argv: ['/bin/true'], stdin: new Uint8Array() };
+
 function denialOf(
   resolution: Resolution,
   request: ToolRequest,

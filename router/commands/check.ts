@@ -17,6 +17,7 @@ export function checkCommand(): Command {
       const provisioned = await provision({
         config: loaded.config,
         digest: loaded.digest,
+        configFile: loaded.file,
         environment: process.env,
         log: createLog('silent'),
         models: 'configured',

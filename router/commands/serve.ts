@@ -39,7 +39,15 @@ async function serve(options: ServeOptions): Promise<void> {
   };
   const log = createLog(config.log.level);
   const build = (models: 'configured' | 'stand-ins') =>
-    provision({ config, digest: loaded.digest, environment: process.env, log, models, sandbox: 'on' });
+    provision({
+      config,
+      digest: loaded.digest,
+      configFile: loaded.file,
+      environment: process.env,
+      log,
+      models,
+      sandbox: 'on',
+    });
 
   let provisioned = await build('configured');
   // The demo only ever starts where nobody configured anything and no model is in reach.

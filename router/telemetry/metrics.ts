@@ -15,6 +15,9 @@ export interface Metrics {
   readonly firstChunkSeconds: Histogram<'route'>;
   readonly openRequests: Gauge;
   readonly sandboxClaim: Gauge<'claim'>;
+  readonly sandboxEvents: Counter<'event'>;
+  readonly egressConnections: Counter<'outcome'>;
+  readonly egressBytes: Counter<'direction'>;
   readonly sessionMarks: Gauge;
 }
 
@@ -90,6 +93,24 @@ export function createMetrics(): Metrics {
       name: 'sluice_sandbox_claim_proved',
       help: '1 when the claim was proved from inside at the last probe.',
       labelNames: ['claim'],
+      registers,
+    }),
+    sandboxEvents: new Counter({
+      name: 'sluice_sandbox_events_total',
+      help: 'Events in the life of the sandbox broker.',
+      labelNames: ['event'],
+      registers,
+    }),
+    egressConnections: new Counter({
+      name: 'sluice_sandbox_egress_connections_total',
+      help: 'Connections of tools to the network: relayed, or why refused.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    egressBytes: new Counter({
+      name: 'sluice_sandbox_egress_bytes_total',
+      help: 'Bytes of tools to and from the network.',
+      labelNames: ['direction'],
       registers,
     }),
     sessionMarks: new Gauge({ name: 'sluice_session_marks', help: 'Conversation marks held exactly.', registers }),

@@ -17,11 +17,15 @@ function inheritable(descriptor: number): boolean {
   }
 }
 
-/** Descriptors beyond standard error that a child of this process would inherit. */
+/** Descriptors beyond standard error that a child of this process would inherit. None can be listed where there is no /proc, and no sandbox runs there either. */
 export function inheritableDescriptors(): readonly number[] {
-  return readdirSync('/proc/self/fd')
-    .map(Number)
-    .filter((descriptor) => descriptor > 2 && inheritable(descriptor));
+  let names: readonly string[];
+  try {
+    names = readdirSync('/proc/self/fd');
+  } catch {
+    return [];
+  }
+  return names.map(Number).filter((descriptor) => descriptor > 2 && inheritable(descriptor));
 }
 
 /**
@@ -30,6 +34,12 @@ export function inheritableDescriptors(): readonly number[] {
  */
 export function closeInheritedDescriptors(keep: readonly number[] = []): readonly number[] {
   const closed = inheritableDescriptors().filter((descriptor) => !keep.includes(descriptor));
-  for (const descriptor of closed) closeSync(descriptor);
+  for (const descriptor of closed) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // Gone meanwhile.
+    }
+  }
   return closed;
 }

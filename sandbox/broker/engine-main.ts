@@ -1,8 +1,7 @@
 /** Entry of the policy engine's process. */
 import { serveEngine } from './engine.ts';
-import { LAST_INHERITED, inheritedChannels, outliveGroupSignals } from './inherited.ts';
-import { sealDescriptors } from './seal-descriptors.ts';
+import { inheritedChannels, outliveGroupSignals, sealInherited } from './inherited.ts';
 
-sealDescriptors(LAST_INHERITED);
+sealInherited();
 outliveGroupSignals();
 serveEngine({ ...inheritedChannels(), done: () => process.exit(0) });

@@ -10,7 +10,8 @@ import { Sandbox } from '../../config/sandbox-schema.ts';
 import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import { nameEgressRoot } from '../egress/egress-root.ts';
 import type { ToolRequest } from '../executor.ts';
-import { planCall } from '../planner.ts';
+import { planCall, plansToWarm } from '../planner.ts';
+import type { Site } from '../planner.ts';
 import { modesOf, policyProblems, resolveTool, toSandboxPolicy } from '../policy.ts';
 import type { Resolution, SandboxPolicy } from '../policy.ts';
 import { BUNDLED_TOOLS, BUNDLED_TOOL_NAMES } from '../tools/catalogue.ts';
@@ -117,16 +118,13 @@ export function serveEngine(options: {
       guarded: decided.guarded,
       scopesRoot: decided.scopesRoot,
       egressRoot: decided.egressRoot,
+      warm: [...plansToWarm(decided.policy, siteOf(decided))],
     });
   }
 
   function plan(sequence: number, request: ToolRequest): void {
     if (decided === undefined) return router.close();
-    const planned = planCall(request, decided.policy, {
-      scopesRoot: decided.scopesRoot,
-      egressRoot: decided.egressRoot,
-      nonce: randomBytes(16).toString('hex'),
-    });
+    const planned = planCall(request, decided.policy, siteOf(decided));
     if (planned.kind === 'refused') {
       const { code, message, mode } = planned;
       router.send({ kind: 'refused', sequence, code, message, mode });
@@ -140,6 +138,10 @@ export function serveEngine(options: {
       wallMs: planned.plan.limits.wallMs,
     });
   }
+}
+
+function siteOf({ scopesRoot, egressRoot }: Decided): Site {
+  return { scopesRoot, egressRoot, nonce: randomBytes(16).toString('hex') };
 }
 
 type ReadPolicy =

@@ -2,11 +2,10 @@
 import { createEgress } from '../egress/egress.ts';
 import { chooseBackends } from './choose-backends.ts';
 import { serveExecutor } from './executor-service.ts';
-import { LAST_INHERITED, inheritedChannels, outliveGroupSignals } from './inherited.ts';
+import { inheritedChannels, outliveGroupSignals, sealInherited } from './inherited.ts';
 import { sandboxOwner } from './sandbox-owner.ts';
-import { sealDescriptors } from './seal-descriptors.ts';
 
-sealDescriptors(LAST_INHERITED);
+sealInherited();
 outliveGroupSignals();
 serveExecutor({
   ...inheritedChannels(),

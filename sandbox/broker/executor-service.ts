@@ -8,9 +8,10 @@ import type { Duplex } from 'node:stream';
 import { Sandbox } from '../../config/sandbox-schema.ts';
 import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import type { Backend } from '../backend.ts';
+import { profileKey, profileOf } from '../backends/profile.ts';
 import type { Mode } from '../executor.ts';
 import type { EgressEvent } from '../egress/egress-event.ts';
-import type { SignedPlan } from '../plan.ts';
+import type { ExecutionPlan, SignedPlan } from '../plan.ts';
 import { openChannel } from './frame.ts';
 import type { Channel } from './frame.ts';
 import { linkBinding, toExecutor } from './messages.ts';
@@ -132,7 +133,13 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
     pruning = setInterval(() => void scopes.prune('idle').catch(() => undefined), PRUNE_INTERVAL_MS);
     pruning.unref();
     router.send({ kind: 'ready' });
-    void proofs.prove();
+    void proofs.prove().then(() => warmUp(binding.warm));
+  }
+
+  /** So that the first call is not the one that waits. What fails here fails again, and is told, when a call needs it. */
+  async function warmUp(plans: readonly ExecutionPlan[]): Promise<void> {
+    const distinct = new Map(plans.map((plan) => [`${plan.mode} ${profileKey(profileOf(plan))}`, plan]));
+    for (const plan of distinct.values()) await running?.runner.prewarm(plan).catch(() => undefined);
   }
 
   async function run({ runner }: Running, sequence: number, signed: SignedPlan): Promise<void> {

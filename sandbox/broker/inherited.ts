@@ -4,6 +4,7 @@
  * engine and executor.
  */
 import { Socket } from 'node:net';
+import { closeInheritedDescriptors } from '../backends/descriptors.ts';
 
 const ROUTER = 3;
 const LINK = 4;
@@ -15,7 +16,10 @@ export function inheritedChannels(): { readonly router: Socket; readonly link: S
   };
 }
 
-export const LAST_INHERITED = LINK;
+/** Closes everything else this process was born with. */
+export function sealInherited(): void {
+  closeInheritedDescriptors([ROUTER, LINK]);
+}
 
 /**
  * A terminal's Ctrl-C and a service manager's stop reach the whole process group. The router drains first and needs its

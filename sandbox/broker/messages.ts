@@ -198,6 +198,8 @@ export const linkBinding = z.strictObject({
   guarded: z.array(z.string()),
   scopesRoot: z.string().startsWith('/'),
   egressRoot: z.string().startsWith('/'),
+  /** What first calls will look like, without a command. */
+  warm: z.array(executionPlan),
 });
 export type LinkHello = z.infer<typeof linkHello>;
 export type LinkBinding = z.infer<typeof linkBinding>;

@@ -63,6 +63,15 @@ export class PlanRunner {
     );
   }
 
+  /** Gets a proved backend ready for calls like this plan, under the same conditions as a run. */
+  async prewarm(plan: ExecutionPlan): Promise<void> {
+    const backend = this.#options.backends.get(plan.mode);
+    if (backend?.prewarm === undefined || (await this.#options.proofs.fitness(plan.mode)).kind !== 'proved') return;
+    if (plan.workspace.access !== 'none' && (await this.#options.workspaceProblem(plan.workspace.source)) !== '')
+      return;
+    await backend.prewarm(plan);
+  }
+
   /** Never rejects. `starting` is called right before the backend gets the plan. */
   async run(plan: ExecutionPlan, signal: AbortSignal, starting: () => void): Promise<RunResult> {
     const started = performance.now();

@@ -1,12 +1,11 @@
 /** An executor process with the fake backend, as rude as the command it is asked to run says: `manner:hangs`, `block`, `die`. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { serveExecutor } from '../../sandbox/broker/executor-service.ts';
-import { LAST_INHERITED, inheritedChannels, outliveGroupSignals } from '../../sandbox/broker/inherited.ts';
-import { sealDescriptors } from '../../sandbox/broker/seal-descriptors.ts';
+import { inheritedChannels, outliveGroupSignals, sealInherited } from '../../sandbox/broker/inherited.ts';
 import { createFakeBackend } from './fake-backend.ts';
 import type { Manner } from './fake-backend.ts';
 
-sealDescriptors(LAST_INHERITED);
+sealInherited();
 outliveGroupSignals();
 
 /** What this process was born with, as an attestation, so that a test can read it from the receipt. */

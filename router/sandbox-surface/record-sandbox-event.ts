@@ -1,0 +1,46 @@
+/** The broker's events as log lines and metrics. They hold config keys, codes and counts; what a sandbox did with the network is counted, never named. */
+import type { BrokerEvent } from '../../sandbox/broker/broker.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+export function recordSandboxEvent(event: BrokerEvent, log: Log, metrics: Metrics): void {
+  metrics.sandboxEvents.inc({ event: event.kind });
+  const name = `sandbox-${event.kind}`;
+  switch (event.kind) {
+    case 'broker-ready':
+      log.info({ event: name, policy: event.policyDigest.slice(0, 12) }, name);
+      return;
+    case 'broker-ended':
+      log.error({ event: name, why: event.why, nextTryMs: event.nextTryMs }, name);
+      return;
+    case 'policy-unfit':
+      log.error({ event: name, problems: event.problems }, name);
+      return;
+    case 'standings':
+      for (const { mode, usable, reason, claims } of event.standings) {
+        const unproved = claims.filter((claim) => !claim.proved).map((claim) => claim.claim);
+        const fields = { event: name, mode, usable, reason, claims: claims.length, unproved };
+        if (usable && unproved.length === 0) log.info(fields, name);
+        else log.warn(fields, name);
+      }
+      return;
+    case 'egress': {
+      const { code, rule, tool, scopeKey, connections, bytesOut, bytesIn } = event.event;
+      metrics.egressConnections.inc({ outcome: code }, connections);
+      metrics.egressBytes.inc({ direction: 'out' }, bytesOut);
+      metrics.egressBytes.inc({ direction: 'in' }, bytesIn);
+      const fields = {
+        event: name,
+        outcome: code,
+        rule,
+        tool,
+        scope: scopeKey.slice(0, 12),
+        connections,
+        bytesOut,
+        bytesIn,
+      };
+      if (code === 'relayed') log.info(fields, name);
+      else log.warn(fields, name);
+    }
+  }
+}
