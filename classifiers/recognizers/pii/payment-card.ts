@@ -49,15 +49,25 @@ function cardsIn(text: string, start: number, end: number): readonly Window[] {
   }
   const found: Window[] = [];
   for (let first = 0; first < groups.length; first += 1) {
-    const last = lastGroupOfCard(text, groups, first);
-    if (last === undefined) continue;
-    found.push({ start: groups[first]?.start ?? start, end: groups[last]?.end ?? end });
-    first = last;
+    const last = lastGroupOfCard(text, groups, first, isCardNumber);
+    if (last !== undefined) {
+      found.push({ start: groups[first]?.start ?? start, end: groups[last]?.end ?? end });
+      first = last;
+      continue;
+    }
+    // A card in all but its check digit is shown as a near miss; what begins inside it is still looked at.
+    const shaped = lastGroupOfCard(text, groups, first, issuerAccepts);
+    if (shaped !== undefined) found.push({ start: groups[first]?.start ?? start, end: groups[shaped]?.end ?? end });
   }
   return found;
 }
 
-function lastGroupOfCard(text: string, groups: readonly Window[], first: number): number | undefined {
+function lastGroupOfCard(
+  text: string,
+  groups: readonly Window[],
+  first: number,
+  accepts: (number: string) => boolean,
+): number | undefined {
   const begin = (groups[first]?.end ?? 0) - (groups[first]?.start ?? 0);
   // Finer groups count only when the whole row is the card.
   if (first > 0 && begin < 12 && begin !== 4 && begin !== 5 && begin !== 6 && begin !== 8) return undefined;
@@ -73,7 +83,7 @@ function lastGroupOfCard(text: string, groups: readonly Window[], first: number)
     sizes.push(group.end - group.start);
     if (number.length < 12 || number.length > 19) continue;
     const wholeRow = first === 0 && last === groups.length - 1;
-    if (groupedLikeACard(sizes, separators, wholeRow) && isCardNumber(number)) return last;
+    if (groupedLikeACard(sizes, separators, wholeRow) && accepts(number)) return last;
   }
   return undefined;
 }
@@ -119,8 +129,9 @@ function isNoCard(value: string, { text, start, end }: Around): boolean {
  * EAN-13 codes begin with 4 in Germany and Japan, lengths 12, 17 and 18 are rare, and digits glued to letters are mostly
  * part of a hash or an order code: there the number asks for context.
  */
-function cardScore(value: string, { text, start, end }: Around): 'valid' | 'unknown' {
-  const length = digitsOnly(value).length;
+function cardScore(value: string, { text, start, end }: Around): 'valid' | 'invalid' | 'unknown' {
+  if (!isCardNumber(digitsOnly(value))) return 'invalid';
+  const { length } = digitsOnly(value);
   const glued =
     /[A-Za-z]$/.test(text.slice(Math.max(0, start - 1), start)) || /^[A-Za-z]/.test(text.slice(end, end + 1));
   return length >= 14 && length <= 16 && !glued ? 'valid' : 'unknown';
