@@ -109,18 +109,6 @@ export const Classify = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Presidio YAML or gitleaks TOML files, relative to the config file.'),
-  deepTier: z
-    .strictObject({
-      kind: z
-        .enum(['off', 'ollama'])
-        .default('off')
-        .describe('Whether a local model is asked about the uncertain band.'),
-      model: z.string().default('').describe('Local model that judges; empty takes the one of the local upstream.'),
-      band: z.tuple([score, score]).default([0.35, 0.65]).describe('Score band that is uncertain enough to ask.'),
-      deadlineMs: milliseconds.default(1_500).describe('Past it the verdict is unknown.'),
-    })
-    .prefault({})
-    .describe('Second look by a model on this machine, only for uncertain findings.'),
 });
 
 export const Complexity = z.strictObject({
