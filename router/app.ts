@@ -20,6 +20,7 @@ import type { EmbedProtocol, Protocol } from './protocols/protocol.ts';
 import { listModels } from './pipeline/models.ts';
 import { listRunning, listTags, OLLAMA_VERSION, showModel } from './pipeline/ollama-models.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
+import { addSandboxRoutes } from './sandbox-surface/routes.ts';
 
 type Env = { Bindings: HttpBindings };
 
@@ -110,6 +111,7 @@ export function createApp(current: () => Context): Hono<Env> {
     const { registry } = refreshGauges(current());
     return c.text(await registry.metrics(), 200, { 'content-type': registry.contentType });
   });
+  addSandboxRoutes(app, current);
   app.notFound((c) => error('not_found', c.req.path));
   app.onError((fault, c) => {
     current().log.error({ err: fault, event: 'fault' }, 'fault');

@@ -81,6 +81,16 @@ export const ERRORS = {
     type: 'invalid_request_error',
     message: 'The Host header does not name this server. (DNS rebinding guard; set listen.host to serve other names.)',
   },
+  origin_not_allowed: {
+    status: 403,
+    type: 'invalid_request_error',
+    message: 'The Origin header names another site than this server: pages in a browser may not run tools.',
+  },
+  wrong_content_type: {
+    status: 415,
+    type: 'invalid_request_error',
+    message: 'The content-type must be application/json.',
+  },
   model_not_found: {
     status: 404,
     type: 'not_found_error',

@@ -8,6 +8,7 @@ const FIELDS: ReadonlySet<string> = new Set(
    response_format json_schema schema metadata user stop stream stream_options include_usage temperature top_p n seed max_tokens max_completion_tokens
    presence_penalty frequency_penalty logprobs top_logprobs logit_bias parallel_tool_calls prediction modalities audio reasoning_effort store
    service_tier safety_identifier prompt_cache_key web_search_options verbosity input instructions output previous_response_id include
+   session tool
    image_url url detail file file_data file_id filename input_audio data format functions system max_output_tokens truncation prompt suffix
    options images think keep_alive template raw context tool_name thinking num_predict top_k min_p truncate shift cache_control source media_type tool_use_id input_schema`.split(
     /\s+/,

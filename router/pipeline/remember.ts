@@ -32,7 +32,7 @@ export function rememberReply(
 }
 
 /** isMaskable: whether everything that raised this conversation could be masked out of its text. */
-export function isMaskable(turn: Turn, context: Context): boolean {
+export function isMaskable(turn: Pick<Turn, 'classification' | 'remembered'>, context: Context): boolean {
   const { verdict } = turn.classification;
   if (verdict.kind === 'unknown' || !turn.remembered.maskable) return false;
   return verdict.findings.every(

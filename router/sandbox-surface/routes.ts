@@ -1,0 +1,31 @@
+/** Where the sandbox is served. Every path ends in the one executor of the context. */
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { Hono } from 'hono';
+import type { Context } from '../pipeline/context.ts';
+import { type Exchange, serveExchange, type Surface } from './exchange.ts';
+import { describeStatus, listTools, runTool, SANDBOX_SURFACE, verifyClaims } from './http.ts';
+import { MCP_SURFACE, type Running, serveMcp } from './mcp.ts';
+
+export function addSandboxRoutes(app: Hono<{ Bindings: HttpBindings }>, current: () => Context): void {
+  const running: Running = new Map();
+  const add = (
+    method: 'GET' | 'POST',
+    path: string,
+    surface: Surface,
+    work: (exchange: Exchange) => Promise<void> | void,
+  ): void => {
+    // One listener for all methods: a wrong one is told in the surface's own words.
+    app.all(path, async ({ env: { incoming, outgoing } }) => {
+      await serveExchange(incoming, outgoing, surface, current(), (exchange) =>
+        incoming.method === method ? work(exchange) : exchange.fail('method_not_allowed', '', { allow: method }),
+      );
+      return RESPONSE_ALREADY_SENT;
+    });
+  };
+  add('GET', '/sandbox/v1/tools', SANDBOX_SURFACE, listTools);
+  add('GET', '/sandbox/v1/status', SANDBOX_SURFACE, describeStatus);
+  add('POST', '/sandbox/v1/verify', SANDBOX_SURFACE, verifyClaims);
+  add('POST', '/sandbox/v1/run', SANDBOX_SURFACE, runTool);
+  add('POST', '/mcp', MCP_SURFACE, (exchange) => serveMcp(exchange, running));
+}
