@@ -28,7 +28,6 @@ export function serveEmbed(
     let embedded: Embedded | undefined;
     for (const upstream of allowed(turn, context)) {
       answer.decision = atHome(turn.decision, upstream);
-      answer.model = asked;
       embedded = await upstream.embed(texts, { model: asked, signal: scope.signal });
       // Only a server without the model was not asked to read anything, so the next one may be.
       if (embedded.kind === 'embedded' || embedded.failure.code !== 'model_not_found') break;

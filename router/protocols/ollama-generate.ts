@@ -10,11 +10,11 @@ import { createOllamaWriter } from './ollama-writer.ts';
 import type { Protocol } from './protocol.ts';
 import { collectSegments, type Placement } from './segments.ts';
 
-/** The members of the body that are conversation, and whose words they are. */
-const ROLES: ReadonlyMap<string, Segment['role']> = new Map([
+/** The members of the body that are conversation, in the order the model reads them, and whose words they are. */
+const OPENING: readonly (readonly [string, Segment['role']])[] = [
   ['/system', 'system'],
   ['/prompt', 'user'],
-]);
+];
 const ROOT: Placement = { role: 'meta', talk: new Set(['system', 'prompt', 'suffix']), unread: 'none' };
 const META: Placement = { role: 'meta', talk: 'none', unread: 'none' };
 const IMAGES: Placement = { role: 'user', talk: 'none', unread: EVERY_ITEM };
@@ -39,10 +39,7 @@ export const ollamaGenerate: Protocol = {
       kind: 'chat',
       model: shape.model,
       chat: shape.chat,
-      segments: collected.segments.map((segment) => {
-        const role = segment.form === 'key' ? undefined : ROLES.get(segment.pointer.split('#', 1)[0] ?? '');
-        return role === undefined ? segment : { ...segment, role };
-      }),
+      segments: asTheModelReads(collected.segments),
       gaps: [...imageGaps(document, 'ollama-generate'), ...collected.gaps],
     };
   },
@@ -56,3 +53,17 @@ export const ollamaGenerate: Protocol = {
     return editRoot(document, { set: { system: toJsonText(joined) } });
   },
 };
+
+/** The model reads system text before the prompt wherever they stand in the body, and a value may be cut between them. */
+function asTheModelReads(segments: readonly Segment[]): readonly Segment[] {
+  const opening = OPENING.map((): Segment[] => []);
+  const rest: Segment[] = [];
+  for (const segment of segments) {
+    const outer = segment.pointer.split('#', 1)[0] ?? '';
+    const index = segment.form === 'key' ? -1 : OPENING.findIndex(([pointer]) => pointer === outer);
+    const [, role] = OPENING[index] ?? [];
+    if (role === undefined) rest.push(segment);
+    else opening[index]?.push({ ...segment, role });
+  }
+  return [...opening.flat(), ...rest];
+}

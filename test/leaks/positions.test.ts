@@ -1,13 +1,11 @@
 /** A value planted in every position of a chat request: in no cloud byte, log, metric, header or error. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canaryOf, leaksIn } from '../helpers/canary.ts';
-import { COMPLEX, startSluice, type TestSluice } from '../helpers/sluice.ts';
+import { type Body, expectKeptHome } from '../helpers/kept-home.ts';
+import { CARD, COMPLEX, startSluice, type TestSluice } from '../helpers/sluice.ts';
 
-/** Passes Luhn, belongs to no test list. */
-const CARD = '4539 5787 6362 1486';
 const canary = canaryOf(CARD);
 
-type Body = Readonly<Record<string, unknown>>;
 const user = (content: unknown): Body => ({ role: 'user', content });
 const tool = (change: Body): Body => ({
   type: 'function',
@@ -215,23 +213,10 @@ describe('a card number planted in', () => {
 
   it.each(Object.keys(positions('')))('%s', async (name) => {
     const opening = `${COMPLEX} (case ${name})`;
-    // Without the value the very same request goes out: what keeps it home is the value.
-    const control = await sluice.ask({ model: 'auto', messages: [user(opening)] });
-    expect(control.headers.get('x-sluice-route')).toBe('cloud');
-    await control.text();
-    const body = positions(opening)[name];
-    for (const stream of [false, true]) {
-      const response = await sluice.ask({ ...body, stream });
-      const text = await response.text();
-      const heads = [...response.headers].map(([name, value]) => `${name}: ${value}`).join('\n');
-      expect(['local', 'cloud-masked', 'none', 'refuse']).toContain(response.headers.get('x-sluice-route'));
-      expect(leaksIn(canary, heads), 'headers').toEqual([]);
-      if (response.status !== 200) expect(leaksIn(canary, text), 'error').toEqual([]);
-    }
-    expect(leaksIn(canary, sluice.sentToCloud()), 'cloud').toEqual([]);
-    expect(leaksIn(canary, sluice.logged()), 'log').toEqual([]);
-    const metrics = await (await fetch(`${sluice.url}/metrics`)).text();
-    expect(metrics).toContain('sluice_requests_total');
-    expect(leaksIn(canary, metrics), 'metrics').toEqual([]);
+    await expectKeptHome(sluice, canary, {
+      path: '/v1/chat/completions',
+      control: { model: 'auto', messages: [user(opening)] },
+      planted: positions(opening)[name] ?? {},
+    });
   });
 });
