@@ -30,8 +30,8 @@ const rows = fileOf(
       id: 'missed',
       source: 'one',
       label: 'sensitive',
-      text: `reference ${BROKEN}`,
-      spans: [{ start: 10, end: 29, type: 'CREDIT_CARD' }],
+      text: `my card ${BROKEN}`,
+      spans: [{ start: 8, end: 27, type: 'CREDIT_CARD' }],
     },
     { id: 'quiet', source: 'two', label: 'safe', messages: [{ role: 'user', content: 'What is seven times eight?' }] },
     {
@@ -56,7 +56,7 @@ describe('sluice evaluate', () => {
     expect(stdout).toMatch(/^all +5 +50\.00 % \(1\/2\) +33\.33 % \(1\/3\)/m);
     expect(stdout).toMatch(/^one +2 +50\.00 % \(1\/2\) +-/m);
     expect(stdout).toMatch(/^CREDIT_CARD +2 +0\.500 +1\.000/m);
-    expect(stdout).toMatch(/^missed +line 2 +missed +CREDIT_CARD \[10, 29\) .*checksum/m);
+    expect(stdout).toMatch(/^missed +line 2 +missed +CREDIT_CARD \[8, 27\) 0\.\d\d /m);
     expect(stdout).toMatch(/^flagged +line 5 +flagged +EMAIL_ADDRESS \[9, 36\)/m);
     for (const value of ['4539', 'bloggs', 'seven times']) expect(stdout + stderr).not.toContain(value);
   });
