@@ -76,7 +76,7 @@ export function imageGaps(document: JsonDocument, protocol: ProtocolName): reado
   return gaps;
 }
 
-export function appendTools(document: JsonDocument, tools: readonly ToolDeclaration[]): string {
+function appendTools(document: JsonDocument, tools: readonly ToolDeclaration[]): string {
   return grow(
     document,
     'tools',
@@ -89,7 +89,7 @@ export function appendTools(document: JsonDocument, tools: readonly ToolDeclarat
   );
 }
 
-export function appendToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string {
+function appendToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string {
   if (results.length === 0) return document.source;
   const calls = results.map(({ call }, index) => ({
     id: call.id,

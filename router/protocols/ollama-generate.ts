@@ -4,7 +4,7 @@
  */
 import type { Segment } from '../../classifiers/segment.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
-import { appendToolRound, appendTools, EVERY_ITEM, imageGaps, ollamaChat, placeInMessages } from './ollama-chat.ts';
+import { EVERY_ITEM, imageGaps, ollamaChat, placeInMessages } from './ollama-chat.ts';
 import { readOllamaShape } from './ollama-shape.ts';
 import { createOllamaWriter } from './ollama-writer.ts';
 import type { Protocol } from './protocol.ts';
@@ -43,9 +43,6 @@ export const ollamaGenerate: Protocol = {
       gaps: [...imageGaps(document, 'ollama-generate'), ...collected.gaps],
     };
   },
-
-  withTools: appendTools,
-  withToolRound: appendToolRound,
 
   withPreface(document, text) {
     const system = document.root['system'];

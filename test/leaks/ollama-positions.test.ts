@@ -156,6 +156,7 @@ describe('a card number planted in', () => {
 
   // Every row has its own opening: a conversation remembered from another row would stay home whatever is planted.
   it.each(Object.keys(chats('')))('/api/chat: %s', async (name) => {
+    expect.hasAssertions();
     const opening = `${COMPLEX} (chat, ${name})`;
     await expectKeptHome(sluice, canary, {
       path: '/api/chat',
@@ -165,6 +166,7 @@ describe('a card number planted in', () => {
   });
 
   it.each(Object.keys(prompts('')))('/api/generate: %s', async (name) => {
+    expect.hasAssertions();
     const opening = `${COMPLEX} (generate, ${name})`;
     await expectKeptHome(sluice, canary, {
       path: '/api/generate',
@@ -174,6 +176,7 @@ describe('a card number planted in', () => {
   });
 
   it.each(Object.keys(embeds('')))('/api/embed: %s', async (name) => {
+    expect.hasAssertions();
     const opening = `${COMPLEX} (embed, ${name})`;
     await expectKeptHome(sluice, canary, {
       path: '/api/embed',

@@ -212,6 +212,7 @@ describe('a card number planted in', () => {
   });
 
   it.each(Object.keys(positions('')))('%s', async (name) => {
+    expect.hasAssertions();
     const opening = `${COMPLEX} (case ${name})`;
     await expectKeptHome(sluice, canary, {
       path: '/v1/chat/completions',
