@@ -12,7 +12,7 @@ import { builtInRecognizers, builtInTaggers } from '../classifiers/registry.ts';
 import type { Recognizer } from '../classifiers/recognizer.ts';
 import { loadRuleFile } from '../classifiers/rules/load.ts';
 import type { ConfigProblem } from '../config/explain.ts';
-import { type Environment, resolveSecret, stateDirOf } from '../config/load.ts';
+import { type Environment, stateDirOf } from '../config/load.ts';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import { createToolExecutor } from '../sandbox/client.ts';
 import type { ToolExecutor } from '../sandbox/executor.ts';
@@ -29,11 +29,7 @@ import { createSessionMemory } from './sessions/memory.ts';
 import { createVolatileStore, openSqliteStore } from './sessions/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
-import { DoorFault } from './upstreams/failure.ts';
-import { createOllamaUpstream } from './upstreams/ollama.ts';
-import { createOpenAIUpstream } from './upstreams/openai.ts';
-import { createCloudStandIn, createLocalStandIn } from './upstreams/stand-in.ts';
-import type { CloudUpstream, LocalUpstream } from './upstreams/upstream.ts';
+import { anyModelIn, closeUpstreams, openUpstreams } from './upstreams/open.ts';
 
 export interface ProvisionOptions {
   readonly config: Config;
@@ -42,8 +38,11 @@ export interface ProvisionOptions {
   readonly configFile?: string;
   readonly environment: Environment;
   readonly log: Log;
-  /** `stand-ins`: the demo's built-in models take the place of whatever upstreams the configuration names. */
-  readonly models: 'configured' | 'stand-ins';
+  /**
+   * `stand-ins`: the demo's built-in models take the place of whatever upstreams the configuration names. `stand-ins-if-alone`: only where
+   * none of those is in reach.
+   */
+  readonly models: 'configured' | 'stand-ins' | 'stand-ins-if-alone';
   /** `off` leaves the broker unstarted, for commands that run no tools; an executor is taken as it is. */
   readonly sandbox: 'on' | 'off' | ToolExecutor;
 }
@@ -68,35 +67,30 @@ function withDemoTools(config: Config): Config {
 
 export async function provision(options: ProvisionOptions): Promise<Provisioned> {
   const { environment } = options;
-  const demo = options.models === 'stand-ins';
+  let opened = openUpstreams(options.config.upstreams, environment);
+  const demo =
+    options.models === 'stand-ins' ||
+    (options.models === 'stand-ins-if-alone' && opened.problems.length === 0 && !(await anyModelIn(opened)));
   const config = demo ? withDemoTools(options.config) : options.config;
   const upstreams: readonly UpstreamConfig[] = demo ? standInUpstreams(config) : config.upstreams;
-  const problems = [...provePolicy(config, upstreams), ...sandboxProblems(config)];
-  const classifier = buildClassifier(config);
-  if (classifier.kind === 'invalid') problems.push(...classifier.problems);
-  for (const upstream of upstreams) {
-    if (
-      upstream.kind === 'openai' &&
-      upstream.apiKey !== undefined &&
-      resolveSecret(upstream.apiKey, environment) === undefined
-    ) {
-      problems.push({
-        path: `upstreams.${upstream.name}.apiKey`,
-        message: `${upstream.apiKey} is not set or cannot be read`,
-      });
-    }
+  if (demo) {
+    await closeUpstreams(opened);
+    opened = openUpstreams(upstreams, environment);
   }
-  if (problems.length > 0 || classifier.kind === 'invalid') return { kind: 'invalid', problems };
-
+  const classifier = buildClassifier(config);
+  const problems = [
+    ...provePolicy(config, upstreams),
+    ...sandboxProblems(config),
+    ...opened.problems,
+    ...(classifier.kind === 'invalid' ? classifier.problems : []),
+  ];
+  if (problems.length > 0 || classifier.kind === 'invalid') {
+    await closeUpstreams(opened);
+    return { kind: 'invalid', problems };
+  }
+  const { locals, clouds } = opened;
   const stateDir =
     demo && config.stateDir === '' ? mkdtempSync(join(tmpdir(), 'sluice-demo-')) : stateDirOf(config, environment);
-  const locals = new Map<string, LocalUpstream>();
-  const clouds = new Map<string, CloudUpstream>();
-  for (const upstream of upstreams) {
-    const refused = addUpstream(upstream, environment, locals, clouds);
-    if (refused !== '') problems.push({ path: `upstreams.${upstream.name}.url`, message: refused });
-  }
-  if (problems.length > 0) return { kind: 'invalid', problems };
   const key = demo ? randomBytes(32) : loadOrCreateKey(stateDir);
   const metrics = createMetrics();
   const executor =
@@ -134,7 +128,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     demo,
   };
   const close = async (): Promise<void> => {
-    await Promise.all([executor.close(), ...[...locals.values(), ...clouds.values()].map((each) => each.close())]);
+    await Promise.all([executor.close(), closeUpstreams(opened)]);
     memory.close();
     if (demo && config.stateDir === '') rmSync(stateDir, { recursive: true, force: true });
   };
@@ -182,39 +176,6 @@ export function buildClassifier(
       taggers: builtInTaggers(),
     }),
   };
-}
-
-const URL_FAULTS: Readonly<Partial<Record<DoorFault['code'], string>>> = {
-  invalid_url: 'is no http or https URL that can be sent to',
-  not_local: "is Ollama's cloud: an upstream of kind ollama has to be a server of your own",
-};
-
-/** addUpstream opens nothing yet. Returns what is wrong with the upstream's address; empty when nothing is. */
-function addUpstream(
-  upstream: UpstreamConfig,
-  environment: Environment,
-  locals: Map<string, LocalUpstream>,
-  clouds: Map<string, CloudUpstream>,
-): string {
-  try {
-    switch (upstream.kind) {
-      case 'ollama':
-        locals.set(upstream.name, createOllamaUpstream(upstream));
-        return '';
-      case 'openai': {
-        const apiKey = upstream.apiKey === undefined ? undefined : resolveSecret(upstream.apiKey, environment);
-        clouds.set(upstream.name, createOpenAIUpstream(upstream, apiKey));
-        return '';
-      }
-      case 'stand-in':
-        if (upstream.name === 'local') locals.set(upstream.name, createLocalStandIn(upstream));
-        else clouds.set(upstream.name, createCloudStandIn(upstream));
-        return '';
-    }
-  } catch (error) {
-    if (error instanceof DoorFault) return URL_FAULTS[error.code] ?? error.code;
-    throw error;
-  }
 }
 
 function sandboxOff(config: Config): ToolExecutor {

@@ -1,7 +1,6 @@
 /** `sluice serve`: starts the proxy, says what it found, drains on SIGTERM. */
 import { Command } from 'commander';
 import { listen } from '../listen.ts';
-import type { Context } from '../pipeline/context.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
 import { describeStart } from './start-report.ts';
@@ -38,28 +37,16 @@ async function serve(options: ServeOptions): Promise<void> {
     listen: { ...loaded.config.listen, host: options.host ?? loaded.config.listen.host, port },
   };
   const log = createLog(config.log.level);
-  const build = (models: 'configured' | 'stand-ins') =>
-    provision({
-      config,
-      digest: loaded.digest,
-      configFile: loaded.file,
-      environment: process.env,
-      log,
-      models,
-      sandbox: 'on',
-    });
-
-  let provisioned = await build('configured');
-  // The demo only ever starts where nobody configured anything and no model is in reach.
-  if (
-    provisioned.kind === 'context' &&
-    options.config === undefined &&
-    options.demo &&
-    !(await anyModel(provisioned.context))
-  ) {
-    await provisioned.close();
-    provisioned = await build('stand-ins');
-  }
+  const provisioned = await provision({
+    config,
+    digest: loaded.digest,
+    configFile: loaded.file,
+    environment: process.env,
+    log,
+    // The demo only ever starts where nobody configured anything and no model is in reach.
+    models: options.config === undefined && options.demo ? 'stand-ins-if-alone' : 'configured',
+    sandbox: 'on',
+  });
   if (provisioned.kind === 'invalid') {
     talkProblems(loaded.file, provisioned.problems);
     process.exit(EXIT.unusable);
@@ -101,14 +88,4 @@ async function serve(options: ServeOptions): Promise<void> {
   process.on('unhandledRejection', die);
   process.on('SIGTERM', () => void drain('SIGTERM'));
   process.on('SIGINT', () => void drain('SIGINT'));
-}
-
-/** anyModel: whether a cloud upstream is configured or a local server answers with a model. */
-async function anyModel(context: Context): Promise<boolean> {
-  if (context.clouds.size > 0) return true;
-  for (const upstream of context.locals.values()) {
-    const answer = await upstream.models();
-    if (answer.kind === 'models' && answer.models.length > 0) return true;
-  }
-  return false;
 }

@@ -1,0 +1,67 @@
+/** Upstream configurations to upstreams. Opens no connection. Fails closed: an address or a key that cannot be honoured is a problem, never an upstream without it. */
+import type { ConfigProblem } from '../../config/explain.ts';
+import { type Environment, resolveSecret } from '../../config/load.ts';
+import type { UpstreamConfig } from '../../config/schema.ts';
+import { DoorFault } from './failure.ts';
+import { createOllamaUpstream } from './ollama.ts';
+import { createOpenAIUpstream } from './openai.ts';
+import { createCloudStandIn, createLocalStandIn } from './stand-in.ts';
+import type { CloudUpstream, LocalUpstream } from './upstream.ts';
+
+export interface OpenUpstreams {
+  readonly locals: ReadonlyMap<string, LocalUpstream>;
+  readonly clouds: ReadonlyMap<string, CloudUpstream>;
+  readonly problems: readonly ConfigProblem[];
+}
+
+const URL_FAULTS: Readonly<Partial<Record<DoorFault['code'], string>>> = {
+  invalid_url: 'is no http or https URL that can be sent to',
+  not_local: "is Ollama's cloud: an upstream of kind ollama has to be a server of your own",
+};
+
+export function openUpstreams(configs: readonly UpstreamConfig[], environment: Environment): OpenUpstreams {
+  const locals = new Map<string, LocalUpstream>();
+  const clouds = new Map<string, CloudUpstream>();
+  const problems: ConfigProblem[] = [];
+  for (const config of configs) {
+    try {
+      open(config);
+    } catch (error) {
+      if (!(error instanceof DoorFault)) throw error;
+      problems.push({ path: `upstreams.${config.name}.url`, message: URL_FAULTS[error.code] ?? error.code });
+    }
+  }
+  return { locals, clouds, problems };
+
+  function open(config: UpstreamConfig): void {
+    switch (config.kind) {
+      case 'ollama':
+        locals.set(config.name, createOllamaUpstream(config));
+        return;
+      case 'openai': {
+        const apiKey = config.apiKey === undefined ? undefined : resolveSecret(config.apiKey, environment);
+        if (config.apiKey !== undefined && apiKey === undefined)
+          problems.push({
+            path: `upstreams.${config.name}.apiKey`,
+            message: `${config.apiKey} is not set or cannot be read`,
+          });
+        else clouds.set(config.name, createOpenAIUpstream(config, apiKey));
+        return;
+      }
+      case 'stand-in':
+        if (config.name === 'local') locals.set(config.name, createLocalStandIn(config));
+        else clouds.set(config.name, createCloudStandIn(config));
+    }
+  }
+}
+
+/** anyModelIn: whether a cloud upstream is configured or a local server answers with a model. */
+export async function anyModelIn({ locals, clouds }: OpenUpstreams): Promise<boolean> {
+  if (clouds.size > 0) return true;
+  const answers = await Promise.all([...locals.values()].map((upstream) => upstream.models()));
+  return answers.some((answer) => answer.kind === 'models' && answer.models.length > 0);
+}
+
+export async function closeUpstreams({ locals, clouds }: OpenUpstreams): Promise<void> {
+  await Promise.all([...locals.values(), ...clouds.values()].map((each) => each.close()));
+}
