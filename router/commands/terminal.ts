@@ -13,6 +13,16 @@ export function data(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** dataJson prints JSON in which what could steer a terminal is escaped, not lost. */
+export function dataJson(value: unknown): void {
+  data(
+    JSON.stringify(value, null, 2).replace(
+      /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    ),
+  );
+}
+
 /** printable drops control characters: names from model servers and files could hold escape sequences. */
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- these are the very characters to drop

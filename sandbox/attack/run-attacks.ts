@@ -60,6 +60,8 @@ export interface RunAttacksOptions {
   /** For attempts made of tool calls; without it they are `not-run`. */
   readonly callTool?: CallTool;
   readonly only?: (attack: Attack) => boolean;
+  /** Called as each attempt ends. */
+  readonly onAttempt?: (report: AttemptReport) => void;
 }
 
 const MIB = 1024 * 1024;
@@ -92,7 +94,9 @@ export async function runAttacks(file: unknown, backend: Backend, options: RunAt
     const attempts: AttemptReport[] = [];
     for (const attack of attacks) {
       if (options.signal.aborted) break;
-      attempts.push(await attempt(attack, backend, target, options));
+      const report = await attempt(attack, backend, target, options);
+      attempts.push(report);
+      options.onAttempt?.(report);
     }
     return summarise(backend.mode, attempts, attacks.length);
   } finally {

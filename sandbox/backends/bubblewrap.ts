@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend, Outcome } from '../backend.ts';
-import { createChangeStore } from '../guard/change-store.ts';
+import { changesDirectory, COPY_LIMITS, createChangeStore } from '../guard/change-store.ts';
 import type { ChangeStore } from '../guard/change-store.ts';
 import { holdsSocket } from '../guard/tree.ts';
 import { withGuard } from '../guard/with-guard.ts';
@@ -42,9 +42,6 @@ export interface BubblewrapBackend extends Backend {
 /** Long enough for the answer to be on its way, short beside the time a model takes to ask again. */
 const REFILL_DELAY_MS = 5;
 const MIB = 1024 * 1024;
-/** What a copy-on-write workspace may hold. */
-const COPY_ENTRIES = 50_000;
-const COPY_BYTES = 1024 * MIB;
 
 const PARTS: Parts = {
   buildArguments: bubblewrapArguments,
@@ -78,7 +75,7 @@ const EXPOSED: Outcome = {
 /** With egress the filter lets programs make Unix sockets, and a bind mount carries those of the host. */
 async function exposesSocket({ workspace }: Profile): Promise<boolean> {
   if (workspace.access === 'none') return false;
-  return holdsSocket(workspace.source, COPY_ENTRIES).catch(() => true);
+  return holdsSocket(workspace.source, COPY_LIMITS.maxEntries).catch(() => true);
 }
 
 export function createBubblewrapBackend(options: BubblewrapOptions): BubblewrapBackend {
@@ -101,9 +98,8 @@ export function createBubblewrapBackendWith(
 
   const changesOf = ({ dropsTo, uid, gid }: Host): ChangeStore =>
     createChangeStore({
-      directory: join(options.stateDir, 'changes'),
-      maxEntries: COPY_ENTRIES,
-      maxBytes: COPY_BYTES,
+      directory: changesDirectory(options.stateDir),
+      ...COPY_LIMITS,
       ...(dropsTo ? { owner: { uid, gid } } : {}),
     });
 

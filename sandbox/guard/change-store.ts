@@ -77,6 +77,13 @@ export interface ChangeStoreOptions extends CopyOptions {
   readonly directory: string;
 }
 
+/** What a copy-on-write workspace may hold. */
+export const COPY_LIMITS = { maxEntries: 50_000, maxBytes: 1024 * 1024 * 1024 } as const;
+
+export function changesDirectory(stateDir: string): string {
+  return join(stateDir, 'changes');
+}
+
 const ID = /^[0-9a-f-]{36}$/;
 const CHUNK = 1024 * 1024;
 

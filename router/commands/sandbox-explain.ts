@@ -1,0 +1,41 @@
+/** `sluice sandbox explain`: may this agent use this tool, how does it run, which layer decided each setting, and which key changes it. Runs nothing. */
+import { Command } from 'commander';
+import { explainTool } from '../../sandbox/explain-tool.ts';
+import { toSandboxPolicy } from '../../sandbox/policy.ts';
+import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
+import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
+import { data, dataJson, EXIT, printable } from './terminal.ts';
+
+export function explainToolCommand(): Command {
+  return new Command('explain')
+    .description(
+      'Explain how a tool runs and which key decided. Exit 1 when it is denied, 2 when there is no such tool.',
+    )
+    .argument('<tool>', 'bundled tool')
+    .option('-c, --config <file>', 'configuration file (YAML)')
+    .option('--agent <name>', 'agent whose rules hold', 'main')
+    .option('--json', 'print JSON')
+    .action((tool: string, options: SandboxOptions & { readonly agent: string }) => {
+      const { config } = sandboxSettingsOrExit(options);
+      const policy = toSandboxPolicy(config.sandbox, config.labels, BUNDLED_TOOL_NAMES);
+      const explanation = explainTool(policy, options.agent, tool);
+      const offered = config.tools.offer.some((name) => name === 'all' || name === tool);
+      if (options.json === true) dataJson({ ...explanation, offeredToModels: offered });
+      else {
+        const lines = [
+          explanation.because,
+          ...(explanation.key === '' ? [] : [`to change it  ${explanation.key}`]),
+          ...explanation.settings.map(
+            ({ name, value, origin }) =>
+              `${name.padEnd(12)}  ${String(value).padEnd(12)}  ${origin.layer.padEnd(10)}  ${origin.key}`,
+          ),
+          ...(explanation.environment.length === 0 ? [] : [`environment   ${explanation.environment.join(', ')}`]),
+          ...(explanation.answer === 'runs'
+            ? [`models        ${offered ? 'are offered it' : 'are not offered it'} (tools.offer)`]
+            : []),
+        ];
+        for (const line of lines) data(printable(line));
+      }
+      process.exit({ runs: EXIT.done, denied: EXIT.failed, 'unknown-tool': EXIT.unusable }[explanation.answer]);
+    });
+}

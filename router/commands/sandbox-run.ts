@@ -1,0 +1,68 @@
+/** `sluice sandbox run` and `verify`: one tool call through the same gate as the tool loop, and the proof of every claim. */
+import { Command } from 'commander';
+import { createToolExecutor } from '../../sandbox/client.ts';
+import type { ToolExecutor } from '../../sandbox/executor.ts';
+import { describeOutcome } from '../pipeline/tool-result.ts';
+import { sandboxSettingsOrExit, type SandboxOptions, type SandboxSettings } from './sandbox-settings.ts';
+import { data, dataJson, EXIT, printable, talk } from './terminal.ts';
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('Run one tool call: sluice sandbox run exec \'{"command":"id"}\'')
+    .argument('<tool>', 'bundled tool')
+    .argument('<arguments>', 'JSON object')
+    .option('-c, --config <file>', 'configuration file (YAML)')
+    .option('--agent <name>', 'agent whose rules hold', 'main')
+    .option('--json', 'print JSON')
+    .action(async (tool: string, argumentText: string, options: SandboxOptions & { readonly agent: string }) => {
+      const settings = sandboxSettingsOrExit(options);
+      const executor = await open(settings);
+      const abort = new AbortController();
+      process.once('SIGINT', () => abort.abort());
+      const outcome = await executor.run(
+        {
+          id: 'cli',
+          tool,
+          arguments: argumentText,
+          principal: 'cli',
+          session: 'cli',
+          agent: options.agent,
+          label: settings.config.labels[0] ?? '',
+        },
+        { signal: abort.signal },
+      );
+      await executor.close();
+      if (options.json === true) dataJson(outcome);
+      else data(printable(describeOutcome(outcome)));
+      process.exit(outcome.kind === 'exited' && outcome.code === 0 ? EXIT.done : EXIT.failed);
+    });
+}
+
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('Prove every claim from inside; exit 1 when one is not proved.')
+    .option('-c, --config <file>', 'configuration file (YAML)')
+    .option('--json', 'print JSON')
+    .action(async (options: SandboxOptions) => {
+      const executor = await open(sandboxSettingsOrExit(options));
+      const status = await executor.verify();
+      await executor.close();
+      if (options.json === true) dataJson(status);
+      else {
+        data(printable(`backend ${status.backend}: ${status.usable ? 'usable' : `not usable: ${status.reason}`}`));
+        for (const claim of status.claims)
+          data(printable(`${claim.proved ? 'proved    ' : 'NOT PROVED'}  ${claim.claim.padEnd(32)} ${claim.evidence}`));
+      }
+      process.exit(status.usable && status.claims.every((claim) => claim.proved) ? EXIT.done : EXIT.failed);
+    });
+}
+
+function open({ config, file, stateDir }: SandboxSettings): Promise<ToolExecutor> {
+  if (config.sandbox.mode === 'host') talk('sandbox.mode is host: tools run WITHOUT isolation on this machine.');
+  return createToolExecutor({
+    config: config.sandbox,
+    labels: config.labels,
+    stateDir,
+    ...(file === '' ? {} : { configFile: file }),
+  });
+}
