@@ -91,6 +91,11 @@ export const ERRORS = {
     type: 'invalid_request_error',
     message: 'The content-type must be application/json.',
   },
+  origin_not_allowed: {
+    status: 403,
+    type: 'invalid_request_error',
+    message: 'A page of another site may not send requests here.',
+  },
   model_not_found: {
     status: 404,
     type: 'not_found_error',

@@ -6,6 +6,21 @@ const LOOPBACK = /^(localhost|(?:[a-z0-9-]{1,63}\.){1,4}localhost|127(?:\.\d{1,3
 
 export function hostAllowed(host: string | undefined, listenHost: string): boolean {
   if (host === undefined) return false;
-  const loopbackListener = listenHost === 'localhost' || listenHost === '::1' || listenHost.startsWith('127.');
-  return !loopbackListener || LOOPBACK.test(host);
+  return !isLoopbackListener(listenHost) || LOOPBACK.test(host);
+}
+
+/**
+ * A page of any site may send a POST to 127.0.0.1 without asking, and could so run tools or spend tokens blindly. Browsers name the page in Origin; other programs
+ * send none. On a loopback listener only pages of this machine pass. Fails closed: `null` and what is no URL are strangers.
+ */
+export function originAllowed(origin: string | undefined, listenHost: string): boolean {
+  if (origin === undefined) return true;
+  if (!URL.canParse(origin)) return false;
+  const { host, protocol } = new URL(origin);
+  if (protocol !== 'http:' && protocol !== 'https:') return false;
+  return isLoopbackListener(listenHost) ? LOOPBACK.test(host) : host.replace(/:\d+$/, '') === listenHost;
+}
+
+function isLoopbackListener(listenHost: string): boolean {
+  return listenHost === 'localhost' || listenHost === '::1' || listenHost.startsWith('127.');
 }
