@@ -14,23 +14,30 @@ import type { Signal } from './verdict.ts';
  * What the one pass must see for a recognizer to run.
  * `keyword`: any of the literals, ASCII letters in any case, anywhere (also inside words); one character is enough (`@`).
  * `digits`: a group of at least that many digits, with up to three characters of ` .-/_(),` or one line break between them.
- * `run`: an unbroken run of a character class. alphanumeric [A-Za-z0-9], with a digit in it or 25 long; hex [0-9a-f]; token [A-Za-z0-9+/=_.-].
+ * `run`: an unbroken run of a character class. alphanumeric [A-Za-z0-9], with a digit in it or 25 long; lettered is the same
+ * without runs of nothing but digits; hex [0-9a-f]; token [A-Za-z0-9+/=_.-].
  * `keyword` with `whole`: only where no ASCII letter stands right before or after, or the case says a word ends there (`userNIN`).
  * `capitalized`: a capital letter followed by a small one, or any letter of a script without case.
  * `always`: every text; say why, because it costs every request.
  */
 export type Trigger =
   | { readonly kind: 'keyword'; readonly literals: readonly string[]; readonly whole?: true }
-  | { readonly kind: 'digits'; readonly atLeast: number }
+  | {
+      readonly kind: 'digits';
+      readonly atLeast: number;
+      /** One of these pairs of neighbouring runs must be in the group (scan/digit-grams.ts says how they are written). */
+      readonly grams?: readonly string[];
+    }
   | { readonly kind: 'run'; readonly of: RunClass; readonly atLeast: number }
   | { readonly kind: 'capitalized' }
   | { readonly kind: 'always'; readonly because: string };
-export type RunClass = 'alphanumeric' | 'hex' | 'token';
+export type RunClass = 'alphanumeric' | 'lettered' | 'hex' | 'token';
 
 export const keywords = (...literals: readonly string[]): Trigger => ({ kind: 'keyword', literals });
 /** Words, not parts of words: `tin` must not fire in `getting`. */
 export const words = (...literals: readonly string[]): Trigger => ({ kind: 'keyword', literals, whole: true });
-export const digits = (atLeast: number): Trigger => ({ kind: 'digits', atLeast });
+export const digits = (atLeast: number, ...grams: readonly string[]): Trigger =>
+  grams.length > 0 ? { kind: 'digits', atLeast, grams } : { kind: 'digits', atLeast };
 export const run = (of: RunClass, atLeast: number): Trigger => ({ kind: 'run', of, atLeast });
 
 /** How far a window reaches around the trigger that opened it, in UTF-16 units. */

@@ -5,6 +5,8 @@
 import type { Reach, RunClass, Trigger } from '../recognizer.ts';
 import { buildAutomaton } from './automaton.ts';
 import type { Automaton } from './automaton.ts';
+import { compileGrams } from './digit-grams.ts';
+import type { GramTable } from './digit-grams.ts';
 
 /**
  * Triggers of views only. `single-characters`: that many letters or digits in a row, each alone between up to three other
@@ -29,6 +31,12 @@ export interface LengthRule {
   readonly rule: number;
 }
 
+export interface DigitRule extends LengthRule {
+  /** Bits of the grams of which a group must hold one; both 0 means any group will do. */
+  readonly low: number;
+  readonly high: number;
+}
+
 export interface ScanPlan {
   readonly rules: readonly ScanRule[];
   readonly before: Int32Array;
@@ -37,7 +45,8 @@ export interface ScanPlan {
   /** Per state in which literals end (row offset divided by the number of classes): rule, literal length, whole word (1) or not, rule, … */
   readonly hits: readonly (Int32Array | undefined)[];
   readonly guards: readonly (ScanRule['guard'] | undefined)[];
-  readonly digits: readonly LengthRule[];
+  readonly digits: readonly DigitRule[];
+  readonly grams: GramTable;
   readonly runs: Readonly<Record<RunClass, readonly LengthRule[]>>;
   readonly singles: readonly LengthRule[];
   readonly capitalized: readonly number[];
@@ -52,8 +61,8 @@ const DEFAULT_REACH: Reach = { before: 64, after: 64 };
 export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
   /** Per literal: rule, and whether it must be a whole word (1) or not (0). */
   const rulesByLiteral = new Map<string, Map<number, number>>();
-  const digits: LengthRule[] = [];
-  const runs: Record<RunClass, LengthRule[]> = { alphanumeric: [], hex: [], token: [] };
+  const digits: (LengthRule & { readonly grams: readonly string[] | undefined })[] = [];
+  const runs: Record<RunClass, LengthRule[]> = { alphanumeric: [], lettered: [], hex: [], token: [] };
   const singles: LengthRule[] = [];
   const capitalized: number[] = [];
   const lookAlikeDigits: number[] = [];
@@ -70,7 +79,7 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
           }
           break;
         case 'digits':
-          digits.push({ atLeast: trigger.atLeast, rule });
+          digits.push({ atLeast: trigger.atLeast, rule, grams: trigger.grams });
           break;
         case 'run':
           runs[trigger.of].push({ atLeast: trigger.atLeast, rule });
@@ -105,6 +114,7 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
     );
   }
   const required = rules.map((rule) => rule.requires?.digits ?? Infinity);
+  const { table, masks } = compileGrams(digits.map(({ grams }) => grams));
   const byLength = (left: LengthRule, right: LengthRule): number => left.atLeast - right.atLeast;
   return {
     rules,
@@ -113,9 +123,13 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
     automaton,
     hits: Array.from({ length: automaton.next.length / automaton.classCount }, (_, state) => hits[state]),
     guards: rules.map((rule) => rule.guard),
-    digits: digits.toSorted(byLength),
+    digits: digits
+      .map(({ atLeast, rule }, index) => ({ atLeast, rule, low: 0, high: 0, ...masks[index] }))
+      .toSorted(byLength),
+    grams: table,
     runs: {
       alphanumeric: runs.alphanumeric.toSorted(byLength),
+      lettered: runs.lettered.toSorted(byLength),
       hex: runs.hex.toSorted(byLength),
       token: runs.token.toSorted(byLength),
     },

@@ -3,7 +3,8 @@
  * look. Linear; can stop anywhere and go on, so a long text never holds the event loop.
  */
 import type { Window } from '../recognizer.ts';
-import type { LengthRule, ScanPlan } from './plan.ts';
+import { edgeBefore, edgeBehind, gramKey, markBetween, runKind } from './digit-grams.ts';
+import type { DigitRule, LengthRule, ScanPlan } from './plan.ts';
 import {
   ALPHANUMERIC,
   DIGIT,
@@ -22,8 +23,14 @@ const LONGEST_GAP = 3;
 /** Runs without any digit count from this length on: no identifier of letters and digits is shorter and has none. */
 const LONG_WITHOUT_DIGIT = 25;
 
-/** Units; what fires longer than this opens its window unasked. */
+/** Units; words and tokens that are longer open their window unasked. */
 const LONGEST_GUARDED = 256;
+/**
+ * A table of numbers is one group from end to end. Groups are cut at this length, so that guards still say no; what comes
+ * before the cut is in the next piece again as far as any value is long.
+ */
+const LONGEST_GROUP = 192;
+const GROUP_OVERLAP = 96;
 /** Longer than any text; an integer, which Infinity is not. */
 const NEVER = 0x3fff_ffff;
 
@@ -50,6 +57,17 @@ export class Scan {
   #groupStart = 0;
   #groupEnd = -1;
   #groupDigits = 0;
+  /** Bits of the grams seen in the group. */
+  #low = 0;
+  #high = 0;
+  /** Key of the gram that the next run completes, and the kind of the run before. */
+  #gram = 0;
+  #lastRun = 0;
+  /** The piece that begins inside the group and goes on when the group is cut: its start (-1: none yet), digits, bits. */
+  #nextStart = -1;
+  #nextDigits = 0;
+  #nextLow = 0;
+  #nextHigh = 0;
   #singlesStart = 0;
   #singlesEnd = -1;
   #singles = 0;
@@ -244,26 +262,79 @@ export class Scan {
     for (let at = from; continues && at < index; at++) {
       continues = ((UNIT_KINDS[this.#text.charCodeAt(at)] as number) & SEPARATOR) !== 0;
     }
-    if (continues) return;
-    this.#closeGroup();
-    this.#groupStart = index;
+    if (!continues) {
+      this.#closeGroup();
+      this.#groupStart = index;
+      this.#gram = edgeBefore(this.#text, index);
+      return;
+    }
+    this.#gram = gramKey(this.#lastRun, markBetween(this.#text, from, index), 0);
+    const length = index - this.#groupStart;
+    if (length < GROUP_OVERLAP) return;
+    if (length >= LONGEST_GROUP && this.#nextStart >= 0) this.#cutGroup();
+    else if (this.#nextStart < 0) this.#nextStart = index;
   }
 
   #endDigits(index: number): void {
-    this.#groupDigits += index - this.#digitStart;
+    const { low, high } = this.#plan.grams;
+    const length = index - this.#digitStart;
+    this.#lastRun = runKind(length);
+    const key = this.#gram + this.#lastRun;
+    const lowBits = low[key] as number;
+    const highBits = high[key] as number;
+    this.#low |= lowBits;
+    this.#high |= highBits;
+    this.#groupDigits += length;
     this.#groupEnd = index;
+    if (this.#nextStart < 0) return;
+    this.#nextLow |= lowBits;
+    this.#nextHigh |= highBits;
+    this.#nextDigits += length;
   }
 
   #closeGroup(): void {
+    if (this.#groupDigits === 0) return;
+    const { low, high } = this.#plan.grams;
+    const edge = edgeBehind(this.#text, this.#groupEnd, this.#lastRun);
+    this.#low |= low[edge] as number;
+    this.#high |= high[edge] as number;
+    this.#openGroup();
+    this.#groupDigits = this.#low = this.#high = 0;
+    this.#nextStart = -1;
+    this.#nextDigits = this.#nextLow = this.#nextHigh = 0;
+  }
+
+  #cutGroup(): void {
+    this.#openGroup();
+    this.#groupStart = this.#nextStart;
+    this.#groupDigits = this.#nextDigits;
+    this.#low = this.#nextLow;
+    this.#high = this.#nextHigh;
+    this.#nextStart = this.#digitStart;
+    this.#nextDigits = this.#nextLow = this.#nextHigh = 0;
+  }
+
+  #openGroup(): void {
     const digits = this.#groupDigits;
-    this.#groupDigits = 0;
     if (digits < this.#plan.shortestGroup) return;
     this.#groups.push(this.#groupStart, this.#groupEnd, digits);
     const rules = this.#plan.digits;
+    const ownLow = this.#low;
+    const ownHigh = this.#high;
     for (let index = 0; index < rules.length; index++) {
-      const { atLeast, rule } = rules[index] as LengthRule;
+      const { atLeast, rule, low, high } = rules[index] as DigitRule;
       if (atLeast > digits) break;
-      this.#open(rule, this.#groupStart, this.#groupEnd);
+      if ((low | high) !== 0 && ((low & ownLow) | (high & ownHigh)) === 0) continue;
+      this.#openGuarded(rule, this.#groupStart, this.#groupEnd);
+    }
+  }
+
+  /** A group longer than its pieces holds one long run of digits; guards are asked about both ends and what lies between. */
+  #openGuarded(rule: number, start: number, end: number): void {
+    for (let at = start; ; at += LONGEST_GROUP - GROUP_OVERLAP) {
+      const to = end - at <= LONGEST_GUARDED ? end : at + LONGEST_GROUP;
+      this.#open(rule, at, to);
+      if (to === end) return;
     }
   }
 
@@ -273,7 +344,10 @@ export class Scan {
     const holdsDigit = this.#groupEnd > start;
     if (length === 1) this.#addSingle(start);
     const { runs, lookAlikeDigits, capitalized } = this.#plan;
-    if (holdsDigit || length >= LONG_WITHOUT_DIGIT) this.#openRun(runs.alphanumeric, start, end);
+    if (holdsDigit || length >= LONG_WITHOUT_DIGIT) {
+      this.#openRun(runs.alphanumeric, start, end);
+      if (this.#digitStart > start || this.#groupEnd < end) this.#openRun(runs.lettered, start, end);
+    }
     if (length >= this.#shortestHex) this.#findHex(start, end);
     if (holdsDigit && length > 1 && lookAlikeDigits.length > 0 && this.#isLookAlikeNumber(start, end))
       this.#openAll(lookAlikeDigits, start, end);

@@ -129,14 +129,58 @@ function mayJoin(text: string, start: number, end: number): boolean {
     return before.length + after.length >= 6 && !(before.includes('@') && after.includes('@'));
   const digitsBefore = /\d/.test(before);
   const digitsAfter = /\d/.test(after);
-  if (digitsBefore && digitsAfter) return !isColumn(text, start - before.length, from + after.length);
-  return (digitsBefore || digitsAfter) && before.length + after.length >= 16 && before.length >= 5 && after.length >= 5;
+  if (digitsBefore && digitsAfter)
+    return (
+      !/^\d{4}-\d\d-\d\d/.test(after) &&
+      !isColumn(text, start - before.length, from + after.length) &&
+      !isBetweenRows(text, start - before.length, start, end, from + after.length)
+    );
+  if (!digitsBefore && !digitsAfter) return false;
+  if (before.length + after.length < 16 || before.length < 5 || after.length < 5) return false;
+  return !isBetweenRows(text, start - before.length, start, end, from + after.length);
 }
 
 /** Rows of a list or table: both halves stand alone on their lines. Two such rows are two values. */
 function isColumn(text: string, start: number, end: number): boolean {
   const alone = (at: number): boolean => at < 0 || at >= text.length || text[at] === '\n' || text[at] === '\r';
   return alone(start - 1) && alone(end);
+}
+
+/** Longest row of a table looked at. */
+const LONGEST_ROW = 512;
+const CELL_MARKS = [',', ';', '\t', '|', ' '] as const;
+
+/**
+ * Two rows of a table: both halves are whole cells, and the rows have as many. Two cells in a row can be two halves of a
+ * written line once, not with a third row like them.
+ */
+function isBetweenRows(text: string, cell: number, start: number, end: number, nextCell: number): boolean {
+  const mark = CELL_MARKS.find((candidate) => text[cell - 1] === candidate);
+  if (mark === undefined || !text.startsWith(mark, nextCell)) return false;
+  const above = text.lastIndexOf('\n', start - 1) + 1;
+  const below = lineEnd(text, end);
+  if (start - above > LONGEST_ROW || below - end > LONGEST_ROW) return false;
+  const marks = marksIn(text, mark, above, start);
+  if (marksIn(text, mark, end, below) !== marks) return false;
+  if (marks > 1 && mark !== ' ') return true;
+  const third = lineEnd(text, below + 1);
+  const before = above > 1 ? text.lastIndexOf('\n', above - 2) + 1 : above;
+  if (mark === ' ' && marks < 3) return false;
+  return (
+    (third - below <= LONGEST_ROW && marksIn(text, mark, below + 1, third) === marks) ||
+    (above - before <= LONGEST_ROW && marksIn(text, mark, before, above) === marks)
+  );
+}
+
+function lineEnd(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end;
+}
+
+function marksIn(text: string, mark: string, start: number, end: number): number {
+  let count = 0;
+  for (let at = start; at < end; at++) if (text[at] === mark) count++;
+  return count;
 }
 
 export const lineBreakView: DecodingView = {

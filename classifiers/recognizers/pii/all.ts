@@ -12,7 +12,6 @@ import {
 import { BRITAIN } from './britain.ts';
 import { CENTRAL_EUROPE } from './central-europe.ts';
 import { EAST_ASIA } from './east-asia.ts';
-import { combined } from './combined.ts';
 import { cryptoAddress } from './crypto-address.ts';
 import { age, dateOfBirth, dateTime } from './dates.ts';
 import { DOCUMENT_IDENTIFIERS } from './document-identifiers.ts';
@@ -45,11 +44,6 @@ const NATIONAL: readonly Recognizer[] = [
   ...SOUTH_ASIA_OCEANIA,
   ...OTHER_REGIONS,
 ];
-
-const wakesForDigitsAlone = ({ triggers }: Recognizer): boolean => triggers.every(({ kind }) => kind === 'digits');
-
-/** What every number that stands on its shape alone has: a mark between its digits, a letter behind them, or thirteen in a row. */
-const MARKED = /\d(?:[-+/.]\d|[ -]?[A-Za-z]| ?\()|\d{13}|\d{2,6} \d{2,8} \d/;
 
 export const PII_RECOGNIZERS: readonly Recognizer[] = [
   emailAddress,
@@ -90,6 +84,5 @@ export const PII_RECOGNIZERS: readonly Recognizer[] = [
   ...HEALTH_IDENTIFIERS,
   ...ACCOUNT_IDENTIFIERS,
   ...DOCUMENT_IDENTIFIERS,
-  combined('national-numbers', NATIONAL.filter(wakesForDigitsAlone), MARKED),
-  ...NATIONAL.filter((recognizer) => !wakesForDigitsAlone(recognizer)),
+  ...NATIONAL,
 ];

@@ -25,7 +25,7 @@ export const BRITAIN: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.6,
     words: ['nino', 'national insurance', 'national insurance number', 'ni number', 'ni no'],
-    wake: [{ kind: 'run', of: 'alphanumeric', atLeast: 9 }, digits(6)],
+    wake: [{ kind: 'run', of: 'lettered', atLeast: 9 }, digits(6, '2-2', '2 2')],
   }),
   nationalNumber({
     entity: 'UK_UTR',
@@ -52,7 +52,7 @@ export const BRITAIN: readonly Recognizer[] = [
     checkedScore: 0.55,
     words: ['driving licence', 'driver licence', 'licence number', 'dvla', 'driving license'],
     wake: [
-      { kind: 'run', of: 'alphanumeric', atLeast: 16 },
+      { kind: 'run', of: 'lettered', atLeast: 16 },
       { kind: 'keyword', literals: ['licen', 'dvla'] },
     ],
   }),

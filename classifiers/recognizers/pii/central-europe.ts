@@ -60,7 +60,7 @@ export const CENTRAL_EUROPE: readonly Recognizer[] = [
       'sozialversicherung',
     ],
     wake: [
-      { kind: 'run', of: 'alphanumeric', atLeast: 12 },
+      { kind: 'run', of: 'lettered', atLeast: 12 },
       { kind: 'keyword', literals: ['versicherung', 'svnr', 'rvnr', 'sv-nummer'] },
     ],
     lenient: true,
@@ -123,7 +123,7 @@ export const CENTRAL_EUROPE: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.8,
     words: ['ahv', 'ahv-nummer', 'avs', 'numéro avs', 'oasi', 'sozialversicherungsnummer', 'ahvn'],
-    wake: [digits(13)],
+    wake: [digits(13, '13', '3.4', '3 4', '3-4')],
   }),
   nationalNumber({
     entity: 'AT_SOCIAL_SECURITY',

@@ -66,7 +66,7 @@ function validate(value: string): Validation {
 export const cryptoAddress = definePattern({
   name: 'crypto-address',
   entity: 'CRYPTO',
-  triggers: [run('alphanumeric', 25), keywords('bc1', 'ltc1', 'xmr')],
+  triggers: [run('lettered', 25), keywords('bc1', 'ltc1', 'xmr')],
   guard: shapeGuard(/^(?:[13LMDArT48]|0x|bc1|tb1|ltc1|BC1|xmr)|^[1-9A-HJ-NP-Za-km-z]{43,44}$/, { before: 0, after: 0 }),
   reach: { before: 8, after: 8 },
   patterns: [

@@ -121,7 +121,19 @@ export const dateOfBirth = definePattern({
 export const dateTime = definePattern({
   name: 'date-time',
   entity: 'DATE_TIME',
-  triggers: [digits(3)],
+  triggers: [
+    digits(
+      3,
+      '8',
+      ...['-', '/', '.'].flatMap((mark) => [`4${mark}1..2`, `1..2${mark}1..2`]),
+      // Years behind a month, days behind one, and the signs of East Asia.
+      'A?4',
+      'A 1..2',
+      'A.1..2',
+      '4~A',
+      '4 A',
+    ),
+  ],
   reach: { before: 24, after: 20 },
   patterns: [{ name: 'date', regex: FULL_DATE, score: 0.6 }],
 });

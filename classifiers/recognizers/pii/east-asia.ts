@@ -25,7 +25,7 @@ export const EAST_ASIA: readonly Recognizer[] = [
       'identity card',
       'shenfenzheng',
     ],
-    wake: [digits(17)],
+    wake: [digits(17, '17..18', '6 8', '6 11..12', '14 3..4')],
   }),
   nationalNumber({
     entity: 'CN_PASSPORT',
@@ -91,7 +91,7 @@ export const EAST_ASIA: readonly Recognizer[] = [
       'alien registration',
       'frn',
     ],
-    wake: [digits(13)],
+    wake: [digits(13, '13', '6-7', '6 7')],
   }),
   nationalNumber({
     entity: 'KR_RRN',
@@ -99,7 +99,7 @@ export const EAST_ASIA: readonly Recognizer[] = [
     shape: String.raw`\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-8]\d{6}`,
     score: 0.75,
     words: ['주민등록번호', '주민번호', 'rrn'],
-    wake: [digits(13)],
+    wake: [digits(13, '6-7')],
   }),
   nationalNumber({
     entity: 'KR_PASSPORT',
@@ -129,7 +129,7 @@ export const EAST_ASIA: readonly Recognizer[] = [
     score: 0.2,
     checkedScore: 0.5,
     words: ['身分證', '身分證字號', '身份證字號', 'taiwan id', '統一編號', 'national id'],
-    wake: [{ kind: 'run', of: 'alphanumeric', atLeast: 10 }],
+    wake: [{ kind: 'run', of: 'lettered', atLeast: 10 }],
     lenient: true,
   }),
   nationalNumber({
@@ -141,6 +141,6 @@ export const EAST_ASIA: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.85,
     words: ['hkid', 'hong kong identity', '香港身份證', '身份證'],
-    wake: [digits(6)],
+    wake: [digits(6, '6(1', '6(A')],
   }),
 ];

@@ -14,7 +14,7 @@ const isPair = shapeGuard(/(?<![\d.])\d{1,3}\.\d{3,16}(?![\d.])[^\n]{1,24}(?<![\
 export const geoPosition = definePattern({
   name: 'geo-position',
   entity: 'GEO_POSITION',
-  triggers: [digits(8), keywords('°')],
+  triggers: [digits(8, '1..3.3..16'), keywords('°')],
   guard: (text, start, end) => text[start] === '°' || isPair(text, start, end),
   reach: { before: 40, after: 40 },
   patterns: [

@@ -142,7 +142,7 @@ const startsIban = shapeGuard(/(?:^|[^A-Za-z0-9])[A-Za-z]{2}[ .-]{0,2}\d[ .-]?\d
 export const iban = definePattern({
   name: 'iban',
   entity: 'IBAN_CODE',
-  triggers: [run('alphanumeric', 12), digits(8), keywords('iban')],
+  triggers: [run('lettered', 12), digits(8, 'A?1..20'), keywords('iban')],
   guard: (text, start, end) => /^iban$/i.test(text.slice(start, end)) || startsIban(text, start, end),
   reach: { before: 48, after: 64 },
   patterns: [{ name: 'country-length', regex: ROW, score: 0.5, narrow: ibanIn }],

@@ -5,7 +5,7 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import type { Around } from '../../define-pattern.ts';
-import { keywords } from '../../recognizer.ts';
+import { digits, keywords } from '../../recognizer.ts';
 import type { Trigger } from '../../recognizer.ts';
 import { shapeGuard } from './shape-guard.ts';
 
@@ -49,7 +49,7 @@ function isPrivate(value: string): boolean {
   );
 }
 
-const dotted: readonly Trigger[] = [{ kind: 'digits', atLeast: 4 }];
+const dotted: readonly Trigger[] = [digits(4, '1..3.1..3')];
 
 export const ipv4Address = definePattern({
   name: 'ipv4-address',
@@ -96,15 +96,24 @@ const isHex = (text: string, at: number): boolean => {
   return (unit >= 0x30 && unit <= 0x39) || ((unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x66);
 };
 
-/** A colon with hex or another colon on both sides; clock times pass, prose and code do not. */
+/** A colon with hex or another colon on both sides, and a group longer than clock times have beside it or none at all. */
 function isBetweenGroups(text: string, start: number, end: number): boolean {
-  return (isHex(text, start - 1) || text[start - 1] === ':') && (isHex(text, end) || text[end] === ':');
+  const before = text.charCodeAt(start - 1);
+  const after = text.charCodeAt(end);
+  if (before === COLON || after === COLON)
+    return (before === COLON || isHex(text, start - 1)) && (after === COLON || isHex(text, end));
+  if (!isHex(text, start - 1) || !isHex(text, end)) return false;
+  return (isHex(text, start - 2) && isHex(text, start - 3)) || (isHex(text, end + 1) && isHex(text, end + 2));
 }
+const COLON = 0x3a;
 
-/** Two hex digits on both sides, and the same mark again two or four digits on. */
+/** Two hex digits on both sides, and the same mark five times over, or a second dot behind four. */
 function isBetweenOctets(text: string, start: number, end: number): boolean {
   if (!isHex(text, end) || !isHex(text, start - 1) || !isHex(text, end + 1) || !isHex(text, start - 2)) return false;
-  return text[start] === '.' ? text[end + 4] === '.' : text[end + 2] === text[start];
+  const mark = text.charCodeAt(start);
+  if (mark === 0x2e) return text[end + 4] === '.' && isHex(text, end + 3);
+  for (let at = start + 3; at <= start + 12; at += 3) if (text.charCodeAt(at) !== mark) return false;
+  return true;
 }
 
 /** Eight groups, or fewer around one `::`; at least three groups written, so `a::b` of C++ is none. */

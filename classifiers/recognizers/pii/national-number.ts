@@ -41,6 +41,12 @@ const CASED = String.raw`A-Za-z0-9_\u00c0-\u024f\u0370-\u03ff\u0400-\u052f`;
 const EDGE_BEFORE = `(?<![${CASED}]|\\d[.,/-])`;
 const EDGE_AFTER = `(?![${CASED}]|[.,/-]\\d)`;
 
+/** spacedGrams are the grams of a number written in groups of these widths, each mark there or not. */
+export function spacedGrams(mark: string, ...widths: readonly number[]): readonly string[] {
+  const cuts = widths.map((_, index) => widths.slice(0, index + 1).reduce((sum, width) => sum + width, 0));
+  return cuts.flatMap((first, index) => cuts.slice(index + 1).map((second) => `${first}${mark}${second - first}`));
+}
+
 /** What a value can begin with, tried before the look-behind: most of a text is neither digit nor capital. */
 function firstCharacter(shape: string): string {
   return isDigitsOnly(shape) ? String.raw`(?=\d)` : '(?=[0-9A-Z])';

@@ -66,7 +66,7 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
     score: 0.55,
     words: ['mbi', 'medicare', 'beneficiary', 'medicare beneficiary', 'cms', 'hic', 'hicn'],
     wake: [
-      { kind: 'run', of: 'alphanumeric', atLeast: 11 },
+      { kind: 'run', of: 'lettered', atLeast: 11 },
       { kind: 'keyword', literals: ['mbi', 'medicare', 'beneficiary', 'hic'] },
     ],
   }),
@@ -96,7 +96,7 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
       'controlled substance',
     ],
     wake: [
-      { kind: 'run', of: 'alphanumeric', atLeast: 9 },
+      { kind: 'run', of: 'lettered', atLeast: 9 },
       { kind: 'keyword', literals: ['dea'] },
     ],
   }),
@@ -150,7 +150,7 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
     score: 0.4,
     checkedScore: 0.95,
     words: ['curp', 'clave única', 'registro de población'],
-    wake: [{ kind: 'run', of: 'alphanumeric', atLeast: 18 }],
+    wake: [{ kind: 'run', of: 'lettered', atLeast: 18 }],
   }),
   nationalNumber({
     entity: 'MX_RFC',
@@ -161,7 +161,7 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
     checkedScore: 0.55,
     words: ['rfc', 'registro federal', 'contribuyente', 'contribuyentes'],
     wake: [
-      { kind: 'run', of: 'alphanumeric', atLeast: 12 },
+      { kind: 'run', of: 'lettered', atLeast: 12 },
       { kind: 'keyword', literals: ['rfc', 'contribuyente'] },
     ],
     lenient: true,

@@ -29,7 +29,7 @@ export const NORTHERN_EASTERN_EUROPE: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.75,
     words: ['personnummer', 'samordningsnummer', 'person nr', 'pnr', 'personnr'],
-    wake: [digits(10)],
+    wake: [digits(10, '6-4', '8-4', '6~A', '8~A')],
   }),
   nationalNumber({
     entity: 'SE_PERSONNUMMER',
@@ -50,7 +50,7 @@ export const NORTHERN_EASTERN_EUROPE: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.85,
     words: ['hetu', 'henkilötunnus', 'henkilötunnukseni', 'personbeteckning', 'sotu'],
-    wake: [digits(6)],
+    wake: [digits(6, '6-3..4', '6~A')],
   }),
   nationalNumber({
     entity: 'NO_FODSELSNUMMER',
@@ -76,7 +76,7 @@ export const NORTHERN_EASTERN_EUROPE: readonly Recognizer[] = [
     score: 0.25,
     checkedScore: 0.5,
     words: ['rodné číslo', 'rodne cislo', 'rodné číslo', 'rč', 'r.č'],
-    wake: [digits(9)],
+    wake: [digits(9, '6/3..4')],
   }),
   nationalNumber({
     entity: 'GR_AMKA',

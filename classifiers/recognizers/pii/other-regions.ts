@@ -14,7 +14,7 @@ export const OTHER_REGIONS: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.9,
     words: ['cpf', 'cadastro de pessoas', 'contribuinte'],
-    wake: [digits(11)],
+    wake: [digits(11, '3-2', '3 2', '3/2', '3.2', '3,2', '3(2')],
   }),
   nationalNumber({
     entity: 'BR_CPF',
@@ -35,7 +35,7 @@ export const OTHER_REGIONS: readonly Recognizer[] = [
     score: 0.2,
     checkedScore: 0.55,
     words: ['cnpj', 'pessoa jurídica'],
-    wake: [digits(14)],
+    wake: [digits(14, '2.3')],
   }),
   nationalNumber({
     entity: 'BR_CNPJ',
@@ -189,7 +189,7 @@ export const OTHER_REGIONS: readonly Recognizer[] = [
     score: 0.4,
     checkedScore: 0.9,
     words: ['emirates id', 'eid', 'الهوية الإماراتية', 'الهوية'],
-    wake: [digits(15)],
+    wake: [digits(15, '15', '3-4')],
     lenient: true,
   }),
   nationalNumber({

@@ -29,9 +29,16 @@ const ISSUERS: readonly { readonly prefix: RegExp; readonly lengths: readonly nu
   { prefix: /^(?:637|638|639)/, lengths: [16] },
 ];
 
+/** No prefix is longer than four digits: per prefix the lengths from 12 on, as bits. */
+const LENGTHS_OF: Uint8Array = Uint8Array.from({ length: 10_000 }, (_, index) =>
+  ISSUERS.filter(({ prefix }) => prefix.test(String(index).padStart(4, '0')))
+    .flatMap(({ lengths }) => lengths)
+    .reduce((bits, length) => bits | (1 << (length - 12)), 0),
+);
+
 /** issuerAccepts says whether some scheme issues numbers of this prefix and length. */
 function issuerAccepts(number: string): boolean {
-  return ISSUERS.some(({ prefix, lengths }) => lengths.includes(number.length) && prefix.test(number));
+  return ((LENGTHS_OF[Number(number.slice(0, 4))] ?? 0) & (1 << (number.length - 12))) !== 0;
 }
 
 function isCardNumber(number: string): boolean {
@@ -39,51 +46,140 @@ function isCardNumber(number: string): boolean {
 }
 
 /** One class between digits, so a row that fails is given up without trying its gaps in several ways. */
-const ROW = /\d(?:[ .\-/_,:;|·•\r\n]{0,4}\d){11,63}/;
+const ROW = /(?<!\d)\d(?:[ .\-/_,:;|·•\r\n\t]{0,4}\d){11,511}(?!\d)/;
+
+/** A run of digits in a row, and the separator behind it. */
+interface Run {
+  readonly start: number;
+  readonly end: number;
+}
+
+function runsIn(text: string, start: number, end: number): readonly Run[] {
+  const runs: Run[] = [];
+  for (let at = start; at < end; at++) {
+    if (!isDigit(text, at)) continue;
+    const from = at;
+    while (at < end && isDigit(text, at)) at++;
+    runs.push({ start: from, end: at });
+  }
+  return runs;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return unit >= 0x30 && unit <= 0x39;
+}
 
 /** Numbers begin and end where groups of digits do; of several at one start the shortest that holds is taken (a security code follows a card). */
 function cardsIn(text: string, start: number, end: number): readonly Window[] {
-  const groups: Window[] = [];
-  for (const match of text.slice(start, end).matchAll(/\d+/g)) {
-    groups.push({ start: start + match.index, end: start + match.index + match[0].length });
-  }
+  const groups = runsIn(text, start, end);
+  const isWhole = !rowGoesOn(text, start, end);
   const found: Window[] = [];
   for (let first = 0; first < groups.length; first += 1) {
-    const last = lastGroupOfCard(text, groups, first, isCardNumber);
-    if (last !== undefined) {
-      found.push({ start: groups[first]?.start ?? start, end: groups[last]?.end ?? end });
-      first = last;
-      continue;
-    }
-    // A card in all but its check digit is shown as a near miss; what begins inside it is still looked at.
-    const shaped = lastGroupOfCard(text, groups, first, issuerAccepts);
-    if (shaped !== undefined) found.push({ start: groups[first]?.start ?? start, end: groups[shaped]?.end ?? end });
+    const last = lastGroupOfCard(text, groups, first, isWhole);
+    if (last === undefined) continue;
+    found.push({ start: groups[first]?.start ?? start, end: groups[last]?.end ?? end });
+    first = last;
   }
   return found;
 }
 
-function lastGroupOfCard(
-  text: string,
-  groups: readonly Window[],
-  first: number,
-  accepts: (number: string) => boolean,
-): number | undefined {
-  const begin = (groups[first]?.end ?? 0) - (groups[first]?.start ?? 0);
-  // Finer groups count only when the whole row is the card.
-  if (first > 0 && begin < 12 && begin !== 4 && begin !== 5 && begin !== 6 && begin !== 8) return undefined;
-  let number = '';
-  const sizes: number[] = [];
-  const separators = new Set<string>();
-  for (let last = first; last < groups.length && number.length < 19; last += 1) {
+/** More digits of the same row stand before or behind: a window may begin in the middle of one. */
+function rowGoesOn(text: string, start: number, end: number): boolean {
+  return (
+    /\d[ .\-/_,:;|·•\r\n\t]{0,4}$/.test(text.slice(Math.max(0, start - 5), start)) ||
+    /^[ .\-/_,:;|·•\r\n\t]{0,4}\d/.test(text.slice(end, end + 5))
+  );
+}
+
+/** Starts and ends of the runs of one group; a guard may not allocate. */
+const STARTS = new Int32Array(256);
+const ENDS = new Int32Array(256);
+
+/**
+ * Cheaper than the pattern and never narrower: some groups in a row make a number with check digit. Asks nothing about how
+ * they are parted.
+ */
+function mayHoldCard(text: string, start: number, end: number): boolean {
+  const to = Math.min(text.length, end + 8);
+  let runs = 0;
+  for (let at = Math.max(0, start - 32); at < to && runs < STARTS.length; at++) {
+    if (!isDigit(text, at)) continue;
+    STARTS[runs] = at;
+    while (at < to && isDigit(text, at)) at++;
+    ENDS[runs++] = at;
+  }
+  for (let first = 0; first < runs; first++) {
+    const from = STARTS[first] ?? 0;
+    const begin = (ENDS[first] ?? 0) - from;
+    if (!mayStart(begin, first)) continue;
+    const lengths = LENGTHS_OF[prefixAt(text, from, to)] ?? 0;
+    if (lengths === 0) continue;
+    let count = 0;
+    let sizes = 0;
+    for (let last = first; last < runs; last++) {
+      const stop = ENDS[last] ?? 0;
+      const size = stop - (STARTS[last] ?? 0);
+      count += size;
+      if (count > 19) break;
+      sizes = sizes * 14 + size;
+      if (count < 12 || (lengths & (1 << (count - 12))) === 0 || !luhnOver(text, from, stop)) continue;
+      if (last === first || PRINTED.has(sizes) || !rowGoesOn(text, from, stop)) return true;
+    }
+  }
+  return false;
+}
+
+/** The first four digits from `from` on, whatever parts them. */
+function prefixAt(text: string, from: number, to: number): number {
+  let prefix = 0;
+  for (let at = from, digits = 0; at < to && digits < 4; at++) {
+    if (!isDigit(text, at)) continue;
+    prefix = prefix * 10 + text.charCodeAt(at) - 0x30;
+    digits++;
+  }
+  return prefix;
+}
+
+/** Groups as cards print them, sizes as digits to the base 14. */
+const PRINTED: ReadonlySet<number> = new Set(
+  ['4-4-4', '4-4-4-4', '4-4-4-1', '4-4-4-2', '4-4-4-3', '4-4-4-4-1', '4-4-4-4-2', '4-4-4-4-3', '4-4-4-4-4']
+    .concat(['4-4-1', '4-4-2', '4-4-3', '4-6-4', '4-6-5', '4-4-5', '4-5-6', '6-10', '6-13', '4-10', '4-11', '4-12'])
+    .concat(['12-4', '8-8', '5-5-5'])
+    .map((sizes) => sizes.split('-').reduce((code, size) => code * 14 + Number(size), 0)),
+);
+
+/** Finer groups count only when the whole row is the card. */
+function mayStart(length: number, first: number): boolean {
+  return length <= 19 && (first === 0 || length >= 12 || length === 4 || length === 5 || length === 6 || length === 8);
+}
+
+/** Luhn over the digits of a range, whatever stands between them. */
+function luhnOver(text: string, start: number, end: number): boolean {
+  let sum = 0;
+  let double = false;
+  for (let at = end - 1; at >= start; at--) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) continue;
+    sum += double ? (digit > 4 ? digit * 2 - 9 : digit * 2) : digit;
+    double = !double;
+  }
+  return sum % 10 === 0;
+}
+
+function lastGroupOfCard(text: string, groups: readonly Run[], first: number, isWhole: boolean): number | undefined {
+  const head = groups[first];
+  if (!head || !mayStart(head.end - head.start, first)) return undefined;
+  let count = 0;
+  for (let last = first; last < groups.length; last += 1) {
     const group = groups[last];
-    const previous = groups[last - 1];
     if (!group) return undefined;
-    if (last > first && previous) separators.add(text.slice(previous.end, group.start));
-    number += text.slice(group.start, group.end);
-    sizes.push(group.end - group.start);
-    if (number.length < 12 || number.length > 19) continue;
-    const wholeRow = first === 0 && last === groups.length - 1;
-    if (groupedLikeACard(sizes, separators, wholeRow) && accepts(number)) return last;
+    count += group.end - group.start;
+    if (count > 19) return undefined;
+    if (count < 12 || !luhnOver(text, head.start, group.end)) continue;
+    const wholeRow = isWhole && first === 0 && last === groups.length - 1;
+    const isGrouped = groupedLikeACard(text, groups.slice(first, last + 1), wholeRow);
+    if (isGrouped && isCardNumber(digitsOnly(text.slice(head.start, group.end)))) return last;
   }
   return undefined;
 }
@@ -92,18 +188,20 @@ function lastGroupOfCard(
  * Fours with a rest, 4-6-5 and 4-6-4 as printed, or halves. Anything finer is also what a list of numbers looks like:
  * then the row must be the card and nothing else, all groups alike, and no list separator between them.
  */
-function groupedLikeACard(sizes: readonly number[], separators: ReadonlySet<string>, wholeRow: boolean): boolean {
-  if (sizes.length === 1) return true;
+function groupedLikeACard(text: string, card: readonly Run[], wholeRow: boolean): boolean {
+  if (card.length === 1) return true;
+  const separators = new Set<string>();
+  const sizes: number[] = [];
+  for (const [index, { start, end }] of card.entries()) {
+    sizes.push(end - start);
+    const next = card[index + 1];
+    if (next) separators.add(text.slice(end, next.start));
+  }
   // Columns of a table and lines of a list: four of many numbers are no card, four alone may be.
-  if (!wholeRow && [...separators].some((separator) => /[,;|\r\n]/.test(separator))) return false;
+  if (!wholeRow && [...separators].some((separator) => /[,;|\r\n\t]/.test(separator))) return false;
   const uniform = separators.size === 1;
   if (!uniform && [...separators].some((separator) => /[,:;|]/.test(separator))) return false;
-  if (
-    /^4(?:-4){2,3}(?:-[1-4])?$|^4-6-[45]$|^4-4-5$|^4-5-6$|^6-1[03]$|^4-1[012]$|^12-4$|^8-8$|^5-5-5$/.test(
-      sizes.join('-'),
-    )
-  )
-    return true;
+  if (PRINTED.has(sizes.reduce((code, size) => code * 14 + size, 0))) return true;
   const even = sizes.slice(0, -1).every((size) => size === sizes[0]) && (sizes.at(-1) ?? 0) <= (sizes[0] ?? 0);
   return wholeRow && uniform && even && ![...separators].some((separator) => /[,;]/.test(separator));
 }
@@ -141,6 +239,7 @@ export const paymentCard = definePattern({
   name: 'payment-card',
   entity: 'CREDIT_CARD',
   triggers: [digits(12)],
+  guard: mayHoldCard,
   reach: { before: 32, after: 8 },
   patterns: [{ name: 'issuer-length-luhn', regex: ROW, score: 0.45, narrow: cardsIn }],
   validate: cardScore,

@@ -199,7 +199,40 @@ const CONTEXT = [
 ];
 const near = { before: 48, after: 24 };
 
-const startsDialling = shapeGuard(/(?:^|[^\d.,:/-])\(?0(?:0|11)/, { before: 2, after: 0 });
+const isDigit = (unit: number): boolean => unit >= 0x30 && unit <= 0x39;
+const isLetter = (unit: number): boolean => (unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x7a;
+
+/** A number may begin at `at`: no letter, plus, or digit with a mark right before, but for one bracket. */
+function mayBegin(text: string, at: number): boolean {
+  const bracket = text.charCodeAt(at - 1) === 0x28 ? 1 : 0;
+  const before = text.charCodeAt(at - 1 - bracket);
+  if (isDigit(before) || isLetter(before) || before === 0x2b) return false;
+  return !(MARKS_IN_NUMBERS.has(before) && isDigit(text.charCodeAt(at - 2 - bracket)));
+}
+const MARKS_IN_NUMBERS = new Set([...'.,:/-'].map((mark) => mark.charCodeAt(0)));
+
+/** `00` or `011` at the beginning of a number. */
+function startsDialling(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end - 7; at++) {
+    if (text.charCodeAt(at) !== 0x30) continue;
+    const next = text.charCodeAt(at + 1);
+    if (next !== 0x30 && !(next === 0x31 && text.charCodeAt(at + 2) === 0x31)) continue;
+    if (mayBegin(text, at)) return true;
+  }
+  return false;
+}
+
+/** A trunk zero, up to five digits, and a mark behind them. */
+function startsTrunk(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end - 7; at++) {
+    if (text.charCodeAt(at) !== 0x30 || !isDigit(text.charCodeAt(at + 1)) || !mayBegin(text, at)) continue;
+    let stop = at + 2;
+    while (stop < at + 6 && isDigit(text.charCodeAt(stop))) stop++;
+    const mark = text.charCodeAt(stop);
+    if (mark === 0x20 || mark === 0x29 || mark === 0x2d || mark === 0x2e || mark === 0x2f) return true;
+  }
+  return false;
+}
 
 export const phoneInternational = definePattern({
   name: 'phone-international',
@@ -224,7 +257,7 @@ export const phoneNorthAmerican = definePattern({
   name: 'phone-north-american',
   entity: 'PHONE_NUMBER',
   guard: shapeGuard(/\d{3}\)?[ .-]{0,2}\d{3}[ .-]\d{4}/, { before: 0, after: 0 }),
-  triggers: [digits(10)],
+  triggers: [digits(10, '3(3', '3-3', '3.3')],
   reach: { before: 8, after: 8 },
   patterns: [{ name: 'grouped', regex: NORTH_AMERICAN, score: 0.65 }],
   invalidate: isNoPhone,
@@ -235,8 +268,8 @@ export const phoneNorthAmerican = definePattern({
 export const phoneNational = definePattern({
   name: 'phone-national',
   entity: 'PHONE_NUMBER',
-  guard: shapeGuard(/(?:^|[^A-Za-z\d])\(?0\d{1,5}\)?[ ./-]/, { before: 2, after: 0 }),
-  triggers: [digits(8)],
+  guard: startsTrunk,
+  triggers: [digits(8, '2..6 2..8', '2..6-2..8', '2..6/2..8', '2..6.2..8', '2..6(2..8')],
   reach: { before: 8, after: 8 },
   patterns: [
     {

@@ -11,7 +11,7 @@ const AFTER = String.raw`(?![A-Za-z0-9-])`;
 export const postalCode = definePattern({
   name: 'postal-code',
   entity: 'POSTAL_CODE',
-  triggers: [digits(4)],
+  triggers: [digits(4, '5-4', 'A 5', 'A,5', '4 A', '4~A'), keywords('〒')],
   guard: shapeGuard(/\d{5}-\d{4}|[A-Z]{2},? {1,2}\d{5}|\d{4} ?[A-Z]{2}|〒/, { before: 6, after: 4 }),
   reach: { before: 8, after: 8 },
   patterns: [
@@ -33,7 +33,7 @@ export const postalCode = definePattern({
 export const letteredPostalCode = definePattern({
   name: 'lettered-postal-code',
   entity: 'POSTAL_CODE',
-  triggers: [digits(1)],
+  triggers: [digits(1, '1~A')],
   guard: shapeGuard(/[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z][ -]\d[A-Z]\d/, { before: 4, after: 7 }),
   reach: { before: 4, after: 6 },
   patterns: [

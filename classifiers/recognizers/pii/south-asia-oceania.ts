@@ -24,7 +24,7 @@ export const SOUTH_ASIA_OCEANIA: readonly Recognizer[] = [
     score: 0.4,
     checkedScore: 0.55,
     words: ['pan', 'pan card', 'permanent account', 'permanent account number', 'income tax', 'पैन'],
-    wake: [{ kind: 'run', of: 'alphanumeric', atLeast: 10 }],
+    wake: [{ kind: 'run', of: 'lettered', atLeast: 10 }],
   }),
   nationalNumber({
     entity: 'IN_GSTIN',
@@ -34,7 +34,7 @@ export const SOUTH_ASIA_OCEANIA: readonly Recognizer[] = [
     score: 0.4,
     checkedScore: 0.8,
     words: ['gstin', 'gst', 'gst number'],
-    wake: [{ kind: 'run', of: 'alphanumeric', atLeast: 15 }],
+    wake: [{ kind: 'run', of: 'lettered', atLeast: 15 }],
   }),
   nationalNumber({
     entity: 'IN_VOTER',
@@ -83,7 +83,7 @@ export const SOUTH_ASIA_OCEANIA: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.85,
     words: ['nric', 'fin', 'singpass', 'identity card'],
-    wake: [{ kind: 'run', of: 'alphanumeric', atLeast: 9 }],
+    wake: [{ kind: 'run', of: 'lettered', atLeast: 9 }],
   }),
   nationalNumber({
     entity: 'SG_UEN',
@@ -109,14 +109,14 @@ export const SOUTH_ASIA_OCEANIA: readonly Recognizer[] = [
     shape: String.raw`\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-\d{2}-\d{4}`,
     score: 0.65,
     words: ['mykad', 'nric', 'ic number', 'kad pengenalan', 'no kp', 'ic no'],
-    wake: [digits(12)],
+    wake: [digits(12, '6-2')],
   }),
   nationalNumber({
     entity: 'PK_CNIC',
     shape: String.raw`[1-7]\d{4}-\d{7}-\d`,
     score: 0.65,
     words: ['cnic', 'nadra', 'national identity', 'nic'],
-    wake: [digits(13)],
+    wake: [digits(13, '5-7')],
   }),
   nationalNumber({
     entity: 'PH_TIN',

@@ -296,7 +296,7 @@ export function isLicenceHead(_value: string, { text, start }: Around): boolean 
 export const streetAddress = definePattern({
   name: 'street-address',
   entity: 'STREET_ADDRESS',
-  triggers: [digits(1)],
+  triggers: [digits(1, ...[' ', ',', '.', '\t'].flatMap((mark) => [`1..6${mark}A`, `A${mark}1..5`]), '1..6~A')],
   guard: shapeGuard(BESIDE_A_WORD, { before: 6, after: 10 }),
   reach: { before: 4, after: 8 },
   patterns: [

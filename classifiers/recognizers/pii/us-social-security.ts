@@ -64,7 +64,7 @@ const CONTEXT = [
 export const usSocialSecurity = definePattern({
   name: 'us-social-security',
   entity: 'US_SSN',
-  triggers: [digits(9)],
+  triggers: [digits(9, '3-2')],
   guard: shapeGuard(/\d{3}-\d{2}-\d{4}/, { before: 0, after: 0 }),
   reach: { before: 8, after: 8 },
   patterns: [{ name: 'dashed', regex: DASHED, score: 0.85, narrow: only(issued) }],
@@ -90,7 +90,7 @@ export const usSocialSecurityNamed = definePattern({
 export const usTaxpayer = definePattern({
   name: 'us-itin',
   entity: 'US_ITIN',
-  triggers: [digits(9)],
+  triggers: [digits(9, '3-2')],
   guard: shapeGuard(/\d{3}-\d{2}-\d{4}/, { before: 0, after: 0 }),
   reach: { before: 8, after: 8 },
   patterns: [

@@ -1,6 +1,6 @@
 /** VAT_ID: registrations of the EU, Britain, Norway and Switzerland with their country's check digits; with the country prefix they stand alone. */
 import { definePattern } from '../../define-pattern.ts';
-import { run } from '../../recognizer.ts';
+import { digits, run } from '../../recognizer.ts';
 import { alphanumericsOnly } from './check-digits.ts';
 import { standardNumber } from './standard-number.ts';
 import { shapeGuard } from './shape-guard.ts';
@@ -49,7 +49,7 @@ function holds(value: string): boolean {
 export const valueAddedTax = definePattern({
   name: 'vat-id',
   entity: 'VAT_ID',
-  triggers: [run('alphanumeric', 9)],
+  triggers: [run('lettered', 9), digits(9, 'A?9..12')],
   guard: shapeGuard(
     /(?:ATU|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK)[ -]?[A-Z0-9]{2}/,
     { before: 5, after: 0 },

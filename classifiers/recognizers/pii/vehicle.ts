@@ -7,7 +7,7 @@ import { alphanumericsOnly, digitsOnly, mobileEquipment, vehicleIdentification }
 export const vehicleNumber = definePattern({
   name: 'vehicle-identification-number',
   entity: 'VEHICLE_VIN',
-  triggers: [run('alphanumeric', 17)],
+  triggers: [run('lettered', 17)],
   guard: (_text, start, end) => end - start === 17,
   reach: { before: 4, after: 4 },
   patterns: [

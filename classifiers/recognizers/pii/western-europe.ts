@@ -1,7 +1,7 @@
 /** France, Italy, Spain, Portugal, the Netherlands and Belgium. */
 import type { Recognizer } from '../../recognizer.ts';
 import { digits, keywords } from '../../recognizer.ts';
-import { nationalNumber } from './national-number.ts';
+import { nationalNumber, spacedGrams } from './national-number.ts';
 import { standardNumber } from './standard-number.ts';
 
 const frenchSocialSecurity = [
@@ -28,7 +28,7 @@ export const WESTERN_EUROPE: readonly Recognizer[] = [
     score: 0.2,
     checkedScore: 0.6,
     words: frenchSocialSecurity,
-    wake: [digits(13), keywords('vitale', 'sociale', 'insee', 'sécu')],
+    wake: [digits(13, '15', ...spacedGrams(' ', 1, 2, 2, 2, 3, 3, 2)), keywords('vitale', 'sociale', 'insee', 'sécu')],
   }),
   nationalNumber({
     entity: 'FR_NIR',
@@ -84,7 +84,7 @@ export const WESTERN_EUROPE: readonly Recognizer[] = [
     checkedScore: 0.95,
     words: ['codice fiscale', 'cod. fisc', 'cod fisc', 'c.f', 'cf', 'fiscal code'],
     wake: [
-      { kind: 'run', of: 'alphanumeric', atLeast: 16 },
+      { kind: 'run', of: 'lettered', atLeast: 16 },
       { kind: 'keyword', literals: ['fiscal', 'fisc'] },
     ],
   }),
@@ -122,7 +122,7 @@ export const WESTERN_EUROPE: readonly Recognizer[] = [
       'documento',
       'número de dni',
     ],
-    wake: [digits(7)],
+    wake: [digits(7, '3?A', '6?A', '7..8?A')],
   }),
   nationalNumber({
     entity: 'ES_NIE',
@@ -133,7 +133,7 @@ export const WESTERN_EUROPE: readonly Recognizer[] = [
     score: 0.3,
     checkedScore: 0.7,
     words: ['nie', 'extranjero', 'extranjeros', 'número de identidad'],
-    wake: [digits(7)],
+    wake: [digits(7, '7?A')],
   }),
   nationalNumber({
     entity: 'ES_SOCIAL_SECURITY',
