@@ -28,12 +28,14 @@ export const ollamaEmbed: EmbedProtocol = {
       ...(dimensions === undefined ? {} : { dimensions }),
     };
   },
-  writeEmbeddings: ({ model, embeddings, inputTokens }, durationMs) =>
+  // All counters, zero or not: there are clients that take a reply without one for broken.
+  writeEmbeddings: ({ model, embeddings, inputTokens, loadNanoseconds }, durationMs) =>
     JSON.stringify({
       model,
       embeddings,
       total_duration: Math.round(durationMs * 1e6),
-      ...(inputTokens === 0 ? {} : { prompt_eval_count: inputTokens }),
+      load_duration: loadNanoseconds,
+      prompt_eval_count: inputTokens,
     }),
 };
 

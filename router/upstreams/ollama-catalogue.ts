@@ -212,7 +212,8 @@ function trainedTokens(info: unknown): number {
   return positive(value);
 }
 
-function positive(value: unknown): number {
+/** positive reads a count; 0 for what is none. */
+export function positive(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 

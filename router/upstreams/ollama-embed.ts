@@ -5,7 +5,7 @@
 import { failure, failureOf, type FailureCode } from './failure.ts';
 import type { DoorReply, LocalDoor } from './door.ts';
 import { fieldsOf, listOf } from './json-fields.ts';
-import { isRemote, type OllamaCatalogue, unpinned } from './ollama-catalogue.ts';
+import { isRemote, type OllamaCatalogue, positive, unpinned } from './ollama-catalogue.ts';
 import type { Embedded, EmbedTexts } from './upstream.ts';
 
 /** Of an answer: ten thousand vectors of a thousand numbers are some 200 MB of text, which nobody should hold at once. */
@@ -58,12 +58,12 @@ export async function embedLocally(
   const embeddings = listOf(fields['embeddings']);
   if (embeddings.length !== request.input.length || !embeddings.every(isVector))
     return failed('upstream_malformed', true);
-  const tokens = fields['prompt_eval_count'];
   return {
     kind: 'embedded',
     model: unpinned(model.wireName),
     embeddings,
-    inputTokens: typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0 ? tokens : 0,
+    inputTokens: positive(fields['prompt_eval_count']),
+    loadNanoseconds: positive(fields['load_duration']),
   };
 }
 

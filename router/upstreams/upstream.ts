@@ -62,7 +62,9 @@ export type Embedded =
       readonly model: string;
       /** One per text, in order. */
       readonly embeddings: readonly (readonly number[])[];
+      /** 0 when the server did not say, as the next. */
       readonly inputTokens: number;
+      readonly loadNanoseconds: number;
     }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
 

@@ -27,7 +27,7 @@ describe('embeddings', () => {
         [text.length, text.charCodeAt(0) / 7, -0.5],
         [1, 14, -0.5],
       ]);
-      expect(reply).toMatchObject({ model: 'vectors:latest' });
+      expect(reply).toMatchObject({ model: 'vectors:latest', load_duration: 0 });
       expect(reply.prompt_eval_count).toBeGreaterThan(0);
     }
     expect((await client.embed({ model: 'vectors', input: text })).embeddings).toHaveLength(1);

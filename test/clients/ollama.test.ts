@@ -99,6 +99,18 @@ describe('chat', () => {
     expect(asked?.['options']).not.toHaveProperty('num_batch');
   });
 
+  it('knows what was said in a sensitive conversation when it comes back elsewhere', async () => {
+    const line = 'The customer prefers deliveries on the first Tuesday of every second month.';
+    const { client, sluice: running } = await connect({ local: { reply: () => ({ text: line }) } });
+    const prompt = `${COMPLEX}\n${line}`;
+    await client.generate({ model: 'auto', prompt });
+    expect(running.cloud.requests).toHaveLength(1);
+    await client.chat({ model: 'auto', messages: [{ role: 'user', content: `My card is ${CARD}` }], stream: false });
+    await client.generate({ model: 'auto', prompt: `${prompt} Go on.\n${line}` });
+    await client.chat({ model: 'auto', messages: [{ role: 'user', content: `${COMPLEX} Go on.\n${line}` }] });
+    expect(running.cloud.requests).toHaveLength(1);
+  });
+
   it('shows thinking apart from the answer', async () => {
     const { client } = await connect({
       local: {
