@@ -84,17 +84,12 @@ export const ERRORS = {
   origin_not_allowed: {
     status: 403,
     type: 'invalid_request_error',
-    message: 'The Origin header names another site than this server: pages in a browser may not run tools.',
+    message: 'The Origin header names another site: its pages may not send requests here.',
   },
   wrong_content_type: {
     status: 415,
     type: 'invalid_request_error',
     message: 'The content-type must be application/json.',
-  },
-  origin_not_allowed: {
-    status: 403,
-    type: 'invalid_request_error',
-    message: 'A page of another site may not send requests here.',
   },
   model_not_found: {
     status: 404,
