@@ -8,9 +8,10 @@ import type { ChatMessage, ToolDeclaration } from '../chat.ts';
 import type { ProtocolName } from '../envelope.ts';
 import type { Container, JsonDocument, JsonObject } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
+import { argumentsObject } from '../tool-arguments.ts';
 import { ollamaErrorReply } from './ollama-error.ts';
 import { readOllamaShape } from './ollama-shape.ts';
-import { argumentsObject, createOllamaWriter } from './ollama-writer.ts';
+import { createOllamaWriter } from './ollama-writer.ts';
 import type { Protocol, ToolResult } from './protocol.ts';
 import { collectSegments, type Placement } from './segments.ts';
 

@@ -4,6 +4,7 @@
  * clients take for a failure.
  */
 import type { FinishReason, ReplyEvent, Usage } from '../chat.ts';
+import { argumentsObject } from '../tool-arguments.ts';
 import type { OllamaCall } from './ollama-shape.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
@@ -31,18 +32,6 @@ interface Said {
 /** createOllamaWriter writes one reply and ends the sink after `end` or `error`; what comes later is ignored. */
 export function createOllamaWriter(call: OllamaCall, sink: ByteSink, options: WriterOptions): ReplyWriter {
   return options.stream ? new FrameWriter(call, sink, options) : new WholeWriter(call, sink, options);
-}
-
-/** argumentsObject reads what the model wrote as arguments. What is no object keeps its text under one name, so that the tool refuses it instead of running on nothing. */
-export function argumentsObject(text: string): object {
-  if (text.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // Models write broken JSON, and a cut answer ends inside it.
-  }
-  return { arguments: text };
 }
 
 /** A source that says `end` before it finished has lied. */

@@ -4,6 +4,7 @@
  * could not be shown whole (remote images, files, audio) is `unsupported`, and nothing is sent.
  */
 import type { ChatMessage, ChatRequest, ModelToolCall } from '../chat.ts';
+import { argumentsObject } from '../tool-arguments.ts';
 import { takeAnswered } from '../tool-results.ts';
 import { nativeTools } from './ollama-tools.ts';
 
@@ -133,18 +134,6 @@ function nativeMessages(messages: readonly ChatMessage[]): readonly NativeMessag
 
 function nativeCall(call: ModelToolCall, index: number): unknown {
   return { id: call.id, function: { index, name: call.name, arguments: argumentsObject(call.arguments) } };
-}
-
-/** Ollama takes only an object here and answers 400 to anything else, `""` included. */
-function argumentsObject(text: string): unknown {
-  if (text.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // Models write broken JSON; the turn that follows is about exactly that, so it is kept as text.
-  }
-  return { arguments: text };
 }
 
 /** Only images that came with the request: Ollama refuses URLs, and fetching one would tell its server what is asked here. */
