@@ -59,6 +59,27 @@ export const Sandbox = z.strictObject({
   diskBytes: bytes.default(64 * 1024 * 1024).describe('Size of /tmp and home inside.'),
   uid: z.int().min(1).default(65534).describe('User the sandbox runs under when Sluice is root. Never 0.'),
   pool: z.int().min(0).max(64).default(2).describe('Pre-warmed single-use sandboxes per profile.'),
+  docker: z
+    .strictObject({
+      socket: z
+        .string()
+        .regex(/^\//, 'a socket is an absolute path')
+        .default('/var/run/docker.sock')
+        .describe(
+          'Unix socket of a Docker Engine on this machine, for mode `docker`. Whoever may open it is as good as root.',
+        ),
+      image: z
+        .string()
+        .max(128)
+        .regex(
+          /^[a-z0-9]{1,64}(?:[._-][a-z0-9]{1,64}){0,8}$/,
+          'an image name is lower-case letters and digits, joined by dots, dashes or underscores',
+        )
+        .default('sluice-sandbox')
+        .describe('Name under which the image of the sandbox is made on this machine. Nothing is fetched.'),
+    })
+    .prefault({})
+    .describe('The engine behind mode `docker`.'),
   probeIntervalMs: upToADay.default(300_000).describe('How often every claim is proved again.'),
   idleMs: milliseconds
     .default(86_400_000)

@@ -72,7 +72,11 @@ export function observe(pid: number, mounted: readonly string[]): Observation {
 const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
 
 /** The complaints about one process, each naming what was expected; empty when there is none. */
-function complaints(seen: Observation, expected: Expectation): readonly string[] {
+export function complaints(
+  seen: Observation,
+  expected: Omit<Expectation, 'profile'>,
+  namespaces: readonly string[] = REQUIRED_NAMESPACES,
+): readonly string[] {
   const { status } = seen;
   const wrong: string[] = [];
   const want = (holds: boolean, detail: string): void => {
@@ -87,7 +91,7 @@ function complaints(seen: Observation, expected: Expectation): readonly string[]
   want(expected.uid !== 0 && everyId('Uid', expected.uid), 'Uid differs');
   want(expected.gid !== 0 && everyId('Gid', expected.gid), 'Gid differs');
   want(['', String(expected.gid)].includes(status.Groups ?? '?'), 'supplementary groups are left');
-  for (const name of REQUIRED_NAMESPACES) {
+  for (const name of namespaces) {
     const inode = seen.namespaces[name];
     want(inode !== undefined && inode !== expected.ownNamespaces[name], `the ${name} namespace is shared`);
   }

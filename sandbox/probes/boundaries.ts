@@ -101,7 +101,7 @@ const terminal = scriptProbe(
   'no controlling terminal, and only the eight harmless devices',
   () => `
 (: < /dev/tty) 2>/dev/null && echo VIOLATION there is a terminal
-for device in /dev/*; do case "$device" in /dev/null|/dev/zero|/dev/full|/dev/random|/dev/urandom|/dev/tty|/dev/fd|/dev/stdin|/dev/stdout|/dev/stderr|/dev/core|/dev/pts|/dev/ptmx|/dev/shm|/dev/console) ;; *) echo "VIOLATION $device";; esac; done`,
+for device in /dev/*; do case "$device" in /dev/null|/dev/zero|/dev/full|/dev/random|/dev/urandom|/dev/tty|/dev/fd|/dev/stdin|/dev/stdout|/dev/stderr|/dev/core|/dev/pts|/dev/ptmx|/dev/shm|/dev/mqueue|/dev/console) ;; *) echo "VIOLATION $device";; esac; done`,
 );
 
 export const BOUNDARY_PROBES: readonly Probe[] = [network, hostSockets, environment, descriptors, terminal];

@@ -12,6 +12,8 @@ const reading = scriptProbe(
 cat '${world.secretFile}' /proc/[0-9]*/root'${world.secretFile}' /proc/[0-9]*/cwd'${world.secretFile}' 2>/dev/null | grep -q '${world.canary}' && echo VIOLATION read by path
 find / \\( -path /proc -o -path /usr \\) -prune -o -name '${world.secretName}' -print 2>/dev/null | grep -q . && echo VIOLATION found by name
 for place in /root /boot /srv /mnt /media /sys /oldroot /newroot /etc/shadow /etc/ssh /etc/sudoers /var/log /var/lib /var/run/docker.sock /run/docker.sock /run/systemd /run/dbus; do
+  # A directory that is seen to be empty tells nothing: container engines mask /sys with one.
+  [ -d "$place" ] && listed=$(ls -A "$place" 2>&1) && [ -z "$listed" ] && continue
   [ -e "$place" ] && echo "VIOLATION $place exists"
 done
 [ "$(ls /home)" = agent ] || echo VIOLATION other homes

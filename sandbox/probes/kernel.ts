@@ -2,7 +2,9 @@
 import { MACHINES } from '../seccomp/filter.ts';
 import { SHELL_INSIDE, WORKSPACE_INSIDE } from '../tools/programs.ts';
 import { describeEnd, judgeScript, probePlan, scriptProbe } from './probe.ts';
+import type { ExecutionPlan } from '../plan.ts';
 import type { Probe } from './probe.ts';
+import type { World } from './world.ts';
 
 /**
  * Calls that must not get as far as the kernel looking at their arguments, with arguments that do no harm if they did.
@@ -165,17 +167,32 @@ for name in b c; do mknod /tmp/node-$name $name 1 3 2>/dev/null && echo "VIOLATI
 chown 0 /tmp 2>/dev/null && echo VIOLATION gave a file away; true`,
 );
 
+const USER = `
+[ "$(id -u)" = 0 ] && echo VIOLATION uid 0
+[ "$(id -g)" = 0 ] && echo VIOLATION gid 0
+[ "$(id -G)" = "$(id -g)" ] || echo VIOLATION supplementary groups
+(echo '0 0 1' > /proc/self/uid_map) 2>/dev/null && echo VIOLATION rewrote the uid map
+cp /bin/true set-id && chmod 6755 set-id 2>/dev/null && echo VIOLATION set-id bits
+rm -f set-id`;
+const inWorkspace = (world: World): Partial<ExecutionPlan> => ({
+  workspace: { access: 'rw', source: world.workspace },
+  cwd: WORKSPACE_INSIDE,
+});
+
 const identity = scriptProbe(
   'unprivileged-user',
   'uid and gid are not 0, no supplementary groups, root is not mapped, set-id bits cannot be set',
-  () => `
-[ "$(id -u)" = 0 ] && echo VIOLATION uid 0
-[ "$(id -g)" = 0 ] && echo VIOLATION gid 0
-awk '$1 == 0 || $3 > 1 { print "VIOLATION uid map", $0 }' /proc/self/uid_map
-(echo '0 0 1' > /proc/self/uid_map) 2>/dev/null && echo VIOLATION rewrote the uid map
-cp /bin/true set-id && chmod 6755 set-id 2>/dev/null && echo VIOLATION set-id bits
-rm -f set-id`,
-  (world) => ({ workspace: { access: 'rw', source: world.workspace }, cwd: WORKSPACE_INSIDE }),
+  () => `awk '$1 == 0 || $3 > 1 { print "VIOLATION uid map", $0 }' /proc/self/uid_map${USER}`,
+  inWorkspace,
+);
+
+/** For containers, which share the user namespace of the host: root has a number there, and must stay out of reach. */
+export const CONTAINER_IDENTITY = scriptProbe(
+  'unprivileged-user',
+  "uid and gid are not 0, no supplementary groups, neither setpriv nor chroot helps, set-id bits cannot be set; the user namespace is the host's",
+  () => `${USER}
+for become in 'setpriv --reuid=0 true' 'chroot / true'; do $become 2>/dev/null && echo "VIOLATION $become"; done; true`,
+  inWorkspace,
 );
 
 const namespaces: Probe = {

@@ -1,0 +1,253 @@
+/**
+ * The `docker` and `docker+gvisor` backends: a hardened single-use container per call, made by a Docker Engine on this machine
+ * and attested before it is told what to run. Fails closed: without the engine, the runtime, the image or the attestation a
+ * call is `not-started`, and no other backend takes it.
+ */
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import type { Backend, Outcome } from '../backend.ts';
+import { createChangeStore } from '../guard/change-store.ts';
+import type { ChangeStore } from '../guard/change-store.ts';
+import type { GuardOptions } from '../guard/guard.ts';
+import { holdsSocket } from '../guard/tree.ts';
+import { withGuard } from '../guard/with-guard.ts';
+import { withPrivateCopy } from '../guard/with-private-copy.ts';
+import type { ExecutionPlan } from '../plan.ts';
+import { probePlan } from '../probes/probe.ts';
+import { proveClaims } from '../probes/prove.ts';
+import { SHELL_INSIDE } from '../tools/programs.ts';
+import type { ContainerSite } from './docker/container-options.ts';
+import { explainEngineFault, openEngine } from './docker/engine.ts';
+import type { Engine } from './docker/engine.ts';
+import { ensureImage } from './docker/image.ts';
+import type { ImageTree } from './docker/image.ts';
+import { discharge, enlist, newOwner, removeAllOf, removeContainer, removeLeftovers } from './docker/leftovers.ts';
+import { CONTAINER_PROBES } from './docker/probes.ts';
+import { ABORTED, runContainer } from './docker/run-container.ts';
+import { seccompProfile } from './docker/seccomp-profile.ts';
+import { startReaper } from './docker/start-reaper.ts';
+import type { Reaper } from './docker/start-reaper.ts';
+import { handover } from './handover.ts';
+import { readHostLayout, stagingDirectory } from './host-layout.ts';
+
+export interface DockerOptions {
+  readonly mode: 'docker' | 'docker+gvisor';
+  /** The engine's Unix socket. */
+  readonly socket: string;
+  /** Repository name of the image that is made on this machine. */
+  readonly image: string;
+  /** User and group inside; never 0. A service that is not root runs containers as itself. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly stateDir: string;
+  /** What happens to what a call leaves in a writable workspace for the host to run; `revert` when absent. */
+  readonly guard?: GuardOptions['policy'];
+}
+
+interface Prepared {
+  readonly kind: 'prepared';
+  readonly container: ContainerSite;
+  readonly tree: ImageTree;
+  readonly staging: string;
+  readonly owner: string;
+  readonly reaper: Reaper;
+}
+type Preparation = Prepared | { readonly kind: 'unusable'; readonly reason: string };
+
+const MIB = 1024 * 1024;
+/** What a copy-on-write workspace may hold. */
+const COPY_ENTRIES = 50_000;
+const COPY_BYTES = 1024 * MIB;
+const GVISOR_INSTALL =
+  'install a release of 2023 or newer from gvisor.dev and register it as runsc in the daemon.json of the engine, with runtimeArgs ["--network=none"]';
+
+const unsupported = (detail: string): Outcome => ({ kind: 'not-started', cause: 'plan-unsupported', detail });
+const unusable = (reason: string): Preparation => ({ kind: 'unusable', reason });
+
+export function createDockerBackend(options: DockerOptions): Backend {
+  return createDockerBackendWith(options, {});
+}
+
+/** As above with replaced parts. For tests; nothing in the configuration leads here. */
+export function createDockerBackendWith(
+  options: DockerOptions,
+  replaced: { readonly engine?: Engine; readonly weaken?: (site: ContainerSite) => ContainerSite },
+): Backend {
+  const { mode } = options;
+  const engine = replaced.engine ?? openEngine(options.socket);
+  const runtime = mode === 'docker' ? 'runc' : 'runsc';
+  const isRoot = process.getuid?.() === 0;
+  const uid = isRoot ? options.uid : (process.getuid?.() ?? 0);
+  const gid = isRoot ? options.gid : (process.getgid?.() ?? 0);
+  const closing = new AbortController();
+  const running = new Set<Promise<Outcome>>();
+  /** Containers the engine would not remove when asked. */
+  const stranded = new Set<string>();
+  let preparation: Promise<Preparation> | undefined;
+  let imageDoubted = false;
+
+  const prepare = async (): Promise<Preparation> => {
+    const { arch } = process;
+    if (process.platform !== 'linux')
+      return unusable(
+        `${mode} needs an engine on this very machine to attest its containers, which means Linux: run Sluice there, or set sandbox.mode to deny`,
+      );
+    if (arch !== 'x64' && arch !== 'arm64')
+      return unusable(`there is no seccomp table for ${arch}: set sandbox.mode to deny`);
+    if (uid === 0 || gid === 0) return unusable('sandbox.uid is 0: tools never run as root; set an unprivileged uid');
+    try {
+      const info = (await engine.ask({ method: 'GET', path: '/info' })) as {
+        readonly Runtimes?: Readonly<Record<string, unknown>>;
+        readonly OSType?: unknown;
+      };
+      if (info.OSType !== 'linux') return unusable(`the Docker Engine at ${options.socket} runs no Linux containers`);
+      if (!Object.hasOwn(info.Runtimes ?? {}, runtime))
+        return unusable(
+          `the Docker Engine at ${options.socket} has no runtime ${runtime}: ${runtime === 'runsc' ? GVISOR_INSTALL : 'apt-get install runc'}`,
+        );
+      await removeLeftovers(engine);
+      const staging = stagingDirectory(options.stateDir, uid, gid);
+      const layout = readHostLayout(false);
+      const tree = { staging, uid, gid, links: layout.links, directories: layout.directories };
+      const image = await ensureImage(engine, options.image, tree);
+      const container: ContainerSite = {
+        image,
+        runtime,
+        uid,
+        gid,
+        system: ['/usr', ...layout.directories.map((name) => `/${name}`)],
+        node: process.execPath,
+        maskedPaths: [...layout.maskedFiles, ...layout.maskedDirectories].map((name) => `/proc/${name}`),
+        cores: cpus().length,
+        seccomp: (filter) => seccompProfile(arch, filter),
+      };
+      const owner = newOwner();
+      enlist(owner);
+      return {
+        kind: 'prepared',
+        container: replaced.weaken?.(container) ?? container,
+        tree,
+        staging,
+        owner,
+        reaper: startReaper(options.socket, owner),
+      };
+    } catch (error) {
+      return unusable(explainEngineFault(error, options.socket));
+    }
+  };
+  /** What failed is tried again by the next call: engines are started later, or restarted. */
+  const prepared = async (): Promise<Preparation> => {
+    const current = (preparation ??= prepare());
+    const result = await current;
+    if (result.kind === 'unusable' && preparation === current) preparation = undefined;
+    return result;
+  };
+
+  const remove = async (name: string): Promise<void> => {
+    stranded.add(name);
+    await Promise.all(
+      Array.from(stranded, (one) =>
+        removeContainer(engine, one).then(
+          () => void stranded.delete(one),
+          () => undefined,
+        ),
+      ),
+    );
+  };
+
+  const changesOf = (): ChangeStore =>
+    createChangeStore({
+      directory: join(options.stateDir, 'changes'),
+      maxEntries: COPY_ENTRIES,
+      maxBytes: COPY_BYTES,
+      ...(isRoot ? { owner: { uid, gid } } : {}),
+    });
+
+  const runPlan = async (plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome> => {
+    if (closing.signal.aborted) return { kind: 'not-started', cause: 'unavailable', detail: 'the sandbox is closed' };
+    if (plan.mode !== mode) return unsupported(`the plan asks for ${plan.mode}`);
+    if (signal.aborted) return ABORTED;
+    const text = handover(plan);
+    if (text.kind === 'unsupported') return unsupported(text.detail);
+    if (plan.egress.kind === 'proxy') {
+      if (runtime === 'runsc')
+        return unsupported('docker+gvisor has no network access in this build: set network to none');
+      const { workspace } = plan;
+      if (workspace.access !== 'none' && (await holdsSocket(workspace.source, COPY_ENTRIES).catch(() => true)))
+        return unsupported(
+          'with network access a workspace may hold no Unix socket: remove it, or run without network',
+        );
+    }
+    const site = await prepared();
+    if (site.kind === 'unusable') return { kind: 'not-started', cause: 'unavailable', detail: site.reason };
+    if (imageDoubted) {
+      try {
+        await ensureImage(engine, options.image, site.tree);
+        imageDoubted = false;
+      } catch (error) {
+        return { kind: 'not-started', cause: 'unavailable', detail: explainEngineFault(error, options.socket) };
+      }
+    }
+    const outcome = await runContainer({ engine, ...site, remove }, plan, text.text, signal);
+    // An engine that lost its image, or was replaced, gets it anew.
+    if (outcome.kind === 'not-started' && outcome.cause === 'unavailable') imageDoubted = true;
+    return outcome;
+  };
+  const end = async (site: Prepared): Promise<void> => {
+    await removeAllOf(engine, site.owner).catch(() => undefined);
+    discharge(site.owner);
+    site.reaper.close();
+    rmSync(site.staging, { recursive: true, force: true });
+  };
+  const tracked = (plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome> => {
+    const work = runPlan(plan, AbortSignal.any([signal, closing.signal])).finally(() => running.delete(work));
+    running.add(work);
+    return work;
+  };
+  const own = (plan: ExecutionPlan): Promise<Outcome> => tracked({ ...plan, mode }, closing.signal);
+
+  return {
+    mode,
+    async available() {
+      const site = await prepared();
+      if (site.kind === 'unusable') return { usable: false, reason: site.reason };
+      // gVisor of before 2023 answers EINVAL to statx, on which ls and stat of today fail.
+      const outcome = await own(probePlan([SHELL_INSIDE, '-c', '/usr/bin/stat / >/dev/null && /bin/ls / >/dev/null']));
+      if (outcome.kind === 'exited' && outcome.code === 0) return { usable: true };
+      if (outcome.kind === 'not-started') {
+        const gvisor = runtime === 'runsc' ? `; for gVisor ${GVISOR_INSTALL}` : '';
+        return { usable: false, reason: `${outcome.detail}${gvisor}` };
+      }
+      return {
+        usable: false,
+        reason:
+          runtime === 'runsc'
+            ? `gVisor (runsc) here is too old: statx fails in it, and with that ls and stat. ${GVISOR_INSTALL}`
+            : 'a program of this machine does not run in a container of it: check the engine with a container by hand',
+      };
+    },
+    async prove() {
+      const site = await prepared();
+      if (site.kind === 'unusable') return [{ claim: 'available', proved: false, evidence: site.reason }];
+      return proveClaims({ directory: site.staging, uid, run: own, probes: CONTAINER_PROBES });
+    },
+    async run(plan, { signal }) {
+      const call = (one: ExecutionPlan): Promise<Outcome> => tracked(one, signal);
+      if (plan.mode !== mode || signal.aborted) return call(plan);
+      if (plan.workspace.access === 'cow') return withPrivateCopy(plan, changesOf(), call);
+      if (plan.workspace.access !== 'rw') return call(plan);
+      const quarantine = join(options.stateDir, 'quarantine', randomUUID());
+      return withGuard(plan.workspace.source, { policy: options.guard ?? 'revert', quarantine }, () => call(plan));
+    },
+    async close() {
+      closing.abort();
+      await Promise.allSettled(running);
+      const site = await preparation;
+      if (site?.kind !== 'prepared') return;
+      await end(site);
+      await site.reaper.ended;
+    },
+  };
+}

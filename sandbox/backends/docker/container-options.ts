@@ -1,0 +1,175 @@
+/**
+ * The one description of a container this backend ever sends, from a profile: a pure function over a closed set of options.
+ * Nothing of a plan or of the configuration can name an option; what a plan chooses is sizes and which directories are mounted.
+ */
+import {
+  EGRESS_SOCKET_INSIDE,
+  HOME_INSIDE,
+  NODE_INSIDE,
+  SHELL_INSIDE,
+  TMP_INSIDE,
+  WORKSPACE_INSIDE,
+} from '../../tools/programs.ts';
+import { HOSTNAME_INSIDE } from '../bubblewrap-arguments.ts';
+import { dataLimit, OPEN_FILES, PROGRAM_INPUT, READY } from '../handover.ts';
+import type { Profile } from '../profile.ts';
+import type { SeccompProfile } from './seccomp-profile.ts';
+
+/** What the machine and the operator decide; the same for every container. */
+export interface ContainerSite {
+  readonly image: string;
+  readonly runtime: 'runc' | 'runsc';
+  readonly uid: number;
+  readonly gid: number;
+  /** Host directories mounted read-only under their own names: /usr, and /bin and its like where they are not links into it. */
+  readonly system: readonly string[];
+  readonly node: string;
+  readonly maskedPaths: readonly string[];
+  readonly cores: number;
+  readonly seccomp: (options: { readonly unixSockets: boolean }) => SeccompProfile;
+}
+
+/**
+ * Pid 1, a shell that knows nothing yet: says that it is there, then takes the number of bytes of a script and the script from
+ * standard input, leaving the rest to the program. It stays as init so that the program is an ordinary process, and gets no
+ * environment, so that /proc/1 tells nothing. The shell between them says what signal ended the program to nobody.
+ */
+const WAITING_SHELL = [
+  `printf '${READY.trimEnd()}\\n'`,
+  'read -r size || exit 125',
+  `( exec ${PROGRAM_INPUT}<&0 4>&2 2>/dev/null; ( eval "$(/usr/bin/head -c "$size")" ) 2>&4 4>&-; exit $? )`,
+  'exit $?',
+].join('\n');
+/** Pid 1 and the shell between. */
+const OWN_PROCESSES = 2;
+
+/** Files of the container's that the engine makes for every one and that tell of the host. */
+const MASKED_ALWAYS = [
+  '/sys',
+  '/etc/resolv.conf',
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+];
+const READ_ONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+const NANO = 1_000_000_000;
+const CPU_SHARES = 1024;
+
+interface BindMount {
+  readonly Type: 'bind';
+  readonly Source: string;
+  readonly Target: string;
+  readonly ReadOnly: boolean;
+  readonly BindOptions: { readonly Propagation: 'rprivate'; readonly NonRecursive: true };
+}
+
+/** Not recursive: engines before 25.0 leave what is mounted below a read-only bind writable. */
+const bind = (source: string, target: string, readOnly: boolean): BindMount => ({
+  Type: 'bind',
+  Source: source,
+  Target: target,
+  ReadOnly: readOnly,
+  BindOptions: { Propagation: 'rprivate', NonRecursive: true },
+});
+
+/** Host source by the path inside; what the attestation compares. */
+export function bindsOf(profile: Profile, site: ContainerSite): readonly BindMount[] {
+  const { workspace, home, egressSocket } = profile;
+  return [
+    ...site.system.map((path) => bind(path, path, true)),
+    bind(site.node, NODE_INSIDE, true),
+    // A copy-on-write plan arrives as `rw` on its copy; unconverted it must not reach the original.
+    ...(workspace.access === 'none' ? [] : [bind(workspace.source, WORKSPACE_INSIDE, workspace.access !== 'rw')]),
+    ...(home === '' ? [] : [bind(home, HOME_INSIDE, false)]),
+    ...(egressSocket === '' ? [] : [bind(egressSocket, EGRESS_SOCKET_INSIDE, true)]),
+  ];
+}
+
+function hostConfig(profile: Profile, site: ContainerSite) {
+  const { uid, gid } = site;
+  const tmpfs = (mode: string, owner = ''): string =>
+    `rw,exec,nosuid,nodev,size=${profile.diskBytes},mode=${mode}${owner}`;
+  const limit = (name: string, value: number) => ({ Name: name, Soft: value, Hard: value });
+  return {
+    NetworkMode: 'none',
+    IpcMode: 'private',
+    CgroupnsMode: 'private',
+    PidMode: '',
+    UTSMode: '',
+    UsernsMode: '',
+    Privileged: false,
+    CapAdd: null,
+    CapDrop: ['ALL'],
+    SecurityOpt: [
+      'no-new-privileges',
+      `seccomp=${JSON.stringify(site.seccomp({ unixSockets: profile.egressSocket !== '' }))}`,
+    ],
+    ReadonlyRootfs: true,
+    Runtime: site.runtime,
+    Binds: null,
+    Devices: [],
+    GroupAdd: null,
+    Mounts: bindsOf(profile, site),
+    Tmpfs: {
+      [TMP_INSIDE]: tmpfs('1777'),
+      ...(profile.home === '' ? { [HOME_INSIDE]: tmpfs('0700', `,uid=${uid},gid=${gid}`) } : {}),
+    },
+    ShmSize: profile.diskBytes,
+    Memory: profile.memoryBytes,
+    MemorySwap: profile.memoryBytes,
+    PidsLimit: profile.processes + OWN_PROCESSES,
+    CpuShares: CPU_SHARES,
+    // One core is left to everybody else, where there is more than one.
+    NanoCpus: Math.max(1, site.cores - 1) * NANO,
+    // Not nproc: the kernel counts that over all processes of the user, every container's and the host's.
+    Ulimits: [
+      limit('core', 0),
+      limit('data', dataLimit(profile.memoryBytes)),
+      limit('fsize', profile.fileBytes),
+      limit('nofile', OPEN_FILES),
+    ],
+    MaskedPaths: [...new Set([...MASKED_ALWAYS, ...site.maskedPaths])],
+    ReadonlyPaths: READ_ONLY_PATHS,
+    // Output goes to whoever is attached; a log would be a copy of it on the host's disk.
+    LogConfig: { Type: 'none', Config: {} },
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    AutoRemove: false,
+  };
+}
+
+export function containerOptions(profile: Profile, site: ContainerSite, labels: Readonly<Record<string, string>>) {
+  return {
+    Image: site.image,
+    Hostname: HOSTNAME_INSIDE,
+    User: `${site.uid}:${site.gid}`,
+    Entrypoint: ['/usr/bin/env', '-i', SHELL_INSIDE, '-c', WAITING_SHELL],
+    Cmd: [] as readonly string[],
+    Env: [] as readonly string[],
+    WorkingDir: '/',
+    Labels: labels,
+    NetworkDisabled: true,
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: false,
+    StopSignal: 'SIGKILL',
+    HostConfig: hostConfig(profile, site),
+  };
+}
+
+export type ContainerOptions = ReturnType<typeof containerOptions>;
+
+/** What the waiting shell reads before the program's input. */
+export function handoverBytes(script: string, input: Buffer): Buffer {
+  const text = Buffer.from(script, 'utf8');
+  return Buffer.concat([Buffer.from(`${text.length}\n`), text, input]);
+}

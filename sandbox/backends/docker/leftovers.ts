@@ -1,0 +1,92 @@
+/**
+ * Containers are not children of ours and outlive a service that is killed. Each carries a label with who made it and until
+ * when it may live; whatever nobody can be waiting for any more is removed. Fails safe: one that cannot be told is left alone.
+ */
+import { randomBytes } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
+import type { Engine } from './engine.ts';
+import { EngineFault } from './engine.ts';
+
+export const OWNER_LABEL = 'io.sluice.sandbox.owner';
+const DEADLINE_LABEL = 'io.sluice.sandbox.deadline';
+/** Start, attestation and removal of a slow engine, beyond the plan's own time. */
+const GRACE_MS = 120_000;
+
+/** Processes have numbers per PID namespace, and services in several may use one engine. */
+function numbering(): string {
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+  } catch {
+    return '0';
+  }
+}
+
+export function newOwner(): string {
+  return `${numbering()}-${process.pid}-${randomBytes(8).toString('hex')}`;
+}
+
+/** The owners that live in this process: another one with our number is of a predecessor. */
+const living = new Set<string>();
+export const enlist = (owner: string): void => void living.add(owner);
+export const discharge = (owner: string): void => void living.delete(owner);
+
+export function labelsOf(owner: string, wallMs: number): Readonly<Record<string, string>> {
+  return { [OWNER_LABEL]: owner, [DEADLINE_LABEL]: String(Date.now() + wallMs + GRACE_MS) };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+export function isLeftOver(labels: Readonly<Record<string, string>>, now: number): boolean {
+  const owner = labels[OWNER_LABEL] ?? '';
+  const match = /^(\d{1,20})-(\d{1,10})-[0-9a-f]{16}$/.exec(owner);
+  if (match === null || living.has(owner)) return false;
+  const deadline = Number(labels[DEADLINE_LABEL] ?? Number.NaN);
+  if (deadline < now) return true;
+  const [, space, pid] = match;
+  return space === numbering() && (Number(pid) === process.pid || !isAlive(Number(pid)));
+}
+
+interface Listed {
+  readonly Id: string;
+  readonly Labels?: Readonly<Record<string, string>>;
+}
+
+async function list(engine: Engine, label: string): Promise<readonly Listed[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+  const answer = await engine.ask({ method: 'GET', path: `/containers/json?all=1&filters=${filters}` });
+  return Array.isArray(answer) ? (answer as readonly Listed[]) : [];
+}
+
+const REMOVE_TIMEOUT_MS = 30_000;
+
+/** Kills and removes; one that is not there is removed. */
+export async function removeContainer(engine: Engine, container: string): Promise<void> {
+  try {
+    await engine.ask({
+      method: 'DELETE',
+      path: `/containers/${container}?force=1&v=1`,
+      timeoutMs: REMOVE_TIMEOUT_MS,
+    });
+  } catch (error) {
+    if (!(error instanceof EngineFault && error.status === 404)) throw error;
+  }
+}
+
+export async function removeLeftovers(engine: Engine): Promise<number> {
+  const now = Date.now();
+  const gone = (await list(engine, OWNER_LABEL)).filter(({ Labels }) => isLeftOver(Labels ?? {}, now));
+  await Promise.allSettled(gone.map(({ Id }) => removeContainer(engine, Id)));
+  return gone.length;
+}
+
+export async function removeAllOf(engine: Engine, owner: string): Promise<void> {
+  const mine = await list(engine, `${OWNER_LABEL}=${owner}`);
+  await Promise.all(mine.map(({ Id }) => removeContainer(engine, Id)));
+}
