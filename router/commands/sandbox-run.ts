@@ -6,7 +6,8 @@ import { describeOutcome } from '../pipeline/tool-result.ts';
 import { sandboxSettingsOrExit, type SandboxOptions, type SandboxSettings } from './sandbox-settings.ts';
 import { data, dataJson, EXIT, printable, talk } from './terminal.ts';
 
-export function runCommand(): Command {
+/** `start` is how the executor is opened; a test hands in one of its own. */
+export function runCommand(start: (settings: SandboxSettings) => Promise<ToolExecutor> = open): Command {
   return new Command('run')
     .description('Run one tool call: sluice sandbox run exec \'{"command":"id"}\'')
     .argument('<tool>', 'bundled tool')
@@ -16,9 +17,10 @@ export function runCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (tool: string, argumentText: string, options: SandboxOptions & { readonly agent: string }) => {
       const settings = sandboxSettingsOrExit(options);
-      const executor = await open(settings);
+      const executor = await start(settings);
       const abort = new AbortController();
-      process.once('SIGINT', () => abort.abort());
+      const stop = (): void => abort.abort();
+      process.once('SIGINT', stop);
       const outcome = await executor.run(
         {
           id: 'cli',
@@ -31,6 +33,7 @@ export function runCommand(): Command {
         },
         { signal: abort.signal },
       );
+      process.off('SIGINT', stop);
       await executor.close();
       if (options.json === true) dataJson(outcome);
       else data(printable(describeOutcome(outcome)));
