@@ -2,6 +2,7 @@
  * The contract between the router and everything that reads text. Fails towards `unknown`: a recognizer that
  * throws, is late or runs over its budget becomes a Gap, never silence.
  */
+import type { Block } from './block.ts';
 import type { Finding, NearMiss } from './finding.ts';
 import type { Segment } from './segment.ts';
 import type { Gap, Label, Signal, Verdict } from './verdict.ts';
@@ -28,9 +29,11 @@ export interface Classifier {
    * what the parser already knows it could not read; they reach the verdict unchanged. Never rejects.
    */
   classify(segments: readonly Segment[], gaps: readonly Gap[], options: ClassifyOptions): Promise<Classification>;
+  /** classifyBlocks is classify for a request in blocks: one that is remembered costs a look-up, and its segments are never made. */
+  classifyBlocks(blocks: readonly Block[], gaps: readonly Gap[], options: ClassifyOptions): Promise<Classification>;
   /**
    * rescan is the door's second look at bytes about to leave: the exact outgoing text, read as one piece and with JSON
-   * escapes undone, knowing nothing of segments. Returns the findings whose label is above `upTo`, the highest label the
+   * escapes undone, knowing nothing of segments and of what classify came to. Returns the findings whose label is above `upTo`, the highest label the
    * receiver may see. A throw means: do not send.
    */
   rescan(outgoing: string, upTo: Label): readonly Finding[];

@@ -5,7 +5,7 @@
 import type { Segment } from './segment.ts';
 
 /** Longest value worth joining; keys and addresses are shorter. */
-const TAIL = 128;
+export const TAIL = 128;
 const HEAD = 128;
 /** `second half: …`: a short label before the rest of a value is no part of it. */
 const LABEL = /^[\s\p{P}]{0,4}(?:[\p{L}\p{M}'’]{1,20}[ \t]{1,2}){0,6}[\p{L}\p{M}\d'’#]{1,20}\s{0,2}[:=]\s{0,3}/u;
@@ -28,22 +28,30 @@ export interface Join {
   readonly hint: string;
 }
 
-/** joinsOf yields every seam worth a second look. */
-export function* joinsOf(segments: readonly Segment[]): Generator<Join> {
-  // Per flow: everything, and per role what that role said. Both roll on, so a value dealt out over many parts is found.
-  const tails = new Map<string, readonly Piece[]>();
-  for (const [index, segment] of segments.entries()) {
-    if (segment.flow < 0 || segment.text === '') continue;
-    const everyone = `${segment.flow}`;
-    const speaker = `${segment.flow}/${segment.role}`;
-    const before = tails.get(everyone);
-    const own = tails.get(speaker);
+/**
+ * What was said so far, in every flow: everything, and per role what that role said. Both roll on, so a value dealt out over many
+ * parts is found. `index` is the caller's name for a segment; a later one is higher.
+ */
+export class Tails {
+  readonly #tails = new Map<string, readonly Piece[]>();
+
+  /** seams yields every place worth a second look between `segment` and what went before. */
+  *seams(segment: Segment, index: number): Generator<Join> {
+    if (!flows(segment)) return;
+    const before = this.#tails.get(`${segment.flow}`);
+    const own = this.#tails.get(`${segment.flow}/${segment.role}`);
     if (before) yield* seams(before, segment, index);
     if (own && own.at(-1)?.segment !== before?.at(-1)?.segment) yield* seams(own, segment, index);
-    tails.set(everyone, extended(before, segment, index));
-    tails.set(speaker, extended(own, segment, index));
+  }
+
+  add(segment: Segment, index: number): void {
+    if (!flows(segment)) return;
+    for (const tail of [`${segment.flow}`, `${segment.flow}/${segment.role}`])
+      this.#tails.set(tail, extended(this.#tails.get(tail), segment, index));
   }
 }
+
+const flows = (segment: Segment): boolean => segment.flow >= 0 && segment.text !== '';
 
 function* seams(tail: readonly Piece[], segment: Segment, index: number): Generator<Join> {
   const head = segment.text.slice(0, HEAD);

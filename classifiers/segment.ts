@@ -17,7 +17,8 @@ export interface Segment {
   readonly hint: string;
   /**
    * Segments with equal `flow` are read on from one to the next (content parts, neighbouring messages), in
-   * array order; a value split between two of them must be found. -1 means stands alone.
+   * array order; a value split between two of them must be found. -1 means stands alone. Flow 0 is the conversation and
+   * goes on from block to block; any other stays inside its block.
    */
   readonly flow: number;
 }

@@ -42,12 +42,24 @@ export interface JsonDocument {
   readonly members: ReadonlyMap<string, Member>;
   /** Arrays that are members of the root, by name: what the tool loop grows. `close` is the index of the closing bracket. */
   readonly arrays: ReadonlyMap<string, { readonly close: number; readonly length: number }>;
+  /** Items of those arrays, by name; an empty array may have no entry. */
+  readonly items: ReadonlyMap<string, readonly Extent[]>;
+}
+
+/** Where a part of the body stands: in the source, and among the leaves. */
+export interface Extent {
+  readonly start: number;
+  readonly end: number;
+  readonly firstLeaf: number;
+  readonly endLeaf: number;
 }
 
 export interface Member {
   readonly keyStart: number;
   readonly valueStart: number;
   readonly valueEnd: number;
+  readonly firstLeaf: number;
+  readonly endLeaf: number;
 }
 
 export interface JsonLimits {

@@ -30,6 +30,7 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): ParsedJson {
       leaves: parser.leaves,
       members: parser.members,
       arrays: parser.arrays,
+      items: parser.items,
     };
     return { kind: 'document', document };
   } catch (fault) {

@@ -7,7 +7,7 @@
  * request, and test/bench/json.ts holds this to a small multiple of JSON.parse.
  */
 import { escapeToken } from './document.ts';
-import type { Container, JsonLimits, JsonObject, JsonProblem, JsonValue, Leaf, Member } from './document.ts';
+import type { Container, JsonLimits, JsonObject, JsonProblem, JsonValue, Leaf, Member, Extent } from './document.ts';
 
 /**
  * Objects of the value tree. A prototype that is itself empty keeps V8's fast properties, which Object.create(null) gives
@@ -97,6 +97,7 @@ export class Parser {
   readonly leaves: LeafNode[] = [];
   readonly members = new Map<string, Member>();
   readonly arrays = new Map<string, { close: number; length: number }>();
+  readonly items = new Map<string, readonly Extent[]>();
   readonly keys: (string | undefined)[] = keyCache;
 
   constructor(source: string, units: Uint16Array, limits: JsonLimits, mode: Mode) {
@@ -269,6 +270,7 @@ export class Parser {
       if (unit !== QUOTE) this.fail('invalid_json', self);
       if (++this.values > this.limits.maxLeaves) this.fail('too_many_values', self);
       const keyStart = this.position;
+      const firstLeaf = this.leaves.length;
       const key = this.name(self);
       if (object[key] !== undefined && this.mode === 'strict') {
         this.position = keyStart;
@@ -282,7 +284,8 @@ export class Parser {
       const value = this.value(unit, self, key);
       object[key] = value;
       if (isRoot) {
-        this.members.set(key, { keyStart, valueStart, valueEnd: this.position });
+        const endLeaf = this.leaves.length;
+        this.members.set(key, { keyStart, valueStart, valueEnd: this.position, firstLeaf, endLeaf });
         if (Array.isArray(value)) this.arrays.set(key, { close: this.position - 1, length: value.length });
       }
       unit = this.skipWhitespace();
@@ -299,6 +302,8 @@ export class Parser {
   array(self: ContainerNode): readonly JsonValue[] {
     if (++this.depth > this.limits.maxDepth) this.fail('too_deep', self);
     const array: JsonValue[] = [];
+    const isOfRoot = self.parent !== null && self.parent.parent === null && this.mode === 'strict';
+    const items: Extent[] = [];
     this.position++;
     let unit = this.skipWhitespace();
     if (unit === CLOSE_BRACKET) {
@@ -307,13 +312,17 @@ export class Parser {
       return array;
     }
     for (;;) {
+      const start = this.position;
+      const firstLeaf = this.leaves.length;
       array.push(this.value(unit, self, array.length));
+      if (isOfRoot) items.push({ start, end: this.position, firstLeaf, endLeaf: this.leaves.length });
       unit = this.skipWhitespace();
       if (unit === CLOSE_BRACKET) break;
       if (unit !== COMMA) this.fail('invalid_json', self, array.length - 1);
       this.position++;
       unit = this.skipWhitespace();
     }
+    if (isOfRoot) this.items.set(String(self.key), items);
     this.position++;
     this.depth--;
     return array;

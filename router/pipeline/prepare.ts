@@ -82,23 +82,35 @@ export async function prepare(
   }
 
   const { document, read } = body;
-  const trace = traceConversation(context.key, scope.principal, read.chat.messages, scope.conversationIds);
+  const trace = traceConversation(
+    context.key,
+    scope.principal,
+    read.chat.messages,
+    scope.conversationIds,
+    read.blocks?.messageKeys,
+  );
   const remembered = context.memory.recall(trace);
-  const gaps = isUnseen(read.chat.messages, remembered, context) ? [...read.gaps, UNSEEN_HISTORY] : read.gaps;
+  const unseen = isUnseen(read.chat.messages, remembered, context) ? [UNSEEN_HISTORY] : [];
   const envelope: RequestEnvelope = {
     id: scope.id,
     protocol: protocol.name,
     principal: scope.principal,
     model: read.model,
     document,
-    segments: read.segments,
-    gaps,
+    get segments() {
+      return read.segments;
+    },
+    get gaps() {
+      return [...read.gaps, ...unseen];
+    },
     chat: read.chat,
   };
-  const classification = await context.classifier.classify(read.segments, gaps, {
-    signal: scope.signal,
-    nearMisses: options.nearMisses,
-  });
+  const { blocks } = read;
+  const how = { signal: scope.signal, nearMisses: options.nearMisses };
+  const classification =
+    blocks === undefined
+      ? await context.classifier.classify(read.segments, [...read.gaps, ...unseen], how)
+      : await context.classifier.classifyBlocks(blocks.blocks, [...blocks.gaps, ...unseen], how);
   const scored = scoreComplexity(complexityInput(envelope, context.config));
   const band = bandOf(scored.score, context.config.complexity, remembered.band, insideToolLoop(envelope));
   const decision = decide(

@@ -7,12 +7,13 @@ import type { Gap } from '../../classifiers/verdict.ts';
 import type { ChatMessage, ToolDeclaration } from '../chat.ts';
 import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
+import { blocksOf } from './blocks.ts';
 import { readDataUrl } from './data-url.ts';
 import { readShape } from './openai-chat-shape.ts';
 import { createOpenAIChatWriter } from './openai-chat-writer.ts';
 import { openaiErrorReply } from './openai-error.ts';
 import type { PassthroughProtocol, ReadChat, ToolResult } from './protocol.ts';
-import { collectSegments, type Placement } from './segments.ts';
+import { type Placement } from './segments.ts';
 
 /**
  * Members that name the person, the machine or the conversation to the provider, or ask it to keep what it saw. None changes the answer.
@@ -49,13 +50,24 @@ export const openaiChat: PassthroughProtocol = {
     const shape = readShape(document.root);
     if (shape.kind === 'problem') return shape;
     const parts = readParts(document);
-    const { segments, gaps } = collectSegments(document, placements(shape.chat.messages, parts.unread));
+    const { blocks, messageKeys } = blocksOf(document, {
+      protocol: 'openai-chat',
+      messages: 'messages',
+      placementOf: placements(shape.chat.messages, parts.unread),
+      filesOf: (index) => parts.files.filter(({ pointer }) => pointer.startsWith(`/messages/${index}/`)),
+    });
     return {
       kind: 'chat',
       model: shape.model,
       chat: shape.chat,
-      segments: [...segments, ...parts.files],
-      gaps: [...parts.gaps, ...gaps],
+      blocks: { blocks, messageKeys, gaps: parts.gaps },
+      // A request whose blocks are remembered never makes them.
+      get segments() {
+        return blocks.flatMap((block) => block.read().segments);
+      },
+      get gaps() {
+        return [...parts.gaps, ...blocks.flatMap((block) => block.read().gaps)];
+      },
     };
   },
 

@@ -4,6 +4,7 @@ import type { Embedded, EmbedTexts } from '../upstreams/upstream.ts';
 import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration, UpstreamFailure } from '../chat.ts';
 import type { PublicError } from '../errors.ts';
 import type { ProtocolName } from '../envelope.ts';
+import type { RequestBlocks } from './blocks.ts';
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
 
@@ -20,6 +21,8 @@ export type ReadChat =
       readonly chat: ChatRequest;
       readonly segments: readonly Segment[];
       readonly gaps: readonly Gap[];
+      /** The same in blocks, where the protocol can tell them apart; what is remembered of a block then needs no segments. */
+      readonly blocks?: RequestBlocks;
     }
   | { readonly kind: 'problem'; readonly problem: ShapeProblem };
 

@@ -56,26 +56,44 @@ interface Placed {
 }
 
 export function collectSegments(document: JsonDocument, placementOf: (container: Container) => Placement): Collected {
-  const segments: Segment[] = [];
-  const gaps: Gap[] = [];
+  return createCollector(document, placementOf)(0, document.leaves.length);
+}
+
+/** createCollector collects leaves `from` up to `to` of a document; ranges share what is known of a container, and the budget. */
+export function createCollector(
+  document: JsonDocument,
+  placementOf: (container: Container) => Placement,
+): (from: number, to: number) => Collected {
   const budget = { values: MAX_INNER_VALUES };
   const known: (Placed | undefined)[] = [];
-  let flows = CONVERSATION_FLOW;
+  return (from, to) => collect(document, placementOf, known, budget, from, to);
+}
+
+function collect(
+  document: JsonDocument,
+  placementOf: (container: Container) => Placement,
+  known: (Placed | undefined)[],
+  budget: { values: number },
+  from: number,
+  to: number,
+): Collected {
+  const segments: Segment[] = [];
+  const gaps: Gap[] = [];
   let last: Container | null = null;
   let place: Placed | undefined;
-  for (const leaf of document.leaves) {
+  for (let index = from; index < to; index++) {
+    const leaf = document.leaves[index] as Leaf;
     const { container, kind, text } = leaf;
     if (container !== last || place === undefined) {
       last = container;
       place = known[container.ordinal];
       if (place === undefined) {
-        // Strings of one array read on too: a value may be dealt out over its items.
-        const own = typeof leaf.key === 'number' ? ++flows : -1;
         place = {
           placement: placementOf(container),
           pointer: container.pointer,
           hint: nearestKey(container),
-          flow: own,
+          // Strings of one array read on too: a value may be dealt out over its items.
+          flow: typeof leaf.key === 'number' ? CONVERSATION_FLOW + 1 + container.ordinal : -1,
         };
         known[container.ordinal] = place;
       }

@@ -7,6 +7,7 @@
  * cannot be written makes `remember` throw StoreFault.
  */
 import { createHmac, hash } from 'node:crypto';
+import { KeyedMemory } from '../../classifiers/keyed-memory.ts';
 import type { ChatMessage } from '../chat.ts';
 import { BloomSet } from './bloom.ts';
 import type { Mark, MarkStore } from './store.ts';
@@ -148,7 +149,11 @@ export function createSessionMemory(options: {
       const lines = longLines(reply.text).map((line) => digestOf('line', line));
       const ids = reply.callIds.map((id) => digestOf('id', plainId(id)));
       const last = trace.chains.at(-1) ?? '';
-      raise([digestOf('chain', `${last}\nassistant\n${reply.text.trim()}`), ...lines, ...ids], label, maskable);
+      raise(
+        [digestOf('chain', `${last}\nassistant\n${digestOf('text', reply.text.trim())}`), ...lines, ...ids],
+        label,
+        maskable,
+      );
     },
     rememberBand(trace, band) {
       const last = trace.chains.at(-1);
@@ -172,31 +177,57 @@ export function createSessionMemory(options: {
   }
 }
 
-/** traceConversation digests what a request's conversation is known by. `ids` are header values that name it. */
+/** What one message adds to a trace. */
+interface MessageTrace {
+  readonly text: string;
+  readonly lines: readonly string[];
+  readonly ids: readonly string[];
+}
+
+/** Digests of messages that agents send again with every turn, by principal and by the hash of the message's source. No text. */
+const messageTraces = new KeyedMemory<MessageTrace>(20_000, 'traces');
+
+function traceMessage(message: ChatMessage, digestOf: (kind: string, text: string) => string): MessageTrace {
+  const text = message.content
+    .map((part) => (part.kind === 'text' ? part.text : part.kind === 'image' ? part.url : part.type))
+    .join('\n')
+    .trim();
+  const ids = message.toolCalls.flatMap((call) => (call.id === '' ? [] : [digestOf('id', plainId(call.id))]));
+  if (message.toolCallId !== '') ids.push(digestOf('id', plainId(message.toolCallId)));
+  return { text: digestOf('text', text), lines: longLines(text).map((line) => digestOf('line', line)), ids };
+}
+
+/**
+ * traceConversation digests what a request's conversation is known by. `ids` are header values that name it; `messageKeys` are keyed hashes of the
+ * messages' sources, where they are known.
+ */
 export function traceConversation(
   key: Buffer,
   principal: string,
   messages: readonly ChatMessage[],
   ids: readonly string[],
+  messageKeys: readonly string[] = [],
 ): ConversationTrace {
   const digestOf = digester(key, principal);
   const chains: string[] = [];
   const positions: number[] = [];
   const lines: string[] = [];
   const idDigests = ids.filter((id) => id !== '').map((id) => digestOf('id', id));
+  const origin = digestOf('origin', '');
   let previous = '';
   messages.forEach((message, index) => {
     if (message.role === 'system') return;
-    const text = message.content
-      .map((part) => (part.kind === 'text' ? part.text : part.kind === 'image' ? part.url : part.type))
-      .join('\n')
-      .trim();
-    previous = digestOf('chain', `${previous}\n${message.role}\n${text}`);
+    const key = messageKeys[index];
+    // Traces are bound to the principal by their digests' secret, so the memory of them must be too.
+    const name = `${origin}${key}`;
+    const known = key === undefined ? undefined : messageTraces.get(name);
+    const own = known ?? traceMessage(message, digestOf);
+    if (known === undefined && key !== undefined) messageTraces.set(name, own);
+    previous = digestOf('chain', `${previous}\n${message.role}\n${own.text}`);
     chains.push(previous);
     positions.push(index);
-    for (const line of longLines(text)) lines.push(digestOf('line', line));
-    for (const call of message.toolCalls) if (call.id !== '') idDigests.push(digestOf('id', plainId(call.id)));
-    if (message.toolCallId !== '') idDigests.push(digestOf('id', plainId(message.toolCallId)));
+    lines.push(...own.lines);
+    idDigests.push(...own.ids);
   });
   return {
     principal,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RescanFault } from '../../classifiers/classify.ts';
+import { RescanFault } from '../../classifiers/door-scan.ts';
 import { jsonLeavesOf } from '../../classifiers/json-leaves.ts';
 import type { Recognizer } from '../../classifiers/recognizer.ts';
 import type { Segment } from '../../classifiers/segment.ts';

@@ -1,0 +1,65 @@
+/**
+ * A request in blocks: every message one, every other member of the body one. Each is known by a hash of its exact source under a random key of this
+ * process, made once and used by all who remember something about it (classification, the trace of the conversation).
+ */
+import { hash, randomBytes } from 'node:crypto';
+import type { Block, BlockContent } from '../../classifiers/block.ts';
+import type { Gap } from '../../classifiers/verdict.ts';
+import type { Container, Extent, JsonDocument } from '../json/document.ts';
+import { escapeToken } from '../json/document.ts';
+import { createCollector, WIRE_WORDS, type Placement } from './segments.ts';
+
+const SECRET = randomBytes(32).toString('base64');
+
+export interface RequestBlocks {
+  readonly blocks: readonly Block[];
+  /** Known before any block is read. */
+  readonly gaps: readonly Gap[];
+  /** Keys of the messages' blocks, in order. */
+  readonly messageKeys: readonly string[];
+}
+
+export interface BlockOptions {
+  /** Equal sources mean equal segments within one way of reading. */
+  readonly protocol: string;
+  /** The array whose items are messages. */
+  readonly messages: string;
+  readonly placementOf: (container: Container) => Placement;
+  /** Segments of message `index` that are no leaves: files it carries. */
+  readonly filesOf: (index: number) => BlockContent['segments'];
+}
+
+/** blocksOf cuts a document; together its blocks hold every leaf. */
+export function blocksOf(document: JsonDocument, options: BlockOptions): Omit<RequestBlocks, 'gaps'> {
+  const collect = createCollector(document, options.placementOf);
+  const blocks: Block[] = [];
+  const messageKeys: string[] = [];
+  const add = (name: string, pointer: string, extent: Extent, files: () => BlockContent['segments']): string => {
+    const key = hash(
+      'sha256',
+      `${SECRET}${options.protocol} ${name.length} ${name} ${document.source.slice(extent.start, extent.end)}`,
+      'base64',
+    );
+    let content: BlockContent | undefined;
+    const read = (): BlockContent => {
+      if (content === undefined) {
+        const { segments, gaps } = collect(extent.firstLeaf, extent.endLeaf);
+        content = { segments: [...segments, ...files()], gaps };
+      }
+      return content;
+    };
+    blocks.push({ key, pointer, read });
+    return key;
+  };
+  for (const [name, member] of document.members) {
+    const items = name === options.messages && WIRE_WORDS.has(name) ? document.items.get(name) : undefined;
+    if (items === undefined) {
+      add(name, `/${escapeToken(name)}`, { ...member, start: member.keyStart, end: member.valueEnd }, () => []);
+      continue;
+    }
+    // The array's own name is a word of the wire: no segment is lost with it.
+    for (const [index, item] of items.entries())
+      messageKeys.push(add(name, `/${escapeToken(name)}/${index}`, item, () => options.filesOf(index)));
+  }
+  return { blocks, messageKeys };
+}
