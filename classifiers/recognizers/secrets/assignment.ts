@@ -181,9 +181,11 @@ function withNeighbours(text: string, start: number, end: number): [number, numb
   return [before ? start - before[0].length : start, after ? end + after[0].length : end];
 }
 
-/** `>` binds only after a tag. */
+/** `>` binds only after a tag, and `|` inside `{{ }}` is a filter of a template. */
 function bindsHere(text: string, from: number, bound: string): boolean {
-  return !bound.startsWith('>') || /<[^<>]{0,80}$/.test(text.slice(Math.max(0, from - 82), from));
+  const before = text.slice(Math.max(0, from - 120), from);
+  if (bound.startsWith('>')) return /<[^<>]{0,80}$/.test(before);
+  return bound.trim() !== '|' || before.lastIndexOf('{{') <= before.lastIndexOf('}}');
 }
 
 /** Blanks bind a value after a flag, at the start of a line and in a list of a login; elsewhere they are loose. */

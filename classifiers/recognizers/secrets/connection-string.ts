@@ -234,6 +234,13 @@ export const accountLine: Recognizer = definePattern({
       score: 0.7,
     },
     {
+      // A shell's quotes may stand around the password alone, the user may be empty, and any mark may be in it.
+      name: 'curl-user',
+      regex:
+        /(?<![\w-])(?:-u|--user|--proxy-user|-U)[ =]{0,2}["']?[A-Za-z0-9_.@%+-]{0,80}:["']?(?<value>[^\s"'`|]{4,160})/,
+      score: 0.7,
+    },
+    {
       name: 'login-flags',
       regex:
         /(?:login|psexec|ldapsearch|ldapadd|ldapmodify|smbclient|psql|mongo(?:sh|dump|restore)?|sqlcmd|rabbitmqadmin|az login|docker login|helm registry)\s[^\n|;]{0,160}?\s(?:-p|-w|-P|--password)[ =](?<value>[^\s"'$-][^\s"']{3,80}|"[^"\n]{4,80}"|'[^'\n]{4,80}')/i,
@@ -250,9 +257,22 @@ export const accountLine: Recognizer = definePattern({
     if (/["']auth\\?["']\s{0,4}:\s{0,4}\\?["']$/.test(before))
       return !/^[\x20-\x7e]{1,120}:[\x20-\x7e]{3,300}$/.test(decodeBase64Url(plain));
     // `docker run -u 1000:1000`, `-u root:root`, `chown`: numeric or equal names are ids, not passwords.
-    if (/(?:-u|--user|-U)[ =]{0,2}["']?[A-Za-z0-9_.@%+-]{1,80}:$/.test(before)) {
-      const user = /([A-Za-z0-9_.@%+-]{1,80}):$/.exec(before)?.[1] ?? '';
-      return /^\d{1,6}$/.test(plain) || user.toLowerCase() === plain.toLowerCase() || /\$|%[A-Z]/.test(user + plain);
+    const account = /(?:-u|--user|--proxy-user|-U)[ =]{0,2}["']?([A-Za-z0-9_.@%+-]{0,80}):(["']?)$/.exec(before);
+    if (account !== null) {
+      const user = account[1] ?? '';
+      // Only curl and its like take a login so freely written.
+      const isPlain = user !== '' && account[2] === '' && !/[@:]/.test(plain);
+      if (
+        !isPlain &&
+        !/\b(?:curl|wget|http|https)\s/.test(around.text.slice(Math.max(0, around.start - 240), around.start))
+      )
+        return true;
+      return (
+        /^\d{1,6}$/.test(plain) ||
+        user.toLowerCase() === plain.toLowerCase() ||
+        /^\$|\$[A-Za-z_{(]|%[A-Z]/.test(plain) ||
+        /%[A-Z]/.test(user)
+      );
     }
     return false;
   },

@@ -22,6 +22,8 @@ const REFERENCES: readonly RegExp[] = [
   /^(?:\*{2,80}|•{2,80}|\.{2,80}|-{2,80}|_{2,80}|#{2,80}|\?{2,80}|…{1,80})$/,
   /^&(?:lt|#60);/,
   /^(.)\1{1,80}$/,
+  // A question at a prompt: `getpass('Password: ')`.
+  /^\p{L}[\p{L} ]{1,60}:$/u,
   // Encrypted in place (jasypt, sops, Spring Cloud, Ansible): the key is elsewhere.
   /^(?:ENC[([]|\{cipher\}|!vault|\$ANSIBLE_VAULT|enc:|AQI[A-Z]{3})/,
 ];
