@@ -5,28 +5,37 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ClassifyConfig } from '../config/schema.ts';
-import { createAllowList } from './allow-list.ts';
 import { assess } from './assess.ts';
+import {
+  contextOf,
+  CONVERSATION,
+  covers,
+  hasThrown,
+  isRemembered,
+  nameOf,
+  place,
+  placed,
+  rowKey,
+} from './block-outcome.ts';
+import type { BlockOutcome, Joinable, Progress, ReadBlock, SeamOutcome } from './block-outcome.ts';
 import { wholeBlock } from './block.ts';
 import type { Block } from './block.ts';
 import type { Classification, Classifier, ClassifyOptions } from './classifier.ts';
 import { DoorScan } from './door-scan.ts';
-import type { Finding, NearMiss } from './finding.ts';
-import { TAIL, Tails, placesOf } from './joins.ts';
+import type { Finding } from './finding.ts';
+import { Tails, placesOf } from './joins.ts';
 import type { Join } from './joins.ts';
 import { KeyedMemory } from './keyed-memory.ts';
 import { createLabelRules } from './labels.ts';
 import type { LabelRules } from './labels.ts';
-import { nearMissesOf, settle } from './outcome.ts';
 import type { LocalFinding, Outcome } from './outcome.ts';
-import { SlicePace, UNPACED } from './pace.ts';
+import { SlicePace } from './pace.ts';
 import type { Pace } from './pace.ts';
-import { createReader, read } from './read.ts';
-import type { Reader, Reading, ReadOptions, Sighting } from './read.ts';
 import type { Recognizer, Tagger } from './recognizer.ts';
 import type { Segment } from './segment.ts';
+import { TextReader } from './text-reader.ts';
 import { defineTerms } from './terms.ts';
-import type { Gap, Label, Signal } from './verdict.ts';
+import type { Gap, Label } from './verdict.ts';
 
 /** How long one slice may hold the event loop; budget 10 ms, and a slice can end late by one recognizer's window. */
 const SLICE_MS = 4;
@@ -53,64 +62,14 @@ export function createClassifier(config: ClassifyConfig, labels: readonly Label[
   return new CachingClassifier(config, labels, all.filter(isOn), parts.taggers.filter(isOn));
 }
 
-/** What a request came to so far. */
-interface Progress {
-  readonly findings: Finding[];
-  readonly signals: Signal[];
-  readonly gaps: Gap[];
-  readonly nearMisses: NearMiss[];
-  scannedChars: number;
-  /** Pointer of what is being read, for the gap of an interruption. */
-  pointer: string;
-}
-
-/** A segment that reads on into others, and what is known of it alone. */
-interface Joinable {
-  readonly segment: Segment;
-  readonly findings: readonly LocalFinding[];
-}
-
-/** What reading one block came to. Pointers begin where the block's own ends; no text. */
-interface BlockOutcome {
-  /** Counts the outcomes of this process: what is remembered about a row of blocks names them by it. */
-  readonly id: number;
-  readonly chars: number;
-  readonly findings: readonly Finding[];
-  readonly signals: readonly Signal[];
-  readonly gaps: readonly Gap[];
-  /** Its segments of the conversation, in order. */
-  readonly talk: readonly {
-    readonly role: Segment['role'];
-    readonly chars: number;
-    readonly findings: readonly LocalFinding[];
-  }[];
-}
-
-/** What the seams of one block came to, given all talk before it. */
-interface SeamOutcome {
-  readonly id: number;
-  readonly findings: readonly Finding[];
-  readonly gaps: readonly Gap[];
-}
-
-interface ReadBlock {
-  readonly block: Block;
-  readonly outcome: BlockOutcome;
-}
-
-const CONVERSATION = 0;
-
 class CachingClassifier implements Classifier {
   readonly #config: ClassifyConfig;
   readonly #rules: LabelRules;
-  readonly #reader: Reader;
-  readonly #taggerNames: ReadonlySet<string>;
+  readonly #reader: TextReader;
   readonly #texts: KeyedMemory<Outcome>;
   readonly #blocks: KeyedMemory<BlockOutcome>;
   readonly #seams: KeyedMemory<SeamOutcome>;
   readonly #door: DoorScan;
-  readonly #isAllowed: (value: string) => boolean;
-  readonly #isIdle: (recognizer: Recognizer) => boolean;
   #serial = 0;
 
   constructor(
@@ -121,20 +80,15 @@ class CachingClassifier implements Classifier {
   ) {
     this.#config = config;
     this.#rules = createLabelRules(config, labels);
-    this.#reader = createReader(recognizers, taggers);
-    this.#taggerNames = new Set(taggers.map((tagger) => tagger.name));
-    const policy = JSON.stringify([config, labels, [...this.#reader.recognizers, ...taggers].map((part) => part.name)]);
+    this.#reader = new TextReader(config, this.#rules, recognizers, taggers);
+    const policy = JSON.stringify([config, labels, [...recognizers, ...taggers].map((part) => part.name)]);
     this.#texts = new KeyedMemory(config.cacheEntries, policy);
     this.#blocks = new KeyedMemory(config.cacheEntries, policy);
     this.#seams = new KeyedMemory(config.cacheEntries, policy);
-    this.#door = new DoorScan((text, hint) => this.#readNow(text, hint), new KeyedMemory(config.cacheEntries, policy));
-    this.#isAllowed = createAllowList(config.allow);
-    const idle = new Set(
-      recognizers.filter(({ entities, highestScore = 1 }) =>
-        entities.every((entity) => this.#rules.ruleFor(entity).threshold > highestScore),
-      ),
+    this.#door = new DoorScan(
+      (text, hint) => this.#reader.structuredNow(text, hint),
+      new KeyedMemory(config.cacheEntries, policy),
     );
-    this.#isIdle = (recognizer) => idle.has(recognizer);
   }
 
   classify(segments: readonly Segment[], gaps: readonly Gap[], options: ClassifyOptions): Promise<Classification> {
@@ -248,7 +202,7 @@ class CachingClassifier implements Classifier {
       gaps: progress.gaps.slice(gapsFrom).map((each) => ({ ...each, pointer: inside(each.pointer) })),
       talk,
     };
-    const isWhole = chars <= room && gaps.length === 0 && outcome.gaps.every(({ cause }) => cause !== 'threw');
+    const isWhole = chars <= room && gaps.length === 0 && !hasThrown(outcome);
     if (isWhole && isRemembered(block, options)) this.#blocks.set(block.key, outcome);
     return outcome;
   }
@@ -315,50 +269,12 @@ class CachingClassifier implements Classifier {
     const key = this.#texts.keyOf(text, `${role} ${form} ${hint}`);
     const known = collects ? undefined : this.#texts.get(key);
     if (known) return known;
-    const reading = emptyReading();
-    const allowed: Sighting[] = [];
     progress.scannedChars += text.length;
-    const readOptions: ReadOptions = {
-      ...this.#options(segment, 'all', collects ? 'collect' : 'omit'),
-      onAllowed: (sighting) => void allowed.push(sighting),
-    };
-    yield* read(this.#reader, text, reading, readOptions, pace);
-    const outcome = settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'all');
-    if (collects) {
-      for (const { start, end, ...miss } of nearMissesOf(reading, allowed, outcome, this.#rules)) {
-        progress.nearMisses.push({ ...miss, span: { segment: segment.pointer, start, end } });
-      }
-    }
-    this.#texts.set(key, outcome);
+    const { outcome, nearMisses } = yield* this.#reader.all(segment, options.nearMisses, pace);
+    for (const { start, end, ...miss } of nearMisses)
+      progress.nearMisses.push({ ...miss, span: { segment: segment.pointer, start, end } });
+    if (!hasThrown(outcome)) this.#texts.set(key, outcome);
     return outcome;
-  }
-
-  /** Without taggers: names need running text, and a seam has none. */
-  *#structured(text: string, hint: string, pace: Pace): Generator<void, Outcome> {
-    const reading = emptyReading();
-    const allowed: Sighting[] = [];
-    const options: ReadOptions = {
-      ...this.#options({ hint, role: 'meta', form: 'text' }, 'structured', 'omit'),
-      onAllowed: (sighting) => void allowed.push(sighting),
-    };
-    yield* read(this.#reader, text, reading, options, pace);
-    return settle(reading, allowed, this.#rules, () => false, 'structured');
-  }
-
-  #readNow(text: string, hint: string): Outcome {
-    const steps = this.#structured(text, hint, UNPACED);
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
-  }
-
-  #options(
-    input: ReadOptions['input'],
-    tiers: ReadOptions['tiers'],
-    rejected: ReadOptions['rejected'],
-  ): Omit<ReadOptions, 'onAllowed'> {
-    return { input, tiers, rejected, isAllowed: this.#isAllowed, isIdle: this.#isIdle };
   }
 
   *#join(
@@ -372,7 +288,7 @@ class CachingClassifier implements Classifier {
     let outcome = this.#texts.get(key);
     if (outcome === undefined) {
       progress.scannedChars += join.text.length;
-      outcome = yield* this.#structured(join.text, join.hint, pace);
+      outcome = yield* this.#reader.structured(join.text, join.hint, pace);
       this.#texts.set(key, outcome);
     }
     const pointer = segments[join.pieces.at(-1)?.segment ?? 0]?.segment.pointer ?? '';
@@ -403,56 +319,4 @@ class CachingClassifier implements Classifier {
       }
     }
   }
-}
-
-/** Near misses are not kept, so what asks for them reads everything. */
-const isRemembered = (block: Block, options: ClassifyOptions): boolean =>
-  block.key !== '' && options.nearMisses === 'omit';
-
-/** A row of blocks is known by its last block and the row before it: serial numbers, which hold no text and are never used twice. */
-const rowKey = (before: number, { block, outcome }: ReadBlock): string => `${before} ${outcome.id} ${block.pointer}`;
-
-const nameOf = ({ entity, span }: Finding): string => `${entity} ${span.start} ${span.end} ${span.segment}`;
-
-/** The blocks before `first` whose ends a seam from there on may reach: per role, and in all, the last TAIL units. */
-function contextOf(talking: readonly ReadBlock[], first: number): readonly ReadBlock[] {
-  if (first >= talking.length) return [];
-  const heard = new Map<string, number>();
-  const needed: ReadBlock[] = [];
-  for (let index = first - 1; index >= 0; index--) {
-    const at = talking[index] as ReadBlock;
-    const isNeeded = at.outcome.talk.some(({ role }) => (heard.get('') ?? 0) < TAIL || (heard.get(role) ?? 0) < TAIL);
-    if (!isNeeded) continue;
-    needed.unshift(at);
-    for (const { role, chars } of at.outcome.talk)
-      for (const tail of ['', role]) heard.set(tail, (heard.get(tail) ?? 0) + chars);
-  }
-  return needed;
-}
-
-/** Puts a remembered block where it stands in this request. */
-function place(known: BlockOutcome, pointer: string, progress: Progress): void {
-  for (const finding of known.findings)
-    progress.findings.push({ ...finding, span: { ...finding.span, segment: pointer + finding.span.segment } });
-  for (const signal of known.signals) progress.signals.push({ ...signal, pointer: pointer + signal.pointer });
-  for (const gap of known.gaps) progress.gaps.push({ ...gap, pointer: pointer + gap.pointer });
-}
-
-/** Whether a finding of one segment already says what a joined one would. */
-function covers(
-  known: LocalFinding,
-  found: LocalFinding,
-  place: { readonly start: number; readonly end: number },
-): boolean {
-  const says =
-    known.finding.entity === found.finding.entity || (known.rank >= found.rank && known.score >= found.score);
-  return says && known.start < place.end && place.start < known.end;
-}
-
-function emptyReading(): Reading {
-  return { sightings: [], signals: [], gaps: [] };
-}
-
-function placed(found: LocalFinding, segment: string, start: number, end: number): Finding {
-  return { ...found.finding, span: { segment, start, end } };
 }

@@ -1,0 +1,91 @@
+/** Reads one text under a policy: through every recognizer, with or without the taggers, to what the policy makes of it. */
+import type { ClassifyConfig } from '../config/schema.ts';
+import { createAllowList } from './allow-list.ts';
+import type { ClassifyOptions } from './classifier.ts';
+import type { LabelRules } from './labels.ts';
+import { nearMissesOf, settle } from './outcome.ts';
+import type { LocalNearMiss, Outcome } from './outcome.ts';
+import { UNPACED } from './pace.ts';
+import type { Pace } from './pace.ts';
+import { createReader, read } from './read.ts';
+import type { Reader, Reading, ReadOptions, Sighting } from './read.ts';
+import type { Recognizer, Tagger } from './recognizer.ts';
+import type { Segment } from './segment.ts';
+
+export class TextReader {
+  readonly #rules: LabelRules;
+  readonly #reader: Reader;
+  readonly #taggerNames: ReadonlySet<string>;
+  readonly #isAllowed: (value: string) => boolean;
+  readonly #isIdle: (recognizer: Recognizer) => boolean;
+
+  constructor(
+    config: ClassifyConfig,
+    rules: LabelRules,
+    recognizers: readonly Recognizer[],
+    taggers: readonly Tagger[],
+  ) {
+    this.#rules = rules;
+    this.#reader = createReader(recognizers, taggers);
+    this.#taggerNames = new Set(taggers.map((tagger) => tagger.name));
+    this.#isAllowed = createAllowList(config.allow);
+    const idle = new Set(
+      recognizers.filter(({ entities, highestScore = 1 }) =>
+        entities.every((entity) => rules.ruleFor(entity).threshold > highestScore),
+      ),
+    );
+    this.#isIdle = (recognizer) => idle.has(recognizer);
+  }
+
+  *all(
+    segment: Segment,
+    wanted: ClassifyOptions['nearMisses'],
+    pace: Pace,
+  ): Generator<void, { readonly outcome: Outcome; readonly nearMisses: readonly LocalNearMiss[] }> {
+    const { reading, allowed } = yield* this.#read(segment.text, segment, 'all', wanted, pace);
+    const outcome = settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'all');
+    return { outcome, nearMisses: wanted === 'collect' ? nearMissesOf(reading, allowed, outcome, this.#rules) : [] };
+  }
+
+  /** Without taggers: names need running text, and a seam or a leaf by itself has none. */
+  *structured(text: string, hint: string, pace: Pace): Generator<void, Outcome> {
+    const input = { hint, role: 'meta', form: 'text' } as const;
+    const { reading, allowed } = yield* this.#read(text, input, 'structured', 'omit', pace);
+    return settle(reading, allowed, this.#rules, () => false, 'structured');
+  }
+
+  /** structured in one go, for callers that cannot wait. */
+  structuredNow(text: string, hint: string): Outcome {
+    const steps = this.structured(text, hint, UNPACED);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  *#read(
+    text: string,
+    input: ReadOptions['input'],
+    tiers: ReadOptions['tiers'],
+    rejected: ReadOptions['rejected'],
+    pace: Pace,
+  ): Generator<void, { readonly reading: Reading; readonly allowed: readonly Sighting[] }> {
+    const reading: Reading = { sightings: [], signals: [], gaps: [] };
+    const allowed: Sighting[] = [];
+    yield* read(
+      this.#reader,
+      text,
+      reading,
+      {
+        input,
+        tiers,
+        rejected,
+        isAllowed: this.#isAllowed,
+        onAllowed: (sighting) => void allowed.push(sighting),
+        isIdle: this.#isIdle,
+      },
+      pace,
+    );
+    return { reading, allowed };
+  }
+}
