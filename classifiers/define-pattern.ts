@@ -4,6 +4,7 @@
  */
 import { findContextWord, contextMatcher } from './context.ts';
 import { toScore } from './finding.ts';
+import { Headers, isInNumberRow, neighboursPass } from './number-row.ts';
 import { regexExtent } from './regex-extent.ts';
 import type { EntityType, ScoreStep } from './finding.ts';
 import type { Candidate, Reach, Recognizer, RecognizerInput, Trigger, Window } from './recognizer.ts';
@@ -56,6 +57,11 @@ export interface PatternDeclaration {
   readonly validatedBy?: string;
   /** Score of a valid value; default 1. Give less when the check digit alone passes one random number in ten. */
   readonly validScore?: number;
+  /**
+   * The check alone, for values of digits only: in a row of numbers some pass it by chance, so there a valid value keeps the
+   * pattern's score unless context or its neighbours speak for it.
+   */
+  readonly passes?: (value: string) => boolean;
   /** True drops the candidate as a near miss: test numbers, documentation values, parts of something longer. */
   readonly invalidate?: (value: string, around: Around) => boolean;
 }
@@ -78,7 +84,7 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
   const counter = declaration.counterContext?.length ? contextMatcher(declaration.counterContext) : undefined;
   const contextReach = declaration.contextReach ?? DEFAULT_CONTEXT_REACH;
 
-  const judge = (pattern: CompiledPattern, around: Around): Candidate => {
+  const judge = (pattern: CompiledPattern, around: Around, headers: Headers): Candidate => {
     const steps: ScoreStep[] = [{ kind: 'pattern', score: toScore(pattern.score) }];
     let score = pattern.score;
     const candidate = (rejected?: Candidate['rejected']): Candidate => {
@@ -95,13 +101,16 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     const value = around.text.slice(around.start, around.end);
     const validation = declaration.validate?.(value, around) ?? 'unknown';
     if (validation === 'invalid') return candidate('checksum');
-    if (validation === 'valid') {
+    if (validation === 'valid' && isByChance(around, declaration.passes)) {
+      steps.push({ kind: 'damped', by: 'row of numbers', score: toScore(score) });
+    } else if (validation === 'valid') {
       score = Math.max(score, declaration.validScore ?? 1);
       steps.push({ kind: 'validated', by: declaration.validatedBy ?? 'validator', score: toScore(score) });
     }
     if (declaration.invalidate?.(value, around)) return candidate('invalidated');
     if (context && score < 1) {
-      const word = findContextWord(context, around, contextReach);
+      const word =
+        findContextWord(context, around, contextReach) ?? findContextWord(context, headers.place(around), contextReach);
       if (word !== undefined) {
         score = Math.min(1, Math.max(CONTEXT_FLOOR, score + CONTEXT_BOOST));
         steps.push({ kind: 'context', word, score: toScore(score) });
@@ -126,9 +135,21 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     ...(declaration.guard ? { guard: declaration.guard } : {}),
     ...(declaration.requires ? { requires: declaration.requires } : {}),
     find(input, window, report) {
-      for (const pattern of compiled) eachMatch(pattern, input, window, (around) => report(judge(pattern, around)));
+      let headers = headersOf.get(input);
+      if (!headers) headersOf.set(input, (headers = new Headers(input.text)));
+      const known = headers;
+      for (const pattern of compiled)
+        eachMatch(pattern, input, window, (around) => report(judge(pattern, around, known)));
     },
   };
+}
+
+/** The engine makes one input per recognizer and text. */
+const headersOf = new WeakMap<RecognizerInput, Headers>();
+
+function isByChance({ text, start, end }: Around, passes: PatternDeclaration['passes']): boolean {
+  if (passes === undefined || /[A-Za-z]/.test(text.slice(start, end))) return false;
+  return isInNumberRow(text, start, end) && !neighboursPass(text, start, end, passes);
 }
 
 interface CompiledPattern {

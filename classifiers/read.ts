@@ -31,9 +31,8 @@ const HINT_WINDOW = 4096;
  */
 const BUDGET_BASE = 2_000_000;
 const BUDGET_PER_UNIT = 8;
-/** What a window costs however short it is, and a guard however soon it says no. */
+/** What a window costs however short it is. */
 const WINDOW_OVERHEAD = 64;
-const GUARD_COST = 16;
 /** All views of a text together may be so many times as long as it. */
 const VIEWS_PER_UNIT = 2;
 const VIEWS_BASE = 262_144;
@@ -127,9 +126,9 @@ function* readLayer(
   const firstView = opaqueRule + 1;
   const { hint } = options.input;
   const scan = new Scan(reader.plan, text, depth < DEEPEST_VIEW ? Infinity : firstView);
-  for (let guards = 0, done = false; !done; guards = scan.guardCalls) {
+  for (let before = 0, done = false; !done; before = scan.guardWork) {
     done = scan.advance(SCAN_CHUNK);
-    const asked = (scan.guardCalls - guards) * GUARD_COST;
+    const asked = scan.guardWork - before;
     budget.work -= asked;
     if (budget.work < 0) {
       addGap(reading, { classifier: 'scan', cause: 'over-budget' });

@@ -118,18 +118,29 @@ function isLetter(unit: number): boolean {
   return unit >= 0x80 || ((kind & ALPHANUMERIC) !== 0 && (kind & DIGIT) === 0) || unit === 0x2b || unit === 0x23;
 }
 
+/** The e of `1.5e-7`: no letter beside a number but part of it. */
+export function isExponent(text: string, at: number): boolean {
+  if ((text.charCodeAt(at) | 0x20) !== 0x65 || !isDigit(text.charCodeAt(at - 1))) return false;
+  const sign = text.charCodeAt(at + 1);
+  return (sign === 0x2b || sign === 0x2d) && isDigit(text.charCodeAt(at + 2));
+}
+
+const isDigit = (unit: number): boolean => unit >= 0x30 && unit <= 0x39;
+
 /** edgeBefore says what stands before a group: its gram's left side and mark, as a key to add the right side to. */
 export function edgeBefore(text: string, start: number): number {
   let at = start - 1;
   while (at >= 0 && start - at <= EDGE_GAP && isSeparator(text, at)) at--;
-  return at >= 0 && isLetter(text.charCodeAt(at)) ? gramKey(LETTER, markBetween(text, at + 1, start), 0) : 0;
+  if (at < 0 || !isLetter(text.charCodeAt(at)) || isExponent(text, start - 2)) return 0;
+  return gramKey(LETTER, markBetween(text, at + 1, start), 0);
 }
 
 /** edgeBehind is the key of a group's last run, the marks behind it and the letter after them; of nothing without a letter. */
 export function edgeBehind(text: string, end: number, last: number): number {
   let at = end;
   while (at < text.length && at - end < EDGE_GAP && isSeparator(text, at)) at++;
-  return at < text.length && isLetter(text.charCodeAt(at)) ? gramKey(last, markBetween(text, end, at), LETTER) : 0;
+  if (at >= text.length || !isLetter(text.charCodeAt(at)) || isExponent(text, at)) return 0;
+  return gramKey(last, markBetween(text, end, at), LETTER);
 }
 
 function isSeparator(text: string, at: number): boolean {

@@ -3,7 +3,7 @@
  * look. Linear; can stop anywhere and go on, so a long text never holds the event loop.
  */
 import type { Window } from '../recognizer.ts';
-import { edgeBefore, edgeBehind, gramKey, markBetween, runKind } from './digit-grams.ts';
+import { edgeBefore, edgeBehind, gramKey, isExponent, markBetween, runKind } from './digit-grams.ts';
 import type { DigitRule, LengthRule, ScanPlan } from './plan.ts';
 import {
   ALPHANUMERIC,
@@ -31,6 +31,9 @@ const LONGEST_GUARDED = 256;
  */
 const LONGEST_GROUP = 192;
 const GROUP_OVERLAP = 96;
+/** Units of work per guard, about 5 ns each: a few characters looked at, or a short regex over what fired. */
+const GUARD_OVERHEAD = 8;
+const GUARD_SHIFT = 3;
 /** Longer than any text; an integer, which Infinity is not. */
 const NEVER = 0x3fff_ffff;
 
@@ -71,7 +74,7 @@ export class Scan {
   #singlesStart = 0;
   #singlesEnd = -1;
   #singles = 0;
-  #guardCalls = 0;
+  #guardWork = 0;
 
   constructor(plan: ScanPlan, text: string, ruleLimit: number) {
     this.#plan = plan;
@@ -144,9 +147,9 @@ export class Scan {
     }
   }
 
-  /** Guards asked so far; they are what a pass costs beyond its length. */
-  get guardCalls(): number {
-    return this.#guardCalls;
+  /** What the guards asked so far cost, in units of work; a pass costs that beyond its length. */
+  get guardWork(): number {
+    return this.#guardWork;
   }
 
   /** Ids of the rules with a window, whatever they require. */
@@ -215,7 +218,7 @@ export class Scan {
     const guard = guards[rule];
     // A guard may look at all that fired, so it is asked about short things only.
     if (guard !== undefined && end - start <= LONGEST_GUARDED) {
-      this.#guardCalls++;
+      this.#guardWork += GUARD_OVERHEAD + ((end - start) >> GUARD_SHIFT);
       if (!guard(this.#text, start, end)) return;
     }
     this.#add(rule, start - (before[rule] as number), end + (after[rule] as number));
@@ -346,7 +349,8 @@ export class Scan {
     const { runs, lookAlikeDigits, capitalized } = this.#plan;
     if (holdsDigit || length >= LONG_WITHOUT_DIGIT) {
       this.#openRun(runs.alphanumeric, start, end);
-      if (this.#digitStart > start || this.#groupEnd < end) this.#openRun(runs.lettered, start, end);
+      if ((this.#digitStart > start || this.#groupEnd < end) && !isExponent(this.#text, end - 1))
+        this.#openRun(runs.lettered, start, end);
     }
     if (length >= this.#shortestHex) this.#findHex(start, end);
     if (holdsDigit && length > 1 && lookAlikeDigits.length > 0 && this.#isLookAlikeNumber(start, end))

@@ -4,6 +4,7 @@ import { digits, keywords, run } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 import { alphanumericsOnly, mod97 } from './check-digits.ts';
 import { shapeGuard } from './shape-guard.ts';
+import { isInsideUuid } from './uuid.ts';
 
 /** SWIFT IBAN registry, release 98, and the countries that use the format without being in it. */
 const LENGTHS: Readonly<Record<string, number>> = {
@@ -151,5 +152,7 @@ export const iban = definePattern({
     return mod97(compact.slice(4) + compact.slice(0, 4)) ? 'valid' : 'invalid';
   },
   validatedBy: 'mod-97',
+  // One UUID in ten thousand has country, length and check.
+  invalidate: (_value, around) => isInsideUuid(around),
   context: ['iban', 'bank', 'konto', 'account', 'compte', 'cuenta', 'conto', 'rekening'],
 });

@@ -9,6 +9,7 @@ import { keywords } from '../../recognizer.ts';
 import type { Recognizer, Trigger } from '../../recognizer.ts';
 import { alphanumericsOnly, digitsOnly } from './check-digits.ts';
 import { shapeGuard } from './shape-guard.ts';
+import { isInsideUuid } from './uuid.ts';
 
 export interface NationalNumber {
   readonly entity: string;
@@ -83,6 +84,7 @@ export function nationalNumber(facts: NationalNumber): Recognizer {
       ? {
           validate: (value: string) => (check(compact(value)) ? 'valid' : facts.lenient ? 'unknown' : 'invalid'),
           validatedBy: facts.checkedBy ?? 'check digit',
+          passes: (value: string) => check(compact(value)),
           validScore: facts.checkedScore ?? Math.min(0.45, facts.score + 0.2),
         }
       : {}),
@@ -113,7 +115,8 @@ function wakeWords(words: readonly string[]): readonly string[] {
   ];
 }
 
-function isPlaceholder(value: string, _around: Around): boolean {
+function isPlaceholder(value: string, around: Around): boolean {
+  if (isInsideUuid(around)) return true;
   const digits = digitsOnly(value);
   return digits.length >= 6 && /^(\d)\1+$/.test(digits);
 }

@@ -220,7 +220,14 @@ const TEST_WORD =
 function isNoCard(value: string, { text, start, end }: Around): boolean {
   if (TEST_NUMBERS.has(digitsOnly(value)) && TEST_WORD.test(text.slice(Math.max(0, start - 60), end + 40))) return true;
   if (/\D/.test(value)) return false;
-  return /\d[.,]$/.test(text.slice(Math.max(0, start - 2), start)) || /^[.,]\d/.test(text.slice(end, end + 2));
+  const before = text.slice(Math.max(0, start - 3), start);
+  const after = text.slice(end, end + 4);
+  // A comma also parts the cells of a row.
+  return (
+    /\d\.$|(?<![\d,])0,$/.test(before) ||
+    /^\.\d/.test(after) ||
+    (!before.endsWith(',') && /^,\d{1,2}(?![\d,])/.test(after))
+  );
 }
 
 /**
@@ -245,6 +252,7 @@ export const paymentCard = definePattern({
   validate: cardScore,
   validatedBy: 'luhn',
   validScore: 0.95,
+  passes: (value) => isCardNumber(digitsOnly(value)),
   invalidate: isNoCard,
   context: [
     'card',

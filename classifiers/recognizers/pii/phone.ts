@@ -11,6 +11,7 @@ import { digits, keywords, words } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 import { digitsOnly } from './check-digits.ts';
 import { shapeGuard } from './shape-guard.ts';
+import { isInsideUuid } from './uuid.ts';
 
 /** The CommonJS build loads in a third of the time of its 60 ES modules. */
 const phoneNumbers = createRequire(import.meta.url)('libphonenumber-js/min') as {
@@ -30,8 +31,9 @@ const DIALLED = new RegExp(
   String.raw`${NOT_AFTER}\(?0(?:0|11)\)?${'[ .-]?'}[1-9](?:${GAP}\d){7,16}(?!\d)${EXTENSION}`,
   'i',
 );
+/** Its marks are dashes, dots or brackets: a comma beside it parts cells. */
 const NORTH_AMERICAN = new RegExp(
-  String.raw`${NOT_AFTER}(?:(?:\+?1|001)[ .-]{0,2})?(?:\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}|\d{3}(?<gap>[.-])\d{3}\k<gap>\d{4})(?![\d/]|[.,-]\d)${EXTENSION}`,
+  String.raw`(?<![A-Za-z0-9+]|\d[.:/-])(?:(?:\+?1|001)[ .-]{0,2})?(?:\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}|\d{3}(?<gap>[.-])\d{3}\k<gap>\d{4})(?![\d/]|[.-]\d)${EXTENSION}`,
   'i',
 );
 const TRUNK_ZERO = new RegExp(
@@ -202,11 +204,13 @@ const near = { before: 48, after: 24 };
 const isDigit = (unit: number): boolean => unit >= 0x30 && unit <= 0x39;
 const isLetter = (unit: number): boolean => (unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x7a;
 
+const isAlphanumericOrPlus = (unit: number): boolean => isDigit(unit) || isLetter(unit) || unit === 0x2b;
+
 /** A number may begin at `at`: no letter, plus, or digit with a mark right before, but for one bracket. */
 function mayBegin(text: string, at: number): boolean {
   const bracket = text.charCodeAt(at - 1) === 0x28 ? 1 : 0;
   const before = text.charCodeAt(at - 1 - bracket);
-  if (isDigit(before) || isLetter(before) || before === 0x2b) return false;
+  if (isAlphanumericOrPlus(before)) return false;
   return !(MARKS_IN_NUMBERS.has(before) && isDigit(text.charCodeAt(at - 2 - bracket)));
 }
 const MARKS_IN_NUMBERS = new Set([...'.,:/-'].map((mark) => mark.charCodeAt(0)));
@@ -238,7 +242,9 @@ export const phoneInternational = definePattern({
   name: 'phone-international',
   entity: 'PHONE_NUMBER',
   guard: (text, start, end) =>
-    text[start] === '+' ? /\d/.test(text.slice(end, end + 3)) : startsDialling(text, start, end),
+    text[start] === '+'
+      ? !isAlphanumericOrPlus(text.charCodeAt(start - 1)) && /\d/.test(text.slice(end, end + 3))
+      : startsDialling(text, start, end),
   triggers: [keywords('+'), digits(10)],
   reach: { before: 16, after: 32 },
   patterns: [
@@ -276,7 +282,8 @@ export const phoneNational = definePattern({
       name: 'trunk-zero',
       regex: TRUNK_ZERO,
       score: 0.5,
-      narrow: (text, start, end) => (isTrunkNumber(text.slice(start, end)) ? [{ start, end }] : []),
+      narrow: (text, start, end) =>
+        isTrunkNumber(text.slice(start, end)) && !isPartOfHex(text, start, end) ? [{ start, end }] : [],
     },
   ],
   invalidate: isNoPhone,
@@ -337,6 +344,16 @@ function isTrunkNumber(value: string): boolean {
   // Pairs are French numbers when there are five, and bytes of a dump otherwise.
   if (groups.every((group) => group.length === 2) && groups.length !== 5) return false;
   return inRange(value, 8, 12) && !/^\(?00/.test(value) && !/^0\d{4}-\d{4}$/.test(value);
+}
+
+/** A piece of a UUID, or of the bytes of a dump: pairs of hex on both sides, or two on one. */
+function isPartOfHex(text: string, start: number, end: number): boolean {
+  const before = text.slice(Math.max(0, start - 12), start);
+  const after = text.slice(end, end + 12);
+  if (isInsideUuid({ text, start, end })) return true;
+  const pairsBefore = /(?:(?<![^\s])[0-9a-f]{2}\s{1,2}){1,2}$/i.exec(before)?.[0].trim().split(/\s+/).length ?? 0;
+  const pairsAfter = /^(?:\s{1,2}[0-9a-f]{2}(?!\S)){1,2}/i.exec(after)?.[0].trim().split(/\s+/).length ?? 0;
+  return pairsBefore + pairsAfter >= 2;
 }
 
 function inRange(value: string, least: number, most: number): boolean {

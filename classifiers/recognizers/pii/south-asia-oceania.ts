@@ -1,6 +1,6 @@
 /** India, Pakistan, South-East Asia, Australia and New Zealand. */
 import type { Recognizer } from '../../recognizer.ts';
-import { digits } from '../../recognizer.ts';
+import { digits, keywords, words } from '../../recognizer.ts';
 import { australianMedicare, indonesianIdentity, singaporeIdentity, verhoeff } from './check-digits.ts';
 import { nationalNumber } from './national-number.ts';
 import { standardNumber } from './standard-number.ts';
@@ -145,6 +145,8 @@ export const SOUTH_ASIA_OCEANIA: readonly Recognizer[] = [
     score: 0.1,
     checkedScore: 0.35,
     words: ['tfn', 'tax file number', 'tax file', 'ato'],
+    // `file` and `number` alone stand in every listing.
+    wake: [words('tfn', 'ato'), keywords('tax file', 'tax_file', 'tax-file', 'taxfile')],
   }),
   nationalNumber({
     entity: 'AU_MEDICARE',

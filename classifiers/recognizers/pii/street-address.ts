@@ -240,7 +240,16 @@ function either(...readings: readonly NonNullable<Pattern['narrow']>[]): NonNull
 
 /** Some number of the group has a word beside it. */
 const BESIDE_A_WORD =
-  /(?<![\dA-Za-z$€£_/.-])\d{1,6}(?:[A-Za-z]|-\d{1,5})?\.?,?[ \t]{1,2}(?:[A-Za-z\u00c0-\uffff]|\d{1,3}(?:st|nd|rd|th))|[A-Za-z\u00aa-\uffff.#][,. \t]{0,2}[ \t.,]\d{1,5}(?!\d|[.:,]\d)/;
+  /(?<![\dA-Za-z$€£_/.-])\d{1,6}(?:[A-Za-z]|-\d{1,5})?\.?,?[ \t]{1,2}(?:[A-Za-z\u00c0-\uffff](?!\d)|\d{1,3}(?:st|nd|rd|th))|(?<!\d)[A-Za-z\u00aa-\uffff.#][,. \t]{0,2}[ \t.,]\d{1,5}(?!\d|[.:,]\d)/;
+
+const isBesideWord = shapeGuard(BESIDE_A_WORD, { before: 6, after: 10 });
+
+/** Letters and digits right behind, no blank before: hex, identifiers. Said before any regex runs. */
+function isInsideWord(text: string, start: number, end: number): boolean {
+  if (!/[A-Za-z]/.test(text[end] ?? '') || !/[0-9A-Za-z]/.test(text[end + 1] ?? '')) return false;
+  const before = text[start - 1];
+  return before !== undefined && !' \t.,'.includes(before) && !' \t'.includes(text[end - 2] ?? '');
+}
 
 export const ADDRESS_CONTEXT: readonly string[] = [
   'address',
@@ -297,7 +306,7 @@ export const streetAddress = definePattern({
   name: 'street-address',
   entity: 'STREET_ADDRESS',
   triggers: [digits(1, ...[' ', ',', '.', '\t'].flatMap((mark) => [`1..6${mark}A`, `A${mark}1..5`]), '1..6~A')],
-  guard: shapeGuard(BESIDE_A_WORD, { before: 6, after: 10 }),
+  guard: (text, start, end) => !isInsideWord(text, start, end) && isBesideWord(text, start, end),
   reach: { before: 4, after: 8 },
   patterns: [
     { name: 'street', regex: BESIDE_NAME, score: 0.6, narrow: either(forwards(0.6), backwards) },

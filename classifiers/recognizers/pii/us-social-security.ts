@@ -14,7 +14,8 @@ import { shapeGuard } from './shape-guard.ts';
 const assigned = standardNumber('us/ssn');
 const issued = (number: string): boolean => assigned(number) && !number.endsWith('0000');
 const EDGE_AFTER = String.raw`(?![A-Za-z0-9]|[.,/-]\d)`;
-const DASHED = new RegExp(`(?<![A-Za-z0-9+]|\\d[.,/-])\\d{3}-\\d{2}-\\d{4}${EDGE_AFTER}`);
+/** With its dashes a comma beside it parts cells, not thousands. */
+const DASHED = /(?<![A-Za-z0-9+]|\d[./-])\d{3}-\d{2}-\d{4}(?![A-Za-z0-9]|[./-]\d)/;
 const ANY = new RegExp(String.raw`(?<![A-Za-z0-9+]|\d[.,/-])\d(?:[ ._/-]{0,3}\d){8}${EDGE_AFTER}`);
 
 const only =
@@ -96,7 +97,7 @@ export const usTaxpayer = definePattern({
   patterns: [
     {
       name: 'dashed',
-      regex: /(?=9\d\d-)(?<![A-Za-z0-9+]|\d[.,/-])9\d{2}-\d{2}-\d{4}(?![A-Za-z0-9]|[.,/-]\d)/,
+      regex: /(?=9\d\d-)(?<![A-Za-z0-9+]|\d[./-])9\d{2}-\d{2}-\d{4}(?![A-Za-z0-9]|[./-]\d)/,
       score: 0.5,
       narrow: only(isTaxpayerNumber),
     },
