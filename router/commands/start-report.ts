@@ -22,6 +22,7 @@ export async function describeStart(context: Context, url: string): Promise<read
     `      models               ${names.slice(0, 6).join(', ')}${names.length > 6 ? `, and ${names.length - 6} more` : ''}`,
   );
   lines.push(`      health               ${url}/healthz   ${url}/readyz   ${url}/metrics`);
+  lines.push(`      tools                ${url}/mcp   ${url}/sandbox/v1/tools`);
   lines.push(`      console              ${url}/console will be here; this version has none yet`);
   const ask = (content: string, extra = ''): string =>
     `curl -si ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"auto","messages":[{"role":"user","content":"${content}"}]${extra}}'`;

@@ -2,12 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Config } from '../../../config/schema.ts';
 import { runCommand } from '../../../router/commands/sandbox-run.ts';
 import { createToolExecutor } from '../../../sandbox/client.ts';
 import type { ToolExecutor, ToolRequest } from '../../../sandbox/executor.ts';
 import { BUNDLED_TOOL_NAMES } from '../../../sandbox/tools/catalogue.ts';
+import { runInProcess } from '../../helpers/command.ts';
 import { createFakeBackend, type FakeBackend } from '../../helpers/fake-backend.ts';
 import { startInProcessBroker } from '../../helpers/in-process-broker.ts';
 import { ARGUMENTS } from '../../helpers/planning.ts';
@@ -98,24 +99,11 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
     return endOf(result.structuredContent);
   },
   async 'command line'(tool, argumentText, _sluice, gate) {
-    class Exit extends Error {}
-    vi.spyOn(process, 'exit').mockImplementation(() => {
-      throw new Exit();
-    });
-    let printed = '';
-    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-      printed += String(chunk);
-      return true;
-    });
     const command = runCommand(() => Promise.resolve({ ...gate, close: () => Promise.resolve() }));
-    await expect(command.parseAsync([tool, argumentText, '--json'], { from: 'user' })).rejects.toThrow(Exit);
-    vi.restoreAllMocks();
-    return endOf(JSON.parse(printed) as { kind: string });
+    const { stdout } = await runInProcess(command, [tool, argumentText, '--json']);
+    return endOf(JSON.parse(stdout) as { kind: string });
   },
 };
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 interface Denial {
   readonly sandbox?: Record<string, unknown>;
