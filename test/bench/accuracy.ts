@@ -26,7 +26,9 @@ const { values: flags, positionals } = parseArgs({
     modules: { type: 'string' },
     config: { type: 'string' },
     findings: { type: 'string', multiple: true, default: [] },
+    /** Said under the comparison, and under the bars: what numbers cannot say. */
     note: { type: 'string', default: '' },
+    remark: { type: 'string', default: '' },
     date: { type: 'string', default: new Date().toISOString().slice(0, 10) },
   },
 });
@@ -228,7 +230,7 @@ function print(): void {
   say('# Accuracy');
   say();
   say(
-    `Made on ${flags.date} by \`node test/bench/accuracy.ts ROWS.jsonl --evasion EVASION.jsonl --modules DIR --findings NAME=FILE\` with the default policy, on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), shared with other work. Numbers only; no row is stored here.`,
+    `Made on ${flags.date} by \`node test/bench/accuracy.ts ROWS.jsonl --evasion EVASION.jsonl --modules DIR --findings NAME=FILE --note … --remark …\` with the default policy, on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), shared with other work. Numbers only; no row is stored here.`,
   );
   say();
   say(
@@ -353,5 +355,9 @@ function printBars(): void {
   bar('evasion, stretch', '>= 60 %', evasion?.get('stretch sensitive'), atLeast(0.6));
   bar('evasion, hard negatives flagged', 'none', evasion?.get('must safe'), atMost(0));
   say();
+  if (flags.remark !== '') {
+    say(flags.remark);
+    say();
+  }
   say('Latency of 2 KB, 60 KB and 1 MB texts is measured by `test/bench/classify.ts`.');
 }
