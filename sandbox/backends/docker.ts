@@ -1,5 +1,5 @@
 /**
- * The `docker` and `docker+gvisor` backends: a hardened single-use container per call, made by a Docker Engine on this machine
+ * The `docker` backend: a hardened single-use container per call, made by a Docker Engine on this machine
  * and attested before it is told what to run. Fails closed: without the engine, the runtime, the image or the attestation a
  * call is `not-started`, and no other backend takes it.
  */
@@ -18,6 +18,7 @@ import type { ExecutionPlan } from '../plan.ts';
 import { probePlan } from '../probes/probe.ts';
 import { proveClaims } from '../probes/prove.ts';
 import { SHELL_INSIDE } from '../tools/programs.ts';
+import { RUNTIME } from './docker/container-options.ts';
 import type { ContainerSite } from './docker/container-options.ts';
 import { explainEngineFault, openEngine } from './docker/engine.ts';
 import type { Engine } from './docker/engine.ts';
@@ -33,7 +34,6 @@ import { handover } from './handover.ts';
 import { readHostLayout, stagingDirectory } from './host-layout.ts';
 
 export interface DockerOptions {
-  readonly mode: 'docker' | 'docker+gvisor';
   /** The engine's Unix socket. */
   readonly socket: string;
   /** Repository name of the image that is made on this machine. */
@@ -60,8 +60,7 @@ const MIB = 1024 * 1024;
 /** What a copy-on-write workspace may hold. */
 const COPY_ENTRIES = 50_000;
 const COPY_BYTES = 1024 * MIB;
-const GVISOR_INSTALL =
-  'install a release of 2023 or newer from gvisor.dev and register it as runsc in the daemon.json of the engine, with runtimeArgs ["--network=none"]';
+const mode = 'docker';
 
 const unsupported = (detail: string): Outcome => ({ kind: 'not-started', cause: 'plan-unsupported', detail });
 const unusable = (reason: string): Preparation => ({ kind: 'unusable', reason });
@@ -75,9 +74,7 @@ export function createDockerBackendWith(
   options: DockerOptions,
   replaced: { readonly engine?: Engine; readonly weaken?: (site: ContainerSite) => ContainerSite },
 ): Backend {
-  const { mode } = options;
   const engine = replaced.engine ?? openEngine(options.socket);
-  const runtime = mode === 'docker' ? 'runc' : 'runsc';
   const isRoot = process.getuid?.() === 0;
   const uid = isRoot ? options.uid : (process.getuid?.() ?? 0);
   const gid = isRoot ? options.gid : (process.getgid?.() ?? 0);
@@ -103,10 +100,8 @@ export function createDockerBackendWith(
         readonly OSType?: unknown;
       };
       if (info.OSType !== 'linux') return unusable(`the Docker Engine at ${options.socket} runs no Linux containers`);
-      if (!Object.hasOwn(info.Runtimes ?? {}, runtime))
-        return unusable(
-          `the Docker Engine at ${options.socket} has no runtime ${runtime}: ${runtime === 'runsc' ? GVISOR_INSTALL : 'apt-get install runc'}`,
-        );
+      if (!Object.hasOwn(info.Runtimes ?? {}, RUNTIME))
+        return unusable(`the Docker Engine at ${options.socket} has no runtime ${RUNTIME}: apt-get install runc`);
       await removeLeftovers(engine);
       const staging = stagingDirectory(options.stateDir, uid, gid);
       const layout = readHostLayout(false);
@@ -114,7 +109,6 @@ export function createDockerBackendWith(
       const image = await ensureImage(engine, options.image, tree);
       const container: ContainerSite = {
         image,
-        runtime,
         uid,
         gid,
         system: ['/usr', ...layout.directories.map((name) => `/${name}`)],
@@ -172,8 +166,6 @@ export function createDockerBackendWith(
     const text = handover(plan);
     if (text.kind === 'unsupported') return unsupported(text.detail);
     if (plan.egress.kind === 'proxy') {
-      if (runtime === 'runsc')
-        return unsupported('docker+gvisor has no network access in this build: set network to none');
       const { workspace } = plan;
       if (workspace.access !== 'none' && (await holdsSocket(workspace.source, COPY_ENTRIES).catch(() => true)))
         return unsupported(
@@ -213,19 +205,14 @@ export function createDockerBackendWith(
     async available() {
       const site = await prepared();
       if (site.kind === 'unusable') return { usable: false, reason: site.reason };
-      // gVisor of before 2023 answers EINVAL to statx, on which ls and stat of today fail.
       const outcome = await own(probePlan([SHELL_INSIDE, '-c', '/usr/bin/stat / >/dev/null && /bin/ls / >/dev/null']));
       if (outcome.kind === 'exited' && outcome.code === 0) return { usable: true };
-      if (outcome.kind === 'not-started') {
-        const gvisor = runtime === 'runsc' ? `; for gVisor ${GVISOR_INSTALL}` : '';
-        return { usable: false, reason: `${outcome.detail}${gvisor}` };
-      }
       return {
         usable: false,
         reason:
-          runtime === 'runsc'
-            ? `gVisor (runsc) here is too old: statx fails in it, and with that ls and stat. ${GVISOR_INSTALL}`
-            : 'a program of this machine does not run in a container of it: check the engine with a container by hand',
+          outcome.kind === 'not-started'
+            ? outcome.detail
+            : 'programs of this machine do not run in a container of it: look at the log of the engine (journalctl -u docker)',
       };
     },
     async prove() {

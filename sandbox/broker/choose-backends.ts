@@ -10,7 +10,7 @@ import type { Mode } from '../executor.ts';
 import { ALLOW_HOST } from '../policy.ts';
 import type { Bound } from './executor-service.ts';
 
-/** The releases of runsc that could be tested fail statx; what was never seen to hold is not offered. */
+/** The release of runsc that could be tested fails statx; what was never seen to hold is not offered. */
 const GVISOR_REFUSED =
   'docker+gvisor is not proved in this build: the gVisor of Debian 12 (runsc of 2022) fails statx, and with it ls and stat. Set sandbox.mode to docker or bubblewrap.';
 
@@ -28,7 +28,7 @@ function chooseBackend(mode: Mode, { sandbox, stateDir }: Bound): Backend {
       if (sandbox.allowHost !== ALLOW_HOST) return absent(mode, `host needs sandbox.allowHost: ${ALLOW_HOST}.`);
       return createHostBackend({ allowHost: sandbox.allowHost, uid: sandbox.uid, gid: sandbox.uid });
     case 'docker':
-      return createDockerBackend({ mode, ...sandbox.docker, uid: sandbox.uid, gid: sandbox.uid, stateDir });
+      return createDockerBackend({ ...sandbox.docker, uid: sandbox.uid, gid: sandbox.uid, stateDir });
     case 'docker+gvisor':
       return absent(mode, GVISOR_REFUSED);
     case 'deny':

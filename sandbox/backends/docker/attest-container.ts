@@ -2,7 +2,7 @@
  * What the engine says a container is, and what the kernel shows of its first process, before it is given anything to run.
  * Fails closed: an option that came out otherwise than it was asked for, or a process that cannot be looked at, is a mismatch.
  */
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { dataLimit, OPEN_FILES } from '../handover.ts';
 import { complaints, identity, NAMESPACES, observe, readNamespaces } from '../attestation.ts';
@@ -105,6 +105,20 @@ function limitComplaints(process: Observation, profile: Profile): readonly strin
     .map(([name]) => `${name} is not limited`);
 }
 
+const CONTROLLERS = ['memory', 'pids', 'cpu'];
+
+/** Controllers whose group is not the one this process is in. Version 2 has one group for all of them. */
+export function controllersOf(theirs: string, own: string): readonly string[] {
+  const lines = new Set(own.split('\n'));
+  const groups = theirs
+    .split('\n')
+    .filter((line) => !lines.has(line))
+    .map((line) => /^\d+:([^:]*):\/./.exec(line)?.[1]);
+  const isWithout = !theirs.split('\n').some((line) => /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:/.test(line));
+  const named = groups.flatMap((names) => names?.split(',') ?? []);
+  return CONTROLLERS.filter((name) => named.includes(name) || (isWithout && groups.includes('')));
+}
+
 export interface AttestedContainer {
   readonly pid: number;
   /** Identity of its PID namespace: a number that was reused has another. */
@@ -127,16 +141,19 @@ export function attestContainer(
   const pid = Number(seen.State?.Pid);
   if (!Number.isInteger(pid) || pid <= 1) throw new Error('attestation: the engine names no process');
   const own = readNamespaces('self');
-  const isGvisor = site.runtime === 'runsc';
-  // Inside gVisor the mounts are its own kernel's: the host's identities show for containers only.
-  const process = observe(pid, isGvisor ? [] : Object.keys(mounts));
-  const expected = { uid: site.uid, gid: site.gid, ownNamespaces: own, mounts: isGvisor ? {} : mounts };
+  const process = observe(pid, Object.keys(mounts));
+  const expected = { uid: site.uid, gid: site.gid, ownNamespaces: own, mounts };
+  const controllers = controllersOf(
+    readFileSync(`/proc/${pid}/cgroup`, 'latin1'),
+    readFileSync('/proc/self/cgroup', 'latin1'),
+  );
   const wrong = [
     ...configurationComplaints(seen, asked),
-    ...(isGvisor ? sentryComplaints(process, own) : complaints(process, expected, REQUIRED_NAMESPACES)),
-    ...(isGvisor ? [] : limitComplaints(process, profile)),
-    ...(!isGvisor && process.descriptors.some((descriptor) => descriptor > 2) ? ['a descriptor was inherited'] : []),
-    ...(!isGvisor && /[^\0]/.test(process.environment) ? ['its environment is not empty'] : []),
+    ...complaints(process, expected, REQUIRED_NAMESPACES),
+    ...limitComplaints(process, profile),
+    ...CONTROLLERS.filter((name) => !controllers.includes(name)).map((name) => `no control group for ${name}`),
+    ...(process.descriptors.some((descriptor) => descriptor > 2) ? ['a descriptor was inherited'] : []),
+    ...(/[^\0]/.test(process.environment) ? ['its environment is not empty'] : []),
   ];
   const pidNamespace = process.namespaces.pid ?? '';
   if (wrong.length > 0) return { pid, pidNamespace, judgement: { kind: 'mismatch', detail: wrong.join('; ') } };
@@ -146,28 +163,18 @@ export function attestContainer(
     judgement: {
       kind: 'attested',
       attestation: {
-        isolation: isGvisor ? 'docker+gvisor' : 'docker',
+        isolation: 'docker',
         uid: site.uid,
         seccomp: 2,
         noNewPrivileges: true,
         capabilities: 0,
         namespaces: NAMESPACES.filter((name) => process.namespaces[name] !== own[name]).join(','),
         pidNamespace,
-        cgroup: 'memory,pids,cpu',
+        cgroup: controllers.join(','),
         image: site.image,
       },
     },
   };
-}
-
-/** Seen from the host a gVisor sandbox is the process of its kernel, which confines itself. */
-function sentryComplaints(sentry: Observation, own: Readonly<Record<string, string>>): readonly string[] {
-  return [
-    ...(sentry.status.Seccomp === '2' ? [] : ['the sentry has no seccomp filter']),
-    ...['mnt', 'net', 'ipc', 'uts', 'pid']
-      .filter((name) => sentry.namespaces[name] === own[name])
-      .map((name) => `the sentry shares the ${name} namespace`),
-  ];
 }
 
 /** Whether the number still names that container's process. */

@@ -18,7 +18,6 @@ import type { SeccompProfile } from './seccomp-profile.ts';
 /** What the machine and the operator decide; the same for every container. */
 export interface ContainerSite {
   readonly image: string;
-  readonly runtime: 'runc' | 'runsc';
   readonly uid: number;
   readonly gid: number;
   /** Host directories mounted read-only under their own names: /usr, and /bin and its like where they are not links into it. */
@@ -58,6 +57,9 @@ const MASKED_ALWAYS = [
   '/proc/sched_debug',
 ];
 const READ_ONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** Named, so that an engine whose default is another runtime does not choose it. */
+export const RUNTIME = 'runc';
 
 const NANO = 1_000_000_000;
 const CPU_SHARES = 1024;
@@ -112,7 +114,7 @@ function hostConfig(profile: Profile, site: ContainerSite) {
       `seccomp=${JSON.stringify(site.seccomp({ unixSockets: profile.egressSocket !== '' }))}`,
     ],
     ReadonlyRootfs: true,
-    Runtime: site.runtime,
+    Runtime: RUNTIME,
     Binds: null,
     Devices: [],
     GroupAdd: null,

@@ -34,9 +34,17 @@ export async function startEngine(): Promise<TestEngine> {
   const daemon = spawn(
     PROGRAM,
     [
-      ...['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')],
-      ...['--pidfile', join(directory, 'pid'), '-H', `unix://${socket}`],
-      ...['--iptables=false', '--ip6tables=false', '--bridge=none'],
+      '--data-root',
+      join(directory, 'data'),
+      '--exec-root',
+      join(directory, 'exec'),
+      '--pidfile',
+      join(directory, 'pid'),
+      '-H',
+      `unix://${socket}`,
+      '--iptables=false',
+      '--ip6tables=false',
+      '--bridge=none',
     ],
     { stdio: ['ignore', output, output] },
   );

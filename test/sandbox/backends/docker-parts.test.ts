@@ -1,6 +1,6 @@
 import { property, assert as check, array, integer, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { configurationComplaints } from '../../../sandbox/backends/docker/attest-container.ts';
+import { configurationComplaints, controllersOf } from '../../../sandbox/backends/docker/attest-container.ts';
 import type { Inspected } from '../../../sandbox/backends/docker/attest-container.ts';
 import { containerOptions, handoverBytes } from '../../../sandbox/backends/docker/container-options.ts';
 import type { ContainerSite } from '../../../sandbox/backends/docker/container-options.ts';
@@ -15,7 +15,6 @@ import { shell } from './fixture.ts';
 
 const site: ContainerSite = {
   image: 'sluice-sandbox:0',
-  runtime: 'runc',
   uid: 65534,
   gid: 65534,
   system: ['/usr'],
@@ -120,6 +119,20 @@ describe('what the engine says it made', () => {
     expect(inspected((_host, all) => Object.assign((all.Mounts as object[])[0] ?? {}, { RW: true }))).not.toEqual([]);
     expect(inspected((_host, all) => Object.assign(all, { State: { Running: false } }))).not.toEqual([]);
     expect(configurationComplaints({}, asked())).not.toEqual([]);
+  });
+});
+
+describe('control groups are seen, not assumed', () => {
+  const v1 = (path: string) => `7:memory:${path}\n6:pids:${path}\n5:cpu,cpuacct:${path}\n0::/\n`;
+  it.each([
+    ['version 1, its own', v1('/docker/x'), v1('/'), ['memory', 'pids', 'cpu']],
+    ['version 1, ours', v1('/'), v1('/'), []],
+    ['version 1, pids only', '7:memory:/\n6:pids:/docker/x\n', v1('/'), ['pids']],
+    ['version 2, its own', '0::/system.slice/docker-x.scope\n', '0::/user.slice\n', ['memory', 'pids', 'cpu']],
+    ['version 2, ours', '0::/user.slice\n', '0::/user.slice\n', []],
+    ['none', '', '0::/\n', []],
+  ])('%s', (_what, theirs, own, controllers) => {
+    expect(controllersOf(theirs, own)).toEqual(controllers);
   });
 });
 
