@@ -142,6 +142,12 @@ export const Policy = z.strictObject({
     .enum(['off', 'complex'])
     .default('complex')
     .describe('Whether maskable sensitive and complex requests may go to the cloud masked.'),
+  maskedToolResults: z
+    .enum(['local', 'mask'])
+    .default('local')
+    .describe(
+      'After a tool was given a sensitive value: keep the conversation inside, or mask what is recognised in its result and go on. A steered cloud model can ask for a result in which nothing is recognised.',
+    ),
   maskUpTo: label.default('confidential').describe('Highest label masking may make fit for the cloud.'),
   unknown: z.enum(['local', 'refuse']).default('local').describe('Requests with parts that could not be classified.'),
   attack: z.enum(['local', 'refuse']).default('local').describe('Routing instructions inside prompts, or evasion.'),

@@ -22,6 +22,7 @@ export type Reason =
   | { readonly code: 'simple'; readonly score: number }
   | { readonly code: 'not-maskable'; readonly entities: readonly EntityType[] }
   | { readonly code: 'masking-off' }
+  | { readonly code: 'tool-saw-sensitive' }
   | { readonly code: 'rule'; readonly rule: string }
   | { readonly code: 'rule-overruled'; readonly rule: string }
   | { readonly code: 'model-honoured' }

@@ -128,6 +128,7 @@ class PolicyJudge implements Judge {
         verdict,
         signals,
         session: { label: this.config.labels[0] ?? '', maskable: true },
+        toolSawSensitive: false,
         complexity: scored.score,
         band: settled,
         model: read.model,

@@ -52,6 +52,7 @@ export function describeReason(reason: Reason): string {
     case 'rule-overruled':
       return `${reason.code}:${headerSafe(reason.rule)}`;
     case 'masking-off':
+    case 'tool-saw-sensitive':
     case 'model-honoured':
     case 'model-overridden':
     case 'no-cloud-upstream':

@@ -12,6 +12,8 @@ export interface MaskMap {
   tokenFor(value: string, entity: string): string | null;
   /** `undefined` for a token nobody here made. */
   valueOf(token: string): string | undefined;
+  /** Every value masked so far. */
+  known(): Iterable<string>;
   /** Whether some token begins with `prefix`. */
   hasPrefix(prefix: string): boolean;
   readonly size: number;
@@ -20,6 +22,8 @@ export interface MaskMap {
 export interface MaskStore {
   /** `conversation` empty means unknown: the map is then of this one request. */
   open(principal: string, conversation: string): MaskMap;
+  /** The map of a conversation that has one already. */
+  peek(principal: string, conversation: string): MaskMap | undefined;
 }
 
 export interface MaskStoreLimits {
@@ -42,11 +46,14 @@ const LIMITS: MaskStoreLimits = {
 export function createMaskStore(key: Buffer, limits: Partial<MaskStoreLimits> = {}): MaskStore {
   const bounds = { ...LIMITS, ...limits };
   const open = new Map<string, KeyedMap>();
+  // The lengths keep (`a`, `bc`) and (`ab`, `c`) apart.
+  const scopeOf = (principal: string, salt: string): Buffer =>
+    createHmac('sha256', key).update(`mask\n${principal.length}\n${principal}\n${salt}`).digest();
   return {
+    peek: (principal, conversation) => open.get(scopeOf(principal, conversation).toString('latin1')),
     open(principal, conversation) {
       const salt = conversation === '' ? randomBytes(16).toString('hex') : conversation;
-      // The lengths keep (`a`, `bc`) and (`ab`, `c`) apart.
-      const scope = createHmac('sha256', key).update(`mask\n${principal.length}\n${principal}\n${salt}`).digest();
+      const scope = scopeOf(principal, salt);
       if (conversation === '') return new KeyedMap(scope, bounds);
       const name = scope.toString('latin1');
       const map = open.get(name) ?? new KeyedMap(scope, bounds);
@@ -95,6 +102,10 @@ class KeyedMap implements MaskMap {
 
   valueOf(token: string): string | undefined {
     return this.#values.get(token);
+  }
+
+  known(): Iterable<string> {
+    return this.#tokens.keys();
   }
 
   hasPrefix(prefix: string): boolean {

@@ -11,6 +11,7 @@ import type { Decision } from '../decision.ts';
 import type { RequestEnvelope } from '../envelope.ts';
 import type { ErrorCode } from '../errors.ts';
 import { parseJson } from '../json/parse.ts';
+import { toolSawSensitive } from './tool-taint.ts';
 import { decide } from '../policy/decide.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
@@ -118,6 +119,12 @@ export async function prepare(
       verdict: classification.verdict,
       signals: classification.signals,
       session: remembered,
+      toolSawSensitive: toolSawSensitive(
+        classification,
+        envelope,
+        context.policy,
+        context.masks.peek(scope.principal, trace.root),
+      ),
       complexity: scored.score,
       band,
       model: read.model,

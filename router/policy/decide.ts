@@ -40,6 +40,8 @@ export interface DecisionInput {
   readonly signals: readonly Signal[];
   /** What the conversation is remembered for. */
   readonly session: { readonly label: Label; readonly maskable: boolean };
+  /** A tool call in the history was given something sensitive: its result may hold it in a form nobody recognises. */
+  readonly toolSawSensitive: boolean;
   readonly complexity: number;
   readonly band: 'simple' | 'complex';
   /** As the client named it. */
@@ -86,6 +88,7 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     upstreams.find((each) => each.kind === 'cloud' && (name === undefined || each.name === name));
   const open = (upstream: UpstreamView | undefined): UpstreamView | undefined =>
     upstream !== undefined && !shut && rank(label) <= rank(upstream.sees) ? upstream : undefined;
+  const tainted = input.toolSawSensitive && policy.maskedToolResults === 'local';
   const unmaskable =
     input.verdict.kind === 'sensitive'
       ? entities.filter((entity) => !(compiled.entities[entity] ?? compiled.otherEntities).maskable)
@@ -96,6 +99,7 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     !shut &&
     input.verdict.kind === 'sensitive' &&
     unmaskable.length === 0 &&
+    !tainted &&
     rank(label) <= rank(policy.maskUpTo) &&
     (rank(input.session.label) === 0 ||
       (input.session.maskable && rank(input.session.label) <= rank(input.verdict.label)));
@@ -197,6 +201,7 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
   if (input.band === 'complex' && maskFits)
     return done({ kind: 'cloud-masked', upstream: cloud.name, model: '' }, [weight, ...overridden]);
   if (unmaskable.length > 0) return local([{ code: 'not-maskable', entities: unmaskable }, ...overridden]);
+  if (tainted && input.verdict.kind === 'sensitive') return local([{ code: 'tool-saw-sensitive' }, ...overridden]);
   if (policy.masking === 'off' && input.verdict.kind === 'sensitive')
     return local([{ code: 'masking-off' }, ...overridden]);
   return local([weight, ...overridden]);

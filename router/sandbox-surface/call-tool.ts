@@ -114,6 +114,7 @@ async function weigh(
       verdict,
       signals,
       session: remembered,
+      toolSawSensitive: false,
       complexity: 0,
       band: 'simple',
       model: '',

@@ -260,7 +260,7 @@ describe('masking over the wire', () => {
       (request) => `sent to ${(JSON.parse(request.arguments) as { command: string }).command}`,
     );
     const { ask, cloud, sentToCloud } = await start({
-      config: OFFER,
+      config: `${OFFER}\npolicy: { maskedToolResults: mask }`,
       sandbox: executor,
       cloud: {
         reply: (request) => {
@@ -276,5 +276,38 @@ describe('masking over the wire', () => {
     expect(cloud.requests.length).toBe(2);
     expect(sentToCloud()).not.toContain('jane.roe');
     expect(messagesOf(cloud.requests[1]).at(-1)?.content).toMatch(/^sent to mail "\[\[EMAIL_ADDRESS_/);
+  });
+
+  it('does not send up what a tool made of a masked value: the next turn stays home', async () => {
+    // What a steered model would ask for: the value in a form nobody recognises.
+    const executor = recordingExecutor((request) =>
+      [...(/"(.*)"/.exec((JSON.parse(request.arguments) as { command: string }).command)?.[1] ?? '')].join('\u2044'),
+    );
+    const { ask, cloud, local, sentToCloud } = await start({
+      config: OFFER,
+      sandbox: executor,
+      cloud: {
+        reply: (request) =>
+          call('exec', {
+            command: `split "${/\[\[[A-Za-z0-9_]+\]\]/.exec(messagesOf(request).at(-1)?.content ?? '')?.[0] ?? 'none'}"`,
+          }),
+      },
+      local: { replies: [{ text: 'done at home' }] },
+    });
+    const response = await ask(say(`${COMPLEX} Send it to ${MAIL}`));
+    expect(spoken(await response.text())).toBe('done at home');
+    expect(cloud.requests.length).toBe(1);
+    expect(local.chats().length).toBe(1);
+    expect(sentToCloud()).not.toContain('j\u2044a');
+  });
+
+  it('masks a value again where nothing but the first place gave it away', async () => {
+    const { ask, cloud, sentToCloud } = await start({ cloud: { reply: () => ({ text: 'ok' }) } });
+    const text = `${COMPLEX} The patient's medical record number is MRN 84736251. Compare 84736251 with the list, and say 8473-6251 aloud.`;
+    const response = await ask(say(text));
+    await response.text();
+    expect(response.headers.get('x-sluice-route')).toBe('cloud-masked');
+    expect(cloud.requests.length).toBe(1);
+    expect(sentToCloud()).not.toMatch(/8473-?6251/);
   });
 });

@@ -42,6 +42,7 @@ function input(change: Partial<DecisionInput> = {}): DecisionInput {
     verdict: CLEAN,
     signals: [],
     session: { label: 'public', maskable: true },
+    toolSawSensitive: false,
     complexity: 0.2,
     band: 'simple',
     model: 'auto',

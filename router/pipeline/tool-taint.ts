@@ -1,0 +1,34 @@
+/**
+ * Whether a tool call in the history was given something sensitive. A cloud model that sees only placeholders can still steer: it asks for `rev [[…]]`, the value is restored
+ * for the tool, and a result in which no recognizer knows it would go back up. Fails closed: anything found anywhere in a call counts.
+ */
+import type { Classification } from '../../classifiers/classifier.ts';
+import type { Finding } from '../../classifiers/finding.ts';
+import type { RequestEnvelope } from '../envelope.ts';
+import { knownValuesIn } from '../masking/known-values.ts';
+import type { MaskMap } from '../masking/store.ts';
+import type { CompiledPolicy } from '../policy/decide.ts';
+
+const IN_CALL = /^\/messages\/\d+\/(?:tool_calls|function_call)(?:\/|$)/;
+
+/** `masked` is the conversation's map, when it has one: values that recognizers do not know without their context are known by it. */
+export function toolSawSensitive(
+  classification: Classification,
+  envelope: RequestEnvelope,
+  policy: CompiledPolicy,
+  masked: MaskMap | undefined,
+): boolean {
+  if (!envelope.chat.messages.some((message) => message.toolCalls.length > 0)) return false;
+  const bottom = policy.ladder[0];
+  const isAbove = (finding: Finding): boolean =>
+    (policy.entities[finding.entity] ?? policy.otherEntities).label !== bottom;
+  if (classification.verdict.findings.some((finding) => IN_CALL.test(finding.span.segment) && isAbove(finding)))
+    return true;
+  if (masked === undefined || masked.size === 0) return false;
+  return (
+    knownValuesIn(
+      envelope.segments.filter((segment) => IN_CALL.test(segment.pointer)),
+      masked.known(),
+    ).length > 0
+  );
+}
