@@ -14,24 +14,49 @@ describe('parseConfig() refuses', () => {
   const rows: readonly [string, string, RegExp][] = [
     ['an unknown key, naming the nearest', 'polcy: {}', /^polcy: unknown key; did you mean "policy"\?/],
     ['an unknown key deep inside', 'listen: { prot: 1 }', /^listen\.prot: unknown key; did you mean "port"/],
-    ['an unknown key inside an array', 'policy: { rules: [{ name: r, wen: "true", route: local }] }', /^policy\.rules\[0\]\.wen: unknown key; did you mean "when"/],
-    ['an unknown key inside an upstream', 'upstreams: [{ kind: ollama, name: a, url: "http://x", sees: public, contextToken: 9 }]', /did you mean "contextTokens"/],
+    [
+      'an unknown key inside an array',
+      'policy: { rules: [{ name: r, wen: "true", route: local }] }',
+      /^policy\.rules\[0\]\.wen: unknown key; did you mean "when"/,
+    ],
+    [
+      'an unknown key inside an upstream',
+      'upstreams: [{ kind: ollama, name: a, url: "http://x", sees: public, contextToken: 9 }]',
+      /did you mean "contextTokens"/,
+    ],
     ['a key nothing is near to', 'listen: { qqqqqqqqqq: 1 }', /unknown key; known here: .*port/],
     ['the same key twice', 'version: 1\nversion: 1', /line 2: duplicate key/],
     ['what is no YAML', 'a: [1', /not valid YAML/],
-    ['a secret in plain text', 'upstreams: [{ kind: openai, name: a, url: "https://x.example", sees: public, model: m, apiKey: sk-live-1 }]', /^upstreams\[0\]\.apiKey: a secret is a reference/],
-    ['a variable that is not set', 'log: { level: "${NOWHERE}" }', /line 1: environment variable NOWHERE is not set and has no default/],
-    ['a stand-in in a file', 'upstreams: [{ kind: stand-in, name: a, sees: public, model: m }]', /^upstreams\[0\]\.kind/],
+    [
+      'a secret in plain text',
+      'upstreams: [{ kind: openai, name: a, url: "https://x.example", sees: public, model: m, apiKey: sk-live-1 }]',
+      /^upstreams\[0\]\.apiKey: a secret is a reference/,
+    ],
+    [
+      'a variable that is not set',
+      'log: { level: "${NOWHERE}" }',
+      /line 1: environment variable NOWHERE is not set and has no default/,
+    ],
+    [
+      'a stand-in in a file',
+      'upstreams: [{ kind: stand-in, name: a, sees: public, model: m }]',
+      /^upstreams\[0\]\.kind/,
+    ],
     ['root in the sandbox', 'sandbox: { uid: 0 }', /^sandbox\.uid/],
     ['a list at the top', '- 1', /^: /],
   ];
   it.each(rows)('%s', (_, yaml, expected) => {
     const found = problems(yaml);
-    expect(found.some((each) => expected.test(each)), found.join('\n')).toBe(true);
+    expect(
+      found.some((each) => expected.test(each)),
+      found.join('\n'),
+    ).toBe(true);
   });
 
   it('never echoes a value', () => {
-    const found = problems('upstreams: [{ kind: openai, name: a, url: "https://x.example", sees: public, model: m, apiKey: canary-4711 }]');
+    const found = problems(
+      'upstreams: [{ kind: openai, name: a, url: "https://x.example", sees: public, model: m, apiKey: canary-4711 }]',
+    );
     expect(found.length).toBeGreaterThan(0);
     expect(found.join('\n')).not.toContain('canary-4711');
   });
@@ -68,7 +93,10 @@ describe('parseConfig() reads', () => {
 describe('loadConfig()', () => {
   it('says which file cannot be read and why', () => {
     const loaded = loadConfig('/nowhere/sluice.yaml', {});
-    expect(loaded).toMatchObject({ kind: 'invalid', problems: [{ message: 'cannot read /nowhere/sluice.yaml (ENOENT)' }] });
+    expect(loaded).toMatchObject({
+      kind: 'invalid',
+      problems: [{ message: 'cannot read /nowhere/sluice.yaml (ENOENT)' }],
+    });
   });
 
   it('knows a cloud only when the environment names one', () => {
@@ -106,7 +134,8 @@ describe('resolveSecret()', () => {
       const secrets = [resolveSecret('env:K', { K: 'from-env' }), resolveSecret(`file:${join(directory, 'key')}`, {})];
       expect(secrets.map((secret) => secret?.reveal())).toEqual(['from-env', 'from-file']);
       for (const secret of secrets) {
-        for (const text of [String(secret), JSON.stringify({ secret }), inspect(secret), `${secret}`]) expect(text).not.toMatch(/from-(env|file)/);
+        for (const text of [String(secret), JSON.stringify({ secret }), inspect(secret), `${secret}`])
+          expect(text).not.toMatch(/from-(env|file)/);
       }
       expect(resolveSecret('env:NONE', {})).toBeUndefined();
       expect(resolveSecret('file:/nowhere', {})).toBeUndefined();
