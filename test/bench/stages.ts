@@ -80,7 +80,8 @@ for (let index = 0; index < runs; index += 1) {
   const out = await time('forUpstream', () =>
     openaiChat.forUpstream(parsed.document, { model: 'm', stream: false, includeUsage: false }),
   );
-  await time('rescan', () => context.classifier.rescan(out, 'public'));
+  for (const stage of ['rescan, new message', 'rescan, seen'])
+    await time(stage, () => context.classifier.rescan(out, 'public'));
   await time('prepare whole, seen', () =>
     prepare(body, openaiChat, scope, context, { pass: 'first', nearMisses: 'omit' }),
   );
