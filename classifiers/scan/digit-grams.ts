@@ -76,7 +76,7 @@ export function compileGrams(questions: readonly (readonly string[] | undefined)
   return { table, masks };
 }
 
-const GRAM = /^(?<left>A|\d+(?:\.\.\d+)?)(?:(?<mark>[?~\-. /_(,\n\t])(?<right>A|\d+(?:\.\.\d+)?))?$/;
+const GRAM = /^(?<left>A|\d{1,3}(?:\.\.\d{1,3})?)(?:(?<mark>[?~\-. /_(,\n\t])(?<right>A|\d{1,3}(?:\.\.\d{1,3})?))?$/;
 
 function keysOf(gram: string): readonly number[] {
   const { left = '', mark, right } = GRAM.exec(gram)?.groups ?? {};
