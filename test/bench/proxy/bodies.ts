@@ -4,6 +4,9 @@ const WORDS = `the a of to and in that is for with as this by on are be it from 
  handler parser token scanner graph node edge weight path search order price stock garden river cloud window bridge engine motor paper glass stone
  wooden silver quiet early modern ancient simple complex narrow broad careful sudden gentle steady bright heavy light open closed`.split(/\s+/);
 
+/** Sentences begin with these: a capital on any other word is a name to whoever looks for names. */
+const STARTERS = ['The', 'When', 'Each', 'For', 'If', 'This', 'With', 'From', 'In', 'As'];
+
 export function seeded(seed: number): () => number {
   let state = seed >>> 0 || 1;
   return () => {
@@ -16,7 +19,7 @@ export function prose(chars: number, random: () => number): string {
   const parts: string[] = [];
   for (let length = 0, inSentence = 0; length < chars; inSentence += 1) {
     let word = WORDS[Math.floor(random() * WORDS.length)] ?? 'the';
-    if (inSentence === 0) word = word[0]?.toUpperCase() + word.slice(1);
+    if (inSentence === 0) word = STARTERS[Math.floor(random() * STARTERS.length)] ?? 'The';
     if (random() < 0.08) {
       word += '.';
       inSentence = -1;
