@@ -70,5 +70,3 @@ export function createOutputCollector(limitBytes: number): OutputCollector {
     },
   };
 }
-
-export const NO_OUTPUT: BoundedOutput = { head: '', tail: '', omittedBytes: 0 };

@@ -2,6 +2,7 @@
  * Decision to a reply. Narrows, never widens: cloud may become local (door refused, masking failed, upstream down), local never becomes
  * cloud. Fails closed: without a Cleared there is no cloud request.
  */
+import { rankOf } from '../policy/rank.ts';
 import type { ServerResponse } from 'node:http';
 import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
 import { clear } from '../clearance.ts';
@@ -87,7 +88,7 @@ function toLocal(
 /** inward takes a cloud route home: the first local upstream that may see the label, or a refusal. */
 function inward(turn: Turn, reason: Reason, refusal: ErrorCode, scope: RequestScope, context: Context): Dispatched {
   const ladder = context.policy.ladder;
-  const rank = (label: string): number => (ladder.includes(label) ? ladder.indexOf(label) : ladder.length);
+  const rank = (label: string): number => rankOf(ladder, label);
   const view = context.policy.upstreams.find(
     (each) => each.kind === 'local' && rank(each.sees) >= rank(turn.decision.label),
   );

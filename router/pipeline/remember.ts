@@ -1,4 +1,5 @@
 /** Writes the latch before anything of the reply reaches the client. Fails closed: a store that cannot be written is `store-failed`, and the caller refuses. */
+import { ruleOf } from '../policy/rank.ts';
 import type { Context } from './context.ts';
 import type { Turn } from './prepare.ts';
 
@@ -35,9 +36,7 @@ export function rememberReply(
 export function isMaskable(turn: Pick<Turn, 'classification' | 'remembered'>, context: Context): boolean {
   const { verdict } = turn.classification;
   if (verdict.kind === 'unknown' || !turn.remembered.maskable) return false;
-  return verdict.findings.every(
-    (finding) => (context.policy.entities[finding.entity] ?? context.policy.otherEntities).maskable,
-  );
+  return verdict.findings.every((finding) => ruleOf(context.policy, finding.entity).maskable);
 }
 
 /**

@@ -2,6 +2,7 @@
  * Embeddings, always by a local model: a vector gives away much of its text, masked or not, and there is no reply to restore. The texts are classified all the
  * same, because not every local upstream may see every label. Fails closed: no local upstream that may see them is a refusal; nothing goes outwards.
  */
+import { rankOf } from '../policy/rank.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Decision } from '../decision.ts';
 import type { EmbedProtocol } from '../protocols/protocol.ts';
@@ -55,7 +56,7 @@ export function serveEmbed(
 function allowed(turn: Turn, context: Context): readonly LocalUpstream[] {
   const { ladder, upstreams } = context.policy;
   const { route, label } = turn.decision;
-  const rank = (each: string): number => (ladder.includes(each) ? ladder.indexOf(each) : ladder.length);
+  const rank = (each: string): number => rankOf(ladder, each);
   const names = upstreams
     .filter((each) => each.kind === 'local' && rank(each.sees) >= rank(label))
     .map((each) => each.name);

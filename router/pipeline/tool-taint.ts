@@ -2,6 +2,7 @@
  * Whether a tool call in the history was given something sensitive. A cloud model that sees only placeholders can still steer: it asks for `rev [[…]]`, the value is restored
  * for the tool, and a result in which no recognizer knows it would go back up. Fails closed: anything found anywhere in a call counts.
  */
+import { ruleOf } from '../policy/rank.ts';
 import type { Classification } from '../../classifiers/classifier.ts';
 import type { Finding } from '../../classifiers/finding.ts';
 import type { RequestEnvelope } from '../envelope.ts';
@@ -20,8 +21,7 @@ export function toolSawSensitive(
 ): boolean {
   if (!envelope.chat.messages.some((message) => message.toolCalls.length > 0)) return false;
   const bottom = policy.ladder[0];
-  const isAbove = (finding: Finding): boolean =>
-    (policy.entities[finding.entity] ?? policy.otherEntities).label !== bottom;
+  const isAbove = (finding: Finding): boolean => ruleOf(policy, finding.entity).label !== bottom;
   if (classification.verdict.findings.some((finding) => IN_CALL.test(finding.span.segment) && isAbove(finding)))
     return true;
   if (masked === undefined || masked.size === 0) return false;

@@ -2,6 +2,7 @@
  * The decision table as a pure function: the same input gives the same route, and more evidence never moves a request from local to cloud.
  * Fails inwards: whatever is not provably allowed outwards is local, and what no local model may see is refused.
  */
+import { rankOf, ruleOf } from './rank.ts';
 import type { Finding } from '../../classifiers/finding.ts';
 import type { Label, Signal, Verdict } from '../../classifiers/verdict.ts';
 import type { EntityRule, PolicyConfig } from '../../config/schema.ts';
@@ -60,10 +61,7 @@ const ROUTED_MODELS = new Set(['', 'auto', 'sluice', 'sluice/auto']);
 
 export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision {
   const { ladder, policy, upstreams } = compiled;
-  const rank = (label: Label): number => {
-    const index = ladder.indexOf(label);
-    return index === -1 ? ladder.length : index;
-  };
+  const rank = (label: Label): number => rankOf(ladder, label);
   const seen = input.verdict.kind === 'unknown' ? sealed(input.verdict.label, compiled, rank) : input.verdict.label;
   const label = rank(input.session.label) > rank(seen) ? input.session.label : seen;
   const reasons: Reason[] = [];
@@ -90,9 +88,7 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     upstream !== undefined && !shut && rank(label) <= rank(upstream.sees) ? upstream : undefined;
   const tainted = input.toolSawSensitive && policy.maskedToolResults === 'local';
   const unmaskable =
-    input.verdict.kind === 'sensitive'
-      ? entities.filter((entity) => !(compiled.entities[entity] ?? compiled.otherEntities).maskable)
-      : [];
+    input.verdict.kind === 'sensitive' ? entities.filter((entity) => !ruleOf(compiled, entity).maskable) : [];
   // What is remembered but no longer in the text cannot be masked out of it; a session raised only by maskable findings that are still here can.
   const maskFits =
     policy.masking !== 'off' &&
@@ -225,9 +221,7 @@ function entitiesAboveBottom(findings: readonly Finding[], compiled: CompiledPol
   const bottom = compiled.ladder[0];
   return [
     ...new Set(
-      findings
-        .filter((finding) => (compiled.entities[finding.entity] ?? compiled.otherEntities).label !== bottom)
-        .map((finding) => finding.entity),
+      findings.filter((finding) => ruleOf(compiled, finding.entity).label !== bottom).map((finding) => finding.entity),
     ),
   ];
 }
