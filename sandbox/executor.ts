@@ -55,7 +55,13 @@ export interface ToolReceipt {
 }
 
 export type ToolOutcome =
-  | { readonly kind: 'exited'; readonly code: number; readonly stdout: BoundedOutput; readonly stderr: BoundedOutput; readonly receipt: ToolReceipt }
+  | {
+      readonly kind: 'exited';
+      readonly code: number;
+      readonly stdout: BoundedOutput;
+      readonly stderr: BoundedOutput;
+      readonly receipt: ToolReceipt;
+    }
   | {
       readonly kind: 'killed';
       readonly by: 'timeout' | 'memory' | 'output-limit' | 'abort' | 'seccomp';

@@ -2,7 +2,7 @@
  * The latch: a conversation that held sensitive data is recognised on every later turn by what it is made of, with no session header. Marked are
  * - chains: keyed digests over the messages from the first up to one at or after the sensitive turn;
  * - lines of the model's answers in such a conversation (48 characters and more), so that a summary put into a new conversation is known;
- * - ids of its tool calls, and header values that name the conversation.
+ * - ids of its tool calls where they name one conversation (identifying-id.ts), and header values that name the conversation.
  * Marks only rise. Forgetting is safe: the oldest fold into Bloom sets that over-report. Fails closed: a store that
  * cannot be written makes `remember` throw StoreFault.
  */
@@ -10,6 +10,7 @@ import { createHmac, hash } from 'node:crypto';
 import { KeyedMemory } from '../../classifiers/keyed-memory.ts';
 import type { ChatMessage } from '../chat.ts';
 import { BloomSet } from './bloom.ts';
+import { identifyingId } from './identifying-id.ts';
 import type { Mark, MarkStore } from './store.ts';
 
 export interface Remembered {
@@ -147,7 +148,7 @@ export function createSessionMemory(options: {
       if (rank(label) === 0) return;
       const digestOf = digester(options.key, trace.principal);
       const lines = longLines(reply.text).map((line) => digestOf('line', line));
-      const ids = reply.callIds.map((id) => digestOf('id', plainId(id)));
+      const ids = reply.callIds.flatMap((id) => callIdDigest(id, digestOf));
       const last = trace.chains.at(-1) ?? '';
       raise(
         [digestOf('chain', `${last}\nassistant\n${digestOf('text', reply.text.trim())}`), ...lines, ...ids],
@@ -192,8 +193,9 @@ function traceMessage(message: ChatMessage, digestOf: (kind: string, text: strin
     .map((part) => (part.kind === 'text' ? part.text : part.kind === 'image' ? part.url : part.type))
     .join('\n')
     .trim();
-  const ids = message.toolCalls.flatMap((call) => (call.id === '' ? [] : [digestOf('id', plainId(call.id))]));
-  if (message.toolCallId !== '') ids.push(digestOf('id', plainId(message.toolCallId)));
+  const ids = [...message.toolCalls.map((call) => call.id), message.toolCallId].flatMap((id) =>
+    callIdDigest(id, digestOf),
+  );
   return { text: digestOf('text', text), lines: longLines(text).map((line) => digestOf('line', line)), ids };
 }
 
@@ -239,9 +241,10 @@ export function traceConversation(
   };
 }
 
-/** Clients rewrite ids: OpenClaw drops the underscore of `call_…`. */
-function plainId(id: string): string {
-  return id.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
+/** The digest a tool call's id is marked by; none when it does not name one conversation. */
+function callIdDigest(id: string, digestOf: (kind: string, text: string) => string): readonly string[] {
+  const plain = identifyingId(id);
+  return plain === '' ? [] : [digestOf('id', plain)];
 }
 
 function longLines(text: string): readonly string[] {

@@ -28,7 +28,10 @@ const DOORS: readonly { readonly module: RegExp; readonly only: readonly string[
   { module: /^undici$/, only: ['router/upstreams/door.ts', 'router/upstreams/exchange.ts'] },
   { module: /^(node:)?child_process$/, only: ['sandbox/backends/', 'sandbox/broker/start.ts'] },
   { module: /^@redactpii\/node$/, only: ['classifiers/recognizers/redactpii.ts'] },
-  { module: /^(hono|@hono\/node-server)(\/|$)/, only: ['router/app.ts', 'router/listen.ts', 'router/sandbox-surface/'] },
+  {
+    module: /^(hono|@hono\/node-server)(\/|$)/,
+    only: ['router/app.ts', 'router/listen.ts', 'router/sandbox-surface/'],
+  },
   { module: /^(node:)?sqlite$/, only: ['router/sessions/store.ts'] },
 ];
 /** What classifiers may not touch: they read text and nothing else. */

@@ -1,8 +1,11 @@
 /** Request bodies that are not all alike: words drawn from a list with a seed, agent turns with tools, code and JSON. Clean, so that every proxy forwards them. */
-const WORDS = `the a of to and in that is for with as this by on are be it from or at which when each value result should compare explain
+const WORDS =
+  `the a of to and in that is for with as this by on are be it from or at which when each value result should compare explain
  describe stream request queue worker retry index table column merge branch commit function module import export buffer cache lock thread event
  handler parser token scanner graph node edge weight path search order price stock garden river cloud window bridge engine motor paper glass stone
- wooden silver quiet early modern ancient simple complex narrow broad careful sudden gentle steady bright heavy light open closed`.split(/\s+/);
+ wooden silver quiet early modern ancient simple complex narrow broad careful sudden gentle steady bright heavy light open closed`.split(
+    /\s+/,
+  );
 
 /** Sentences begin with these: a capital on any other word is a name to whoever looks for names. */
 const STARTERS = ['The', 'When', 'Each', 'For', 'If', 'This', 'With', 'From', 'In', 'As'];
@@ -48,13 +51,23 @@ export function code(chars: number, random: () => number): string {
 export function log(chars: number, random: () => number): string {
   const lines: string[] = [];
   for (let length = 0; length < chars; length += lines.at(-1)?.length ?? 1) {
-    lines.push(JSON.stringify({ at: `2026-11-${10 + Math.floor(random() * 18)}T0${Math.floor(random() * 9)}:1${Math.floor(random() * 9)}:42.${100 + Math.floor(random() * 800)}Z`, level: 'info', ms: Math.floor(random() * 5000), id: Math.floor(random() * 1e9).toString(36), msg: prose(40, random) }));
+    lines.push(
+      JSON.stringify({
+        at: `2026-11-${10 + Math.floor(random() * 18)}T0${Math.floor(random() * 9)}:1${Math.floor(random() * 9)}:42.${100 + Math.floor(random() * 800)}Z`,
+        level: 'info',
+        ms: Math.floor(random() * 5000),
+        id: Math.floor(random() * 1e9).toString(36),
+        msg: prose(40, random),
+      }),
+    );
   }
   return lines.join('\n').slice(0, chars);
 }
 
-const ASK = 'Prove step by step that the design terminates, derive its worst case, compare three alternatives and refactor it: ';
-const turn = (messages: readonly object[], more: object = {}): Buffer => Buffer.from(JSON.stringify({ model: 'auto', messages, ...more }));
+const ASK =
+  'Prove step by step that the design terminates, derive its worst case, compare three alternatives and refactor it: ';
+const turn = (messages: readonly object[], more: object = {}): Buffer =>
+  Buffer.from(JSON.stringify({ model: 'auto', messages, ...more }));
 
 export type Shape = 'chat-2k' | 'english-60k' | 'agent-60k' | 'agent-60k-seen' | 'history-300k';
 
@@ -64,7 +77,10 @@ export function bodyOf(shape: Shape, index: number): Buffer {
   const fixed = seeded(4711);
   switch (shape) {
     case 'chat-2k':
-      return turn([{ role: 'system', content: prose(300, random) }, { role: 'user', content: ASK + prose(1500, random) }]);
+      return turn([
+        { role: 'system', content: prose(300, random) },
+        { role: 'user', content: ASK + prose(1500, random) },
+      ]);
     case 'english-60k':
       return turn([{ role: 'user', content: ASK + prose(60_000, random) }]);
     case 'agent-60k':
@@ -72,7 +88,12 @@ export function bodyOf(shape: Shape, index: number): Buffer {
     case 'agent-60k-seen':
       return agent(fixed, random);
     case 'history-300k':
-      return turn(Array.from({ length: 60 }, (_, each) => ({ role: each % 2 === 0 ? 'user' : 'assistant', content: ASK + prose(5_000, random) })));
+      return turn(
+        Array.from({ length: 60 }, (_, each) => ({
+          role: each % 2 === 0 ? 'user' : 'assistant',
+          content: ASK + prose(5_000, random),
+        })),
+      );
   }
 }
 
@@ -82,14 +103,34 @@ function agent(prefix: () => number, last: () => number): Buffer {
     function: {
       name: `tool_${index}`,
       description: prose(600, prefix),
-      parameters: { type: 'object', properties: Object.fromEntries(Array.from({ length: 6 }, (_, each) => [`field_${each}`, { type: 'string', description: prose(90, prefix) }])), required: ['field_0'] },
+      parameters: {
+        type: 'object',
+        properties: Object.fromEntries(
+          Array.from({ length: 6 }, (_, each) => [`field_${each}`, { type: 'string', description: prose(90, prefix) }]),
+        ),
+        required: ['field_0'],
+      },
     },
   }));
   const messages: object[] = [{ role: 'system', content: prose(9_000, prefix) }];
   for (let index = 0; index < 5; index += 1) {
     messages.push({ role: 'user', content: prose(400, prefix) });
-    messages.push({ role: 'assistant', content: null, tool_calls: [{ id: `call_${index}`, type: 'function', function: { name: `tool_${index}`, arguments: JSON.stringify({ field_0: prose(60, prefix) }) } }] });
-    messages.push({ role: 'tool', tool_call_id: `call_${index}`, content: index % 2 === 0 ? code(3_000, prefix) : log(3_000, prefix) });
+    messages.push({
+      role: 'assistant',
+      content: null,
+      tool_calls: [
+        {
+          id: `call_${index}`,
+          type: 'function',
+          function: { name: `tool_${index}`, arguments: JSON.stringify({ field_0: prose(60, prefix) }) },
+        },
+      ],
+    });
+    messages.push({
+      role: 'tool',
+      tool_call_id: `call_${index}`,
+      content: index % 2 === 0 ? code(3_000, prefix) : log(3_000, prefix),
+    });
   }
   messages.push({ role: 'user', content: ASK + prose(300, last) });
   return turn(messages, { tools });

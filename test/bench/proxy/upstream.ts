@@ -11,7 +11,8 @@ const whole = JSON.stringify({
   choices: [{ index: 0, message: { role: 'assistant', content: 'word '.repeat(160) }, finish_reason: 'stop' }],
   usage: { prompt_tokens: 100, completion_tokens: 160, total_tokens: 260 },
 });
-const chunk = (delta: object, finish: string | null): string => `data: ${JSON.stringify({ id: 'chatcmpl-bench', object: 'chat.completion.chunk', created: 1, model: 'bench', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+const chunk = (delta: object, finish: string | null): string =>
+  `data: ${JSON.stringify({ id: 'chatcmpl-bench', object: 'chat.completion.chunk', created: 1, model: 'bench', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
 const pieces = Array.from({ length: CHUNKS }, (_, index) => chunk({ content: `word${index} ` }, null));
 const last = `${chunk({}, 'stop')}data: [DONE]\n\n`;
 
