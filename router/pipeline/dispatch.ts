@@ -8,9 +8,8 @@ import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
 import { clear } from '../clearance.ts';
 import type { Decision, Reason, Route } from '../decision.ts';
 import type { ErrorCode } from '../errors.ts';
-import { toOpenAIChat } from '../protocols/openai-chat-body.ts';
 import type { PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
-import { readOpenAIChatBody, readOpenAIChatStream } from '../protocols/openai-chat-reader.ts';
+import { CLOUD_WIRES } from '../protocols/wire.ts';
 import type { PipeOptions, PipeOutcome } from '../upstreams/pipe-sink.ts';
 import type { Context, RequestScope } from './context.ts';
 import { maskTurn, type Ready } from './mask-turn.ts';
@@ -26,6 +25,7 @@ export type Dispatched =
   /** The client's wire is the upstream's and nothing needs to be read: the bytes may pass as they come. Nothing is sent before `pipe` is called. */
   | {
       readonly kind: 'pipe';
+      readonly protocol: PassthroughProtocol;
       readonly pipe: (response: ServerResponse, options: PipeOptions) => Promise<PipeOutcome>;
       /** What to do when it failed before the head was out. */
       readonly onFailure: (failure: UpstreamFailure) => Dispatched;
@@ -124,13 +124,13 @@ async function toCloud(
 
   const stream = turn.envelope.chat.stream;
   const change = { model, stream, includeUsage: stream };
-  const body = isPassthrough(protocol, upstream.wire)
-    ? protocol.forUpstream(ready.document, change)
-    : toOpenAIChat(ready.chat, change);
+  const wire = CLOUD_WIRES[upstream.wire];
+  const native = isPassthrough(protocol, upstream.wire) ? protocol : undefined;
+  const body = native?.forUpstream(ready.document, change) ?? wire.fromNeutral(ready.chat, change);
   const clearance = clear(
     ready.classification,
     ready.label,
-    { upstream: upstream.name, path: '/chat/completions', body, stream },
+    { upstream: upstream.name, path: wire.path, body, stream },
     { sees: view.sees, ladder: context.policy.ladder },
     context.classifier,
   );
@@ -144,15 +144,11 @@ async function toCloud(
     return { kind: 'failed', failure, decision: turn.decision };
   };
   const { cleared } = clearance;
-  if (
-    options.raw === 'allowed' &&
-    route.kind === 'cloud' &&
-    upstream.wire === protocol.name &&
-    upstream.pipeRaw !== undefined
-  ) {
+  if (options.raw === 'allowed' && route.kind === 'cloud' && native !== undefined && upstream.pipeRaw !== undefined) {
     const pipe = upstream.pipeRaw.bind(upstream);
     return {
       kind: 'pipe',
+      protocol: native,
       pipe: (response, pipeOptions) => pipe(cleared, response, pipeOptions),
       onFailure,
       decision: turn.decision,
@@ -161,9 +157,7 @@ async function toCloud(
   }
   const reply = await upstream.send(cleared, { signal: scope.signal });
   if (reply.kind === 'failed') return onFailure(reply.failure);
-  const events = stream
-    ? readOpenAIChatStream(reply.body, upstream.name)
-    : readOpenAIChatBody(reply.body, upstream.name);
+  const events = (stream ? wire.readStream : wire.readBody)(reply.body, upstream.name);
   return { kind: 'events', events: ready.restore(events), decision: turn.decision, model };
 }
 

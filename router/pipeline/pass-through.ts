@@ -1,5 +1,5 @@
 /** The cloud's own bytes to the client, unread but for their end: a stream that stops without its terminator gets an error and one. */
-import { createPassthroughGuard, type PassthroughEnd } from '../protocols/openai-chat-passthrough.ts';
+import type { PassthroughEnd } from '../protocols/protocol.ts';
 import type { PipeOutcome } from '../upstreams/pipe-sink.ts';
 import type { Answer } from './answer.ts';
 import type { Dispatched } from './dispatch.ts';
@@ -14,7 +14,7 @@ export async function passThrough(
   const { response, gone } = answer;
   const { stream, includeUsage } = turn.envelope.chat;
   answer.model = dispatched.model;
-  const guard = stream ? createPassthroughGuard({ usageChunk: includeUsage ? 'keep' : 'drop' }) : undefined;
+  const guard = stream ? dispatched.protocol.createGuard({ includeUsage }) : undefined;
   let end: PassthroughEnd | undefined;
   const outcome = await dispatched.pipe(response, {
     signal: gone.signal,

@@ -6,25 +6,10 @@
 import type { Usage } from '../chat.ts';
 import { MAX_EVENT_CHARS, toSseData } from '../sse.ts';
 import { toUsage } from './openai-chat-reader.ts';
+import type { PassthroughGuard } from './protocol.ts';
 
 /** What a usage object may measure. */
 const MAX_USAGE_CHARS = 4 * 1024;
-
-export interface PassthroughEnd {
-  /** Whether the client has a whole reply, terminator included. */
-  readonly complete: boolean;
-  /** Bytes the client still needs: an error event and the terminator when the reply is not whole, else what the source left out. */
-  readonly append: string;
-  /** From the last usage chunk; absent when there was none. */
-  readonly usage?: Usage;
-}
-
-export interface PassthroughGuard {
-  /** Bytes that may go to the client now; empty while an event is unfinished. `overflow`: an event past the cap; stop reading and call finish. */
-  push(chunk: Buffer): Buffer | 'overflow';
-  /** At the end of the source, however it came. `errorBody` is the JSON of the error to show when the reply is not whole. */
-  finish(errorBody: string): PassthroughEnd;
-}
 
 const NOTHING = Buffer.alloc(0);
 

@@ -9,6 +9,7 @@ import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/doc
 import { editRoot, toJsonText } from '../json/splice.ts';
 import { blocksOf } from './blocks.ts';
 import { readDataUrl } from './data-url.ts';
+import { createPassthroughGuard } from './openai-chat-passthrough.ts';
 import { readShape } from './openai-chat-shape.ts';
 import { createOpenAIChatWriter } from './openai-chat-writer.ts';
 import { openaiErrorReply } from './openai-error.ts';
@@ -44,6 +45,7 @@ export const openaiChat: PassthroughProtocol = {
   idPrefix: 'chatcmpl-',
   keepAlive: ': sluice is waiting for the model\n\n',
   createWriter: createOpenAIChatWriter,
+  createGuard: ({ includeUsage }) => createPassthroughGuard({ usageChunk: includeUsage ? 'keep' : 'drop' }),
   errorReply: openaiErrorReply,
 
   read(document): ReadChat {

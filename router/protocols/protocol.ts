@@ -1,7 +1,7 @@
 /** What a client protocol can do. Pure but for ReplyWriter, which writes to the response it was given. */
 import type { JsonDocument } from '../json/document.ts';
 import type { Embedded, EmbedTexts } from '../upstreams/upstream.ts';
-import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration, UpstreamFailure } from '../chat.ts';
+import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration, UpstreamFailure, Usage } from '../chat.ts';
 import type { PublicError } from '../errors.ts';
 import type { ProtocolName } from '../envelope.ts';
 import type { RequestBlocks } from './blocks.ts';
@@ -62,10 +62,34 @@ export interface EmbedProtocol extends RequestProtocol {
   writeEmbeddings(embedded: Embedded & { readonly kind: 'embedded' }, durationMs: number): string;
 }
 
-/** A protocol that a cloud upstream speaks too: its bodies leave as the client's own source, spliced. Others are serialised from the neutral form (openai-chat-body.ts). */
+/** A protocol that a cloud upstream speaks too: its bodies leave as the client's own source, spliced. Others are serialised from the neutral form (wire.ts). */
 export interface PassthroughProtocol extends Protocol {
   /** The source with `model` and `stream` set and fields that name the client dropped. */
   forUpstream(document: JsonDocument, change: UpstreamChange): string;
+  /** Watches one reply of the upstream that passes through as bytes. */
+  createGuard(options: GuardOptions): PassthroughGuard;
+}
+
+export interface GuardOptions {
+  /** As the client asked: usage we asked for and it did not is taken out. */
+  readonly includeUsage: boolean;
+}
+
+export interface PassthroughEnd {
+  /** Whether the client has a whole reply, terminator included. */
+  readonly complete: boolean;
+  /** Bytes the client still needs: an error event and the terminator when the reply is not whole, else what the source left out. */
+  readonly append: string;
+  /** As the upstream counted last; absent when it did not. */
+  readonly usage?: Usage;
+}
+
+/** Watches a stream that passes through. Only whole events go on, so that one cut inside an event can still be given an error of its own. */
+export interface PassthroughGuard {
+  /** Bytes that may go to the client now; empty while an event is unfinished. `overflow`: an event past the cap; stop reading and call finish. */
+  push(chunk: Buffer): Buffer | 'overflow';
+  /** At the end of the source, however it came. `errorBody` is the JSON of the error to show when the reply is not whole. */
+  finish(errorBody: string): PassthroughEnd;
 }
 
 export interface UpstreamChange {

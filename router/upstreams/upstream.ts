@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
 import type { Cleared } from '../clearance.ts';
+import type { WireName } from '../protocols/wire.ts';
 import type { PipeOptions, PipeOutcome } from './pipe-sink.ts';
 
 export interface ModelInfo {
@@ -87,7 +88,7 @@ export interface CloudUpstream {
   readonly name: string;
   readonly standIn: boolean;
   /** Wire the upstream speaks; bodies of this protocol pass through as they are. */
-  readonly wire: 'openai-chat';
+  readonly wire: WireName;
   send(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<CloudReply>;
   /** The same reply written straight to the client, where nothing has to be restored or looked at. Absent where there is no socket. */
   pipeRaw?(cleared: Cleared, response: ServerResponse, options: PipeOptions): Promise<PipeOutcome>;

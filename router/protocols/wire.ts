@@ -1,0 +1,25 @@
+/** What cloud upstreams speak, by name: how the neutral form is written for each, and how its replies are read. */
+import type { ChatRequest, ReplyEvent } from '../chat.ts';
+import type { OutgoingRequest } from '../clearance.ts';
+import { toOpenAIChat } from './openai-chat-body.ts';
+import { readOpenAIChatBody, readOpenAIChatStream } from './openai-chat-reader.ts';
+import type { UpstreamChange } from './protocol.ts';
+
+export type WireName = 'openai-chat';
+
+export interface CloudWire {
+  readonly path: OutgoingRequest['path'];
+  /** The body for clients that speak another wire. */
+  fromNeutral(chat: ChatRequest, change: UpstreamChange): string;
+  readStream(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent>;
+  readBody(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent>;
+}
+
+export const CLOUD_WIRES: Readonly<Record<WireName, CloudWire>> = {
+  'openai-chat': {
+    path: '/chat/completions',
+    fromNeutral: toOpenAIChat,
+    readStream: readOpenAIChatStream,
+    readBody: readOpenAIChatBody,
+  },
+};
