@@ -9,6 +9,7 @@ import { statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { siblingModule } from '../sibling.ts';
 
 export interface BrokerEntries {
   readonly engine: URL;
@@ -16,8 +17,8 @@ export interface BrokerEntries {
 }
 
 export const BROKER_ENTRIES: BrokerEntries = {
-  engine: new URL('./engine-main.ts', import.meta.url),
-  executor: new URL('./executor-main.ts', import.meta.url),
+  engine: siblingModule('engine-main', import.meta.url),
+  executor: siblingModule('executor-main', import.meta.url),
 };
 
 export interface BrokerProcesses {

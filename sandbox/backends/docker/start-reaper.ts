@@ -1,8 +1,9 @@
 /** Starts the process that removes our containers when this one is killed. Closing it makes it look once more and end. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { siblingModule } from '../../sibling.ts';
 
-const ENTRY = fileURLToPath(new URL('reaper.ts', import.meta.url));
+const ENTRY = fileURLToPath(siblingModule('reaper', import.meta.url));
 
 export interface Reaper {
   readonly ended: Promise<void>;
