@@ -1,24 +1,14 @@
 /**
- * Writes config/schema.json (for editors) and docs/config.md (for people) from the schema: `npm run generate`. A test fails when either is stale.
+ * Writes config/schema.json (for editors), docs/config.md (for people) and config/example.yaml from the schema: `npm run generate`. A test fails when one is stale.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DEFAULT_ENTITIES } from './defaults.ts';
+import { exampleYaml, type SchemaNode } from './example.ts';
 import { Config } from './schema.ts';
 
-interface Node {
-  readonly type?: string | readonly string[];
-  readonly properties?: Readonly<Record<string, Node>>;
-  readonly items?: Node;
-  readonly additionalProperties?: Node | boolean;
-  readonly oneOf?: readonly Node[];
-  readonly anyOf?: readonly Node[];
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly default?: unknown;
-  readonly description?: string;
-}
+type Node = SchemaNode;
 
 export function schemaJson(): string {
   const schema = z.toJSONSchema(Config, { io: 'input' });
@@ -34,7 +24,7 @@ export function configReference(): string {
     '',
     'One YAML file, every key optional. An unknown key is an error that names the nearest known one. `${VAR}` and `${VAR:-default}` are',
     'replaced inside values. Secrets are references: `env:NAME` or `file:/path`. For completion in an editor, put this on the first line:',
-    '`# yaml-language-server: $schema=./config/schema.json`.',
+    '`# yaml-language-server: $schema=./config/schema.json`. A file with every key is `config/example.yaml`.',
     '',
     '| key | type | default | meaning |',
     '| --- | --- | --- | --- |',
@@ -120,4 +110,5 @@ if (import.meta.main) {
   const root = join(import.meta.dirname, '..');
   writeFileSync(join(root, 'config/schema.json'), schemaJson());
   writeFileSync(join(root, 'docs/config.md'), configReference());
+  writeFileSync(join(root, 'config/example.yaml'), exampleYaml(JSON.parse(schemaJson()) as Node));
 }
