@@ -60,6 +60,12 @@ export const OpenAIUpstream = z.strictObject({
   apiKey: secretReference.optional().describe('Reference to the API key.'),
   model: z.string().min(1).describe('Model for routed requests.'),
   models: z.array(z.string()).default([]).describe('Further model names clients may ask for by name.'),
+  api: z
+    .enum(['chat', 'responses'])
+    .default('chat')
+    .describe(
+      'Which of OpenAI’s APIs the server is asked by. `responses` carries reasoning, custom tools and namespaces as they are; every client works with either.',
+    ),
 });
 
 /** Built-in scripted models for the demo. Only demo mode makes them; a config file cannot. */

@@ -87,8 +87,36 @@ export interface Usage {
  */
 export type ReplyEvent =
   | { readonly kind: 'start'; readonly id: string; readonly model: string; readonly createdSeconds: number }
-  | { readonly kind: 'text'; readonly choice: number; readonly text: string }
-  | { readonly kind: 'reasoning'; readonly choice: number; readonly text: string }
+  | {
+      readonly kind: 'text';
+      readonly choice: number;
+      readonly text: string;
+      /** Which message of several this is, by the upstream's own id, and what it is for (`commentary`, `final_answer`), where the wire tells. */
+      readonly item?: string;
+      readonly phase?: string;
+    }
+  | {
+      readonly kind: 'reasoning';
+      readonly choice: number;
+      readonly text: string;
+      /** The upstream's own id of this piece of reasoning, where it has one: its seal is only good under that id. */
+      readonly item?: string;
+      /** Which paragraph of a summary this is; absent for the reasoning itself. */
+      readonly summary?: number;
+    }
+  /**
+   * The upstream's own opaque form of the reasoning before it (encrypted, or a signature over it). Nobody here can read it: it goes to the client, and back to that
+   * very upstream when the client sends it again (seals.ts).
+   */
+  | { readonly kind: 'reasoning-seal'; readonly choice: number; readonly item: string; readonly seal: string }
+  /** What a part of the text rests on, in the wire's own form: a citation. Positions count in the choice's text. */
+  | {
+      readonly kind: 'annotation';
+      readonly choice: number;
+      readonly value: Readonly<Record<string, unknown>>;
+    }
+  /** A step the provider made by itself (a web search), whole, in the wire's own form. */
+  | { readonly kind: 'provider-item'; readonly choice: number; readonly value: Readonly<Record<string, unknown>> }
   | { readonly kind: 'refusal'; readonly choice: number; readonly text: string }
   | {
       readonly kind: 'tool-call';
@@ -96,6 +124,8 @@ export type ReplyEvent =
       readonly index: number;
       readonly id: string;
       readonly name: string;
+      /** The arguments are free text and no JSON. */
+      readonly raw?: true;
     }
   | { readonly kind: 'tool-arguments'; readonly choice: number; readonly index: number; readonly text: string }
   | { readonly kind: 'logprobs'; readonly choice: number; readonly value: unknown }

@@ -14,6 +14,14 @@ export type ProtocolName =
   | 'ollama-generate'
   | 'ollama-embed';
 
+/** From a place in the body to the conversation. */
+export interface Whereabouts {
+  /** Index in the chat's messages; undefined for what stands outside of them. */
+  messageAt(pointer: string): number | undefined;
+  /** Whether the place is inside a tool call of the model. */
+  isInCall(pointer: string): boolean;
+}
+
 export interface RequestEnvelope {
   /** Ours, `req_` and 24 hex digits; never the client's. */
   readonly id: string;
@@ -27,4 +35,5 @@ export interface RequestEnvelope {
   /** Parts we carry but cannot read; each makes the verdict unknown. */
   readonly gaps: readonly Gap[];
   readonly chat: ChatRequest;
+  readonly where: Whereabouts;
 }

@@ -24,6 +24,7 @@ import { createPendingRounds } from './pipeline/pending-rounds.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
 import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
+import { createSealMemory } from './seals.ts';
 import { loadOrCreateKey } from './sessions/key.ts';
 import { createSessionMemory } from './sessions/memory.ts';
 import { createVolatileStore, openSqliteStore } from './sessions/store.ts';
@@ -123,6 +124,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     executor,
     masks: createMaskStore(key),
     pending: createPendingRounds(),
+    seals: createSealMemory(key),
     metrics,
     log: options.log,
     demo,

@@ -1,5 +1,5 @@
 /** Which call a tool's result answers. Clients rewrite ids (`call_9` comes back as `call9`), send only the tool's name, or neither: then the order tells. */
-import type { ModelToolCall } from './chat.ts';
+import type { ChatMessage, ModelToolCall } from './chat.ts';
 
 /** takeAnswered takes the answered call out of those still open: by id, by id without punctuation, by name; a result that names nothing known, or nothing, answers the oldest. */
 export function takeAnswered(open: ModelToolCall[], id: string, name: string): ModelToolCall | undefined {
@@ -11,4 +11,20 @@ export function takeAnswered(open: ModelToolCall[], id: string, name: string): M
   // A name of its own that nothing was called by is no answer to something else.
   if (index === -1 && name !== '') return undefined;
   return open.splice(Math.max(index, 0), 1)[0];
+}
+
+/** withCallIds gives every call with an id and every result with that of its call: clients of Ollama's wire send one, both or neither, and OpenAI's demand both. */
+export function withCallIds(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  let open: ModelToolCall[] = [];
+  return messages.map((message, index) => {
+    if (message.role === 'assistant') {
+      const toolCalls = message.toolCalls.map((call, position) =>
+        call.id === '' ? { ...call, id: `call_${index}_${position}` } : call,
+      );
+      open = [...toolCalls];
+      return { ...message, toolCalls };
+    }
+    if (message.role !== 'tool') return message;
+    return { ...message, toolCallId: takeAnswered(open, message.toolCallId, message.name)?.id ?? message.toolCallId };
+  });
 }

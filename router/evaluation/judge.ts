@@ -15,6 +15,7 @@ import { compilePolicy } from '../policy/compile.ts';
 import { type CompiledPolicy, decide } from '../policy/decide.ts';
 import { provePolicy } from '../policy/prove.ts';
 import { openaiChat } from '../protocols/openai-chat.ts';
+import { IN_MESSAGES } from '../protocols/whereabouts.ts';
 import { buildClassifier, standInUpstreams } from '../provision.ts';
 import type { EvaluationRow } from './row.ts';
 
@@ -118,6 +119,7 @@ class PolicyJudge implements Judge {
           segments: read.segments,
           gaps: read.gaps,
           chat: read.chat,
+          where: IN_MESSAGES,
         },
         this.config,
       ),

@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import type { ToolExecutor } from '../../sandbox/executor.ts';
 import type { MaskStore } from '../masking/store.ts';
 import type { CompiledPolicy } from '../policy/decide.ts';
+import type { SealMemory } from '../seals.ts';
 import type { SessionMemory } from '../sessions/memory.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -24,6 +25,7 @@ export interface Context {
   readonly executor: ToolExecutor;
   readonly masks: MaskStore;
   readonly pending: PendingRounds;
+  readonly seals: SealMemory;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Stand-in models answer: every reply says so. */

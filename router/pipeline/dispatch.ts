@@ -25,7 +25,7 @@ export type Dispatched =
   /** The client's wire is the upstream's and nothing needs to be read: the bytes may pass as they come. Nothing is sent before `pipe` is called. */
   | {
       readonly kind: 'pipe';
-      readonly protocol: PassthroughProtocol;
+      readonly createGuard: NonNullable<PassthroughProtocol['createGuard']>;
       readonly pipe: (response: ServerResponse, options: PipeOptions) => Promise<PipeOutcome>;
       /** What to do when it failed before the head was out. */
       readonly onFailure: (failure: UpstreamFailure) => Dispatched;
@@ -123,7 +123,13 @@ async function toCloud(
   }
 
   const stream = turn.envelope.chat.stream;
-  const change = { model, stream, includeUsage: stream };
+  const seals: string[] = [];
+  const keepSeal = (seal: string): boolean => {
+    const known = context.seals.isFrom(scope.principal, upstream.name, seal);
+    if (known) seals.push(seal);
+    return known;
+  };
+  const change = { model, stream, includeUsage: stream, keepSeal };
   const wire = CLOUD_WIRES[upstream.wire];
   const native = isPassthrough(protocol, upstream.wire) ? protocol : undefined;
   const body = native?.forUpstream(ready.document, change) ?? wire.fromNeutral(ready.chat, change);
@@ -133,6 +139,7 @@ async function toCloud(
     { upstream: upstream.name, path: wire.path, body, stream },
     { sees: view.sees, ladder: context.policy.ladder },
     context.classifier,
+    { texts: seals, isFrom: (seal) => context.seals.isFrom(scope.principal, upstream.name, seal) },
   );
   if (clearance.kind === 'refused') {
     context.metrics.doorRefusals.inc({ cause: clearance.cause });
@@ -144,11 +151,17 @@ async function toCloud(
     return { kind: 'failed', failure, decision: turn.decision };
   };
   const { cleared } = clearance;
-  if (options.raw === 'allowed' && route.kind === 'cloud' && native !== undefined && upstream.pipeRaw !== undefined) {
+  const createGuard = native?.createGuard;
+  if (
+    options.raw === 'allowed' &&
+    route.kind === 'cloud' &&
+    createGuard !== undefined &&
+    upstream.pipeRaw !== undefined
+  ) {
     const pipe = upstream.pipeRaw.bind(upstream);
     return {
       kind: 'pipe',
-      protocol: native,
+      createGuard,
       pipe: (response, pipeOptions) => pipe(cleared, response, pipeOptions),
       onFailure,
       decision: turn.decision,
@@ -158,7 +171,16 @@ async function toCloud(
   const reply = await upstream.send(cleared, { signal: scope.signal });
   if (reply.kind === 'failed') return onFailure(reply.failure);
   const events = (stream ? wire.readStream : wire.readBody)(reply.body, upstream.name);
-  return { kind: 'events', events: ready.restore(events), decision: turn.decision, model };
+  const relayed = noteSeals(events, (seal) => context.seals.relayed(scope.principal, upstream.name, seal));
+  return { kind: 'events', events: ready.restore(relayed), decision: turn.decision, model };
+}
+
+/** What the upstream sealed is known again when the client replays it. */
+async function* noteSeals(events: AsyncIterable<ReplyEvent>, note: (seal: string) => void): AsyncGenerator<ReplyEvent> {
+  for await (const event of events) {
+    if (event.kind === 'reasoning-seal') note(event.seal);
+    yield event;
+  }
 }
 
 /** A rejection is the request's own fault and would fail at home too; an abort is the client's wish. */

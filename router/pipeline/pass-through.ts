@@ -14,7 +14,7 @@ export async function passThrough(
   const { response, gone } = answer;
   const { stream, includeUsage } = turn.envelope.chat;
   answer.model = dispatched.model;
-  const guard = stream ? dispatched.protocol.createGuard({ includeUsage }) : undefined;
+  const guard = stream ? dispatched.createGuard({ includeUsage }) : undefined;
   let end: PassthroughEnd | undefined;
   const outcome = await dispatched.pipe(response, {
     signal: gone.signal,

@@ -14,6 +14,7 @@ import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
 import { decide } from '../policy/decide.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
+import { IN_MESSAGES } from '../protocols/whereabouts.ts';
 import { type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
 import { complexityInput, insideToolLoop } from './complexity-input.ts';
 import type { Context, RequestScope } from './context.ts';
@@ -105,6 +106,7 @@ export async function prepare(
       return [...read.gaps, ...unseen];
     },
     chat: read.chat,
+    where: read.where ?? IN_MESSAGES,
   };
   const { blocks } = read;
   const how = { signal: scope.signal, nearMisses: options.nearMisses };

@@ -50,10 +50,7 @@ function firstSensitiveMessage(turn: Turn): number {
     ...verdict.findings.map((finding) => finding.span.segment),
     ...(verdict.kind === 'unknown' ? verdict.gaps.map((gap) => gap.pointer) : []),
   ];
-  const positions = pointers.map((pointer) => {
-    const match = /^\/messages\/(\d+)/.exec(pointer);
-    return match === null ? last : Number(match[1]);
-  });
+  const positions = pointers.map((pointer) => turn.envelope.where.messageAt(pointer) ?? last);
   return positions.length === 0 ? last : Math.min(...positions);
 }
 

@@ -10,8 +10,6 @@ import { knownValuesIn } from '../masking/known-values.ts';
 import type { MaskMap } from '../masking/store.ts';
 import type { CompiledPolicy } from '../policy/decide.ts';
 
-const IN_CALL = /^\/messages\/\d+\/(?:tool_calls|function_call)(?:\/|$)/;
-
 /** `masked` is the conversation's map, when it has one: values that recognizers do not know without their context are known by it. */
 export function toolSawSensitive(
   classification: Classification,
@@ -22,12 +20,14 @@ export function toolSawSensitive(
   if (!envelope.chat.messages.some((message) => message.toolCalls.length > 0)) return false;
   const bottom = policy.ladder[0];
   const isAbove = (finding: Finding): boolean => ruleOf(policy, finding.entity).label !== bottom;
-  if (classification.verdict.findings.some((finding) => IN_CALL.test(finding.span.segment) && isAbove(finding)))
+  if (
+    classification.verdict.findings.some((finding) => envelope.where.isInCall(finding.span.segment) && isAbove(finding))
+  )
     return true;
   if (masked === undefined || masked.size === 0) return false;
   return (
     knownValuesIn(
-      envelope.segments.filter((segment) => IN_CALL.test(segment.pointer)),
+      envelope.segments.filter((segment) => envelope.where.isInCall(segment.pointer)),
       masked.known(),
     ).length > 0
   );

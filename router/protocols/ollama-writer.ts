@@ -90,6 +90,10 @@ class Reply {
       case 'end':
       case 'error':
         return true;
+      case 'reasoning-seal':
+      case 'annotation':
+      case 'provider-item':
+        return false;
     }
   }
 

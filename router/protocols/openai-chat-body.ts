@@ -2,8 +2,8 @@
  * The neutral form as an openai-chat body, for clients that speak another wire. Only what the neutral form holds leaves; it was read from a document whose every
  * leaf was classified, and clearance scans these very bytes again.
  */
-import type { ChatMessage, ChatRequest, ContentPart, ModelToolCall } from '../chat.ts';
-import { takeAnswered } from '../tool-results.ts';
+import type { ChatMessage, ChatRequest, ContentPart } from '../chat.ts';
+import { withCallIds } from '../tool-results.ts';
 import type { UpstreamChange } from './protocol.ts';
 
 export function toOpenAIChat(chat: ChatRequest, change: UpstreamChange): string {
@@ -52,22 +52,6 @@ export function toOpenAIChat(chat: ChatRequest, change: UpstreamChange): string 
 
 function optional(key: string, value: unknown): Readonly<Record<string, unknown>> {
   return value === undefined ? {} : { [key]: value };
-}
-
-/** Every call with an id and every result with that of its call: clients of Ollama's wire send one, both or neither, and this wire demands both. */
-function withCallIds(messages: readonly ChatMessage[]): readonly ChatMessage[] {
-  let open: ModelToolCall[] = [];
-  return messages.map((message, index) => {
-    if (message.role === 'assistant') {
-      const toolCalls = message.toolCalls.map((call, position) =>
-        call.id === '' ? { ...call, id: `call_${index}_${position}` } : call,
-      );
-      open = [...toolCalls];
-      return { ...message, toolCalls };
-    }
-    if (message.role !== 'tool') return message;
-    return { ...message, toolCallId: takeAnswered(open, message.toolCallId, message.name)?.id ?? message.toolCallId };
-  });
 }
 
 function toMessage(message: ChatMessage): object {

@@ -121,7 +121,7 @@ class ReplyState {
     }
     if (!isObject(chunk)) return [this.failed('upstream_malformed')];
     if ((chunk['error'] ?? null) !== null)
-      return [{ kind: 'error', failure: failure(this.#upstream, codeOf(chunk['error']), true, { status: 200 }) }];
+      return [{ kind: 'error', failure: failure(this.#upstream, errorCodeOf(chunk['error']), true, { status: 200 }) }];
     const events: ReplyEvent[] = [];
     const choices = chunk['choices'] ?? [];
     if (!Array.isArray(choices)) return [this.failed('upstream_malformed')];
@@ -270,8 +270,8 @@ export function toUsage(usage: Json): Usage {
   };
 }
 
-/** An error inside a 200 stream: only its code words are read, its message may quote the prompt. */
-function codeOf(error: unknown): UpstreamFailure['code'] {
+/** errorCodeOf reads an error inside a 200 reply: only its code words, its message may quote the prompt. */
+export function errorCodeOf(error: unknown): UpstreamFailure['code'] {
   const words = isObject(error) ? `${text(error['code']) || count(error['code'])} ${text(error['type'])}` : '';
   if (/context_length|context_window/.test(words)) return 'context_too_long';
   if (/rate_limit|overloaded|insufficient_quota|429|503/.test(words)) return 'upstream_overloaded';

@@ -3,7 +3,7 @@ import type { JsonDocument } from '../json/document.ts';
 import type { Embedded, EmbedTexts } from '../upstreams/upstream.ts';
 import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration, UpstreamFailure, Usage } from '../chat.ts';
 import type { PublicError } from '../errors.ts';
-import type { ProtocolName } from '../envelope.ts';
+import type { ProtocolName, Whereabouts } from '../envelope.ts';
 import type { RequestBlocks } from './blocks.ts';
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
@@ -23,6 +23,8 @@ export type ReadChat =
       readonly gaps: readonly Gap[];
       /** The same in blocks, where the protocol can tell them apart; what is remembered of a block then needs no segments. */
       readonly blocks?: RequestBlocks;
+      /** Where the conversation stands, when it is not under `/messages`. */
+      readonly where?: Whereabouts;
     }
   | { readonly kind: 'problem'; readonly problem: ShapeProblem };
 
@@ -66,8 +68,8 @@ export interface EmbedProtocol extends RequestProtocol {
 export interface PassthroughProtocol extends Protocol {
   /** The source with `model` and `stream` set and fields that name the client dropped. */
   forUpstream(document: JsonDocument, change: UpstreamChange): string;
-  /** Watches one reply of the upstream that passes through as bytes. */
-  createGuard(options: GuardOptions): PassthroughGuard;
+  /** Watches one reply of the upstream that passes through as bytes. Absent: replies are always read and written again. */
+  createGuard?(options: GuardOptions): PassthroughGuard;
 }
 
 export interface GuardOptions {
@@ -96,6 +98,8 @@ export interface UpstreamChange {
   readonly model: string;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Whether an opaque piece of an earlier reply (encrypted reasoning, a signature) is known to come from this very upstream. Any other must not leave; absent: none is known. */
+  readonly keepSeal?: (seal: string) => boolean;
 }
 
 export interface WriterOptions {

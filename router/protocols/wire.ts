@@ -3,9 +3,11 @@ import type { ChatRequest, ReplyEvent } from '../chat.ts';
 import type { OutgoingRequest } from '../clearance.ts';
 import { toOpenAIChat } from './openai-chat-body.ts';
 import { readOpenAIChatBody, readOpenAIChatStream } from './openai-chat-reader.ts';
+import { toOpenAIResponses } from './openai-responses-body.ts';
+import { readOpenAIResponsesBody, readOpenAIResponsesStream } from './openai-responses-reader.ts';
 import type { UpstreamChange } from './protocol.ts';
 
-export type WireName = 'openai-chat';
+export type WireName = 'openai-chat' | 'openai-responses';
 
 export interface CloudWire {
   readonly path: OutgoingRequest['path'];
@@ -21,5 +23,11 @@ export const CLOUD_WIRES: Readonly<Record<WireName, CloudWire>> = {
     fromNeutral: toOpenAIChat,
     readStream: readOpenAIChatStream,
     readBody: readOpenAIChatBody,
+  },
+  'openai-responses': {
+    path: '/responses',
+    fromNeutral: toOpenAIResponses,
+    readStream: readOpenAIResponsesStream,
+    readBody: readOpenAIResponsesBody,
   },
 };

@@ -50,7 +50,7 @@ export function createOpenAIUpstream(config: z.infer<typeof OpenAIUpstream>, api
     kind: 'cloud',
     name: config.name,
     standIn: false,
-    wire: 'openai-chat',
+    wire: config.api === 'responses' ? 'openai-responses' : 'openai-chat',
     models: [...new Set([config.model, ...config.models])],
     defaultModel: config.model,
     send: (cleared, options) => door.sendCleared(cleared, options),

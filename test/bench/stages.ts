@@ -8,6 +8,7 @@ import { parseJson } from '../../router/json/parse.ts';
 import { complexityInput } from '../../router/pipeline/complexity-input.ts';
 import { prepare } from '../../router/pipeline/prepare.ts';
 import { openaiChat } from '../../router/protocols/openai-chat.ts';
+import { IN_MESSAGES } from '../../router/protocols/whereabouts.ts';
 import { provision } from '../../router/provision.ts';
 import { traceConversation } from '../../router/sessions/memory.ts';
 import { createLog } from '../../router/telemetry/log.ts';
@@ -75,6 +76,7 @@ for (let index = 0; index < runs; index += 1) {
     segments: read.segments,
     gaps: read.gaps,
     chat: read.chat,
+    where: IN_MESSAGES,
   } as const;
   await time('complexity', () => scoreComplexity(complexityInput(envelope, context.config)));
   const out = await time('forUpstream', () =>

@@ -66,38 +66,79 @@ export function log(chars: number, random: () => number): string {
 
 const ASK =
   'Prove step by step that the design terminates, derive its worst case, compare three alternatives and refactor it: ';
-const turn = (messages: readonly object[], more: object = {}): Buffer =>
-  Buffer.from(JSON.stringify({ model: 'auto', messages, ...more }));
 
-export type Shape = 'chat-2k' | 'english-60k' | 'agent-60k' | 'agent-60k-seen' | 'history-300k';
+export type Shape =
+  | 'chat-2k'
+  | 'chat-2k-masked'
+  | 'chat-2k-local'
+  | 'english-60k'
+  | 'agent-60k'
+  | 'agent-60k-seen'
+  | 'history-300k';
 
-/** bodyOf makes request number `index` of a shape. `agent-60k-seen` keeps system prompt, tools and history equal and changes the last turn, as agents do. */
-export function bodyOf(shape: Shape, index: number): Buffer {
+export interface BodyOptions {
+  readonly stream: boolean;
+  /** Between two chunks of the stream, in milliseconds; see upstream.ts. */
+  readonly gapMs: number;
+}
+
+export const WHOLE: BodyOptions = { stream: false, gapMs: 0 };
+
+/**
+ * bodyOf makes request number `index` of a shape; no two are alike. `agent-60k-seen` keeps system prompt, tools and history equal and changes the last turn, as
+ * agents do. `-masked` holds an address that may go out masked, `-local` a card number that may not.
+ */
+export function bodyOf(shape: Shape, index: number, options: BodyOptions = WHOLE): Buffer {
   const random = seeded(index * 7919 + 13);
-  const fixed = seeded(4711);
+  const { messages, more } = contentOf(shape, random);
+  const stream = options.stream ? { stream: true, ...(options.gapMs > 0 ? { seed: options.gapMs } : {}) } : {};
+  return Buffer.from(JSON.stringify({ model: 'auto', messages, ...more, ...stream }));
+}
+
+interface Content {
+  readonly messages: readonly object[];
+  readonly more?: object;
+}
+
+function contentOf(shape: Shape, random: () => number): Content {
   switch (shape) {
     case 'chat-2k':
-      return turn([
-        { role: 'system', content: prose(300, random) },
-        { role: 'user', content: ASK + prose(1500, random) },
-      ]);
+      return chat('', random);
+    case 'chat-2k-masked':
+      return chat(
+        `Write to ${pick(random)}.${pick(random)}${Math.floor(random() * 1000)}@acme-mail.com about it. `,
+        random,
+      );
+    case 'chat-2k-local':
+      return chat('It was paid with the credit card 4111 1111 1111 1111 yesterday. ', random);
     case 'english-60k':
-      return turn([{ role: 'user', content: ASK + prose(60_000, random) }]);
+      return { messages: [{ role: 'user', content: ASK + prose(60_000, random) }] };
     case 'agent-60k':
       return agent(random, random);
     case 'agent-60k-seen':
-      return agent(fixed, random);
+      return agent(seeded(4711), random);
     case 'history-300k':
-      return turn(
-        Array.from({ length: 60 }, (_, each) => ({
+      return {
+        messages: Array.from({ length: 61 }, (_, each) => ({
           role: each % 2 === 0 ? 'user' : 'assistant',
-          content: ASK + prose(5_000, random),
+          content: ASK + prose(4_900, random),
         })),
-      );
+      };
   }
 }
 
-function agent(prefix: () => number, last: () => number): Buffer {
+const pick = (random: () => number): string => WORDS[Math.floor(random() * WORDS.length)] ?? 'word';
+
+function chat(more: string, random: () => number): Content {
+  return {
+    messages: [
+      { role: 'system', content: prose(300, random) },
+      { role: 'user', content: ASK + more + prose(1500, random) },
+    ],
+  };
+}
+
+function agent(prefix: () => number, last: () => number): Content {
   const tools = Array.from({ length: 18 }, (_, index) => ({
     type: 'function',
     function: {
@@ -114,13 +155,14 @@ function agent(prefix: () => number, last: () => number): Buffer {
   }));
   const messages: object[] = [{ role: 'system', content: prose(9_000, prefix) }];
   for (let index = 0; index < 5; index += 1) {
+    const id = `call_${Array.from({ length: 24 }, () => Math.floor(prefix() * 36).toString(36)).join('')}`;
     messages.push({ role: 'user', content: prose(400, prefix) });
     messages.push({
       role: 'assistant',
       content: null,
       tool_calls: [
         {
-          id: `call_${index}`,
+          id,
           type: 'function',
           function: { name: `tool_${index}`, arguments: JSON.stringify({ field_0: prose(60, prefix) }) },
         },
@@ -128,10 +170,10 @@ function agent(prefix: () => number, last: () => number): Buffer {
     });
     messages.push({
       role: 'tool',
-      tool_call_id: `call_${index}`,
+      tool_call_id: id,
       content: index % 2 === 0 ? code(3_000, prefix) : log(3_000, prefix),
     });
   }
   messages.push({ role: 'user', content: ASK + prose(300, last) });
-  return turn(messages, { tools });
+  return { messages, more: { tools } };
 }
