@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Sandbox } from './sandbox-schema.ts';
+import { Telemetry } from './telemetry-schema.ts';
 import { bytes, label, milliseconds, name, score, secretReference } from './schema-terms.ts';
 
 export const Listen = z.strictObject({
@@ -233,6 +234,7 @@ export const Config = z.strictObject({
   sessions: Sessions.prefault({}).describe('How conversations are remembered.'),
   tools: Tools.prefault({}).describe('What happens to tool calls of models.'),
   sandbox: Sandbox.prefault({}).describe('How tools are run.'),
+  telemetry: Telemetry.prefault({}).describe('What is measured and told about requests.'),
   stateDir: z
     .string()
     .default('')

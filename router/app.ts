@@ -21,6 +21,7 @@ import { listModels } from './pipeline/models.ts';
 import { listRunning, listTags, OLLAMA_VERSION, showModel } from './pipeline/ollama-models.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
 import { addSandboxRoutes } from './sandbox-surface/routes.ts';
+import { refreshGauges } from './telemetry/refresh-gauges.ts';
 
 type Env = { Bindings: HttpBindings };
 
@@ -34,16 +35,6 @@ const EMBEDDINGS: readonly (readonly [string, EmbedProtocol])[] = [
   ['/api/embed', ollamaEmbed],
   ['/api/embeddings', ollamaEmbeddings],
 ];
-
-/** Gauges that mirror state are read when somebody looks. */
-function refreshGauges(context: Context): Context['metrics'] {
-  const { metrics } = context;
-  metrics.sessionMarks.set(context.memory.size);
-  metrics.sandboxClaim.reset();
-  for (const claim of context.executor.status().claims)
-    metrics.sandboxClaim.set({ claim: claim.claim }, claim.proved ? 1 : 0);
-  return metrics;
-}
 
 /** `current` is asked per request, so that a reload takes effect between requests and never inside one. */
 export function createApp(current: () => Context): Hono<Env> {

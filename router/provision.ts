@@ -30,6 +30,8 @@ import { createSessionMemory } from './sessions/memory.ts';
 import { createVolatileStore, openSqliteStore } from './sessions/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { openCollector } from './upstreams/collector.ts';
 import { anyModelIn, closeUpstreams, openUpstreams } from './upstreams/open.ts';
 
 export interface ProvisionOptions {
@@ -79,10 +81,12 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     opened = openUpstreams(upstreams, environment);
   }
   const classifier = buildClassifier(config);
+  const collector = openCollector(config.telemetry.traces, environment);
   const problems = [
     ...provePolicy(config, upstreams),
     ...sandboxProblems(config),
     ...opened.problems,
+    ...(collector.kind === 'invalid' ? [collector.problem] : []),
     ...(classifier.kind === 'invalid' ? classifier.problems : []),
   ];
   if (problems.length > 0 || classifier.kind === 'invalid') {
@@ -126,11 +130,18 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     pending: createPendingRounds(),
     seals: createSealMemory(key),
     metrics,
+    telemetry: new Telemetry({
+      config,
+      upstreams,
+      metrics,
+      ...(collector.kind === 'collector' ? { send: collector.collector.send } : {}),
+    }),
     log: options.log,
     demo,
   };
   const close = async (): Promise<void> => {
-    await Promise.all([executor.close(), closeUpstreams(opened)]);
+    await Promise.all([executor.close(), closeUpstreams(opened), context.telemetry.close()]);
+    if (collector.kind === 'collector') await collector.collector.close();
     memory.close();
     if (demo && config.stateDir === '') rmSync(stateDir, { recursive: true, force: true });
   };

@@ -6,10 +6,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UpstreamFailure, Usage } from '../chat.ts';
 import type { Decision } from '../decision.ts';
 import { type ErrorCode, publicError } from '../errors.ts';
-import { decisionHeaders, describeReason } from '../http/decision-headers.ts';
-import { publicPointer } from '../json/public-pointer.ts';
+import { decisionHeaders } from '../http/decision-headers.ts';
 import type { ReplyWriter, RequestProtocol } from '../protocols/protocol.ts';
+import type { ToolRecord } from '../telemetry/request-record.ts';
+import { startTrace } from '../telemetry/trace-context.ts';
 import type { Context } from './context.ts';
+import { describeRequest } from './describe-request.ts';
 import { codeFor } from './failures.ts';
 import type { Turn } from './prepare.ts';
 
@@ -31,8 +33,11 @@ export class Answer {
   writer: ReplyWriter | undefined;
   /** A refusal of ours after the reply began; it is told instead of an upstream's failure. */
   refusedLater: ErrorCode | undefined;
+  /** Tool calls that ran or were refused in this request. */
+  readonly tools: ToolRecord[] = [];
+  readonly #at = Date.now();
   readonly #startedAt = performance.now();
-  #firstChunkSeen = false;
+  readonly #marks: { read?: number; decided?: number; dispatched?: number; firstChunk?: number } = {};
 
   constructor(
     id: string,
@@ -61,10 +66,17 @@ export class Answer {
     });
   }
 
+  /** mark notes when a stage was reached, the first time it was. */
+  mark(stage: 'read' | 'decided' | 'dispatched' | 'firstChunk'): void {
+    this.#marks[stage] ??= this.elapsedMs;
+  }
+
   firstChunk(): void {
-    if (this.#firstChunkSeen) return;
-    this.#firstChunkSeen = true;
-    this.context.metrics.firstChunkSeconds.observe({ route: this.#route() }, this.#seconds());
+    this.#marks.firstChunk ??= this.elapsedMs;
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.#startedAt;
   }
 
   fail(code: ErrorCode, pointer = '', extra: Readonly<Record<string, string>> = {}): void {
@@ -121,43 +133,48 @@ export class Answer {
 
   /** finish counts and logs, once, whatever happened. */
   finish(): void {
-    const { metrics, log } = this.context;
-    const route = this.#route();
+    const { metrics, log, telemetry } = this.context;
+    const { read, decided, dispatched, firstChunk } = this.#marks;
     metrics.openRequests.dec();
-    metrics.requests.inc({ route, outcome: this.outcome });
-    metrics.operationSeconds.observe({ route }, this.#seconds());
-    if (this.usage !== undefined) {
-      metrics.tokens.inc({ route, type: 'input' }, this.usage.inputTokens);
-      metrics.tokens.inc({ route, type: 'output' }, this.usage.outputTokens);
-    }
+    const record = describeRequest(
+      {
+        id: this.id,
+        at: this.#at,
+        protocol: this.protocol.name,
+        turn: this.turn,
+        decision: this.decision,
+        model: this.model,
+        outcome: this.outcome,
+        usage: this.usage,
+        tools: this.tools,
+        timings: { read, decided, dispatched, firstChunk, total: this.elapsedMs },
+        trace:
+          telemetry.traceShare === 0
+            ? undefined
+            : startTrace(singleHeader(this.request.headers['traceparent']), telemetry.traceShare),
+      },
+      this.context,
+    );
+    telemetry.finish(record);
     log.info(
       {
         event: 'request',
         id: this.id,
-        principal: this.turn?.envelope.principal ?? '',
-        protocol: this.protocol.name,
-        route,
-        label: this.decision?.label ?? '',
-        reasons: this.decision?.reasons.map(describeReason) ?? [],
-        outcome: this.outcome,
-        ms: Math.round(this.#seconds() * 1000),
-        findings:
-          this.turn?.classification.verdict.findings
-            .slice(0, LOGGED_FINDINGS)
-            .map((finding) => `${finding.entity}@${publicPointer(finding.span.segment)}`) ?? [],
-        usage: this.usage,
+        principal: record.principal,
+        protocol: record.protocol,
+        route: record.route,
+        label: record.label,
+        reasons: record.reasons,
+        outcome: record.outcome,
+        ms: Math.round(record.timings.total),
+        findings: record.findings.map(({ entity, pointer }) => `${entity}@${pointer}`),
+        usage: record.usage,
       },
       'request',
     );
   }
-
-  #route(): string {
-    return this.decision?.route.kind ?? 'none';
-  }
-
-  #seconds(): number {
-    return (performance.now() - this.#startedAt) / 1000;
-  }
 }
 
-const LOGGED_FINDINGS = 50;
+function singleHeader(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

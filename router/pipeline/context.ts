@@ -8,6 +8,7 @@ import type { SealMemory } from '../seals.ts';
 import type { SessionMemory } from '../sessions/memory.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CloudUpstream, LocalUpstream } from '../upstreams/upstream.ts';
 import type { PendingRounds } from './pending-rounds.ts';
 
@@ -27,6 +28,7 @@ export interface Context {
   readonly pending: PendingRounds;
   readonly seals: SealMemory;
   readonly metrics: Metrics;
+  readonly telemetry: Telemetry;
   readonly log: Log;
   /** Stand-in models answer: every reply says so. */
   readonly demo: boolean;

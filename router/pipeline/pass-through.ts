@@ -3,6 +3,7 @@ import type { PassthroughEnd } from '../protocols/protocol.ts';
 import type { PipeOutcome } from '../upstreams/pipe-sink.ts';
 import type { Answer } from './answer.ts';
 import type { Dispatched } from './dispatch.ts';
+import { UsageTail } from '../telemetry/usage-tail.ts';
 import type { Turn } from './prepare.ts';
 
 /** passThrough resolves with what became of the pipe; `failed` with no head sent leaves the response to the caller. */
@@ -15,12 +16,13 @@ export async function passThrough(
   const { stream, includeUsage } = turn.envelope.chat;
   answer.model = dispatched.model;
   const guard = stream ? dispatched.createGuard({ includeUsage }) : undefined;
+  const tail = stream ? undefined : new UsageTail();
   let end: PassthroughEnd | undefined;
   const outcome = await dispatched.pipe(response, {
     signal: gone.signal,
     onHead: (headers) => ({ ...headers, ...answer.headers() }),
     ...(guard === undefined
-      ? {}
+      ? { seen: (chunk) => tail?.see(chunk) }
       : {
           push: (chunk) => {
             answer.firstChunk();
@@ -32,7 +34,7 @@ export async function passThrough(
           },
         }),
   });
-  answer.usage = end?.usage;
+  answer.usage = end?.usage ?? tail?.usage();
   if (gone.signal.aborted) answer.outcome = 'client-gone';
   else if (outcome.kind === 'done')
     answer.outcome = end === undefined || end.complete ? 'answered' : 'upstream_truncated';

@@ -37,6 +37,7 @@ export async function receive(
     const body = await readBody(request, context.config.listen.maxBodyBytes);
     if (body.kind === 'problem') return answer.fail(body.code);
     const readAt = performance.now();
+    answer.mark('read');
     const scope: RequestScope = {
       id: answer.id,
       principal,
@@ -49,6 +50,7 @@ export async function receive(
     const { turn } = prepared;
     answer.turn = turn;
     answer.decision = turn.decision;
+    answer.mark('decided');
     countTurn(turn, context);
     await work({ answer, turn, scope, readAt });
   } catch (error) {

@@ -28,6 +28,7 @@ export function serveChat(
       raw: canRunTools(turn, context) ? 'needs-events' : 'allowed',
     });
     context.metrics.addedSeconds.observe((performance.now() - readAt) / 1000);
+    answer.mark('dispatched');
     return write(answer, protocol, turn, dispatched, scope);
   });
 }

@@ -27,6 +27,7 @@ export function serveEmbed(
     const texts = protocol.readInput(turn.envelope.document);
     const asked = turn.envelope.model === 'auto' ? '' : turn.envelope.model;
     let embedded: Embedded | undefined;
+    answer.mark('dispatched');
     for (const upstream of allowed(turn, context)) {
       answer.decision = atHome(turn.decision, upstream);
       embedded = await upstream.embed(texts, { model: asked, signal: scope.signal });

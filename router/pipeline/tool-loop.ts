@@ -7,6 +7,8 @@
 import type { ModelToolCall, ReplyEvent, Usage } from '../chat.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Protocol, ToolResult } from '../protocols/protocol.ts';
+import { countTool } from '../telemetry/count-tool.ts';
+import type { ToolReceipt } from '../../sandbox/executor.ts';
 import type { Context, RequestScope } from './context.ts';
 import { dispatch, type Dispatched } from './dispatch.ts';
 import { prepare, type Turn } from './prepare.ts';
@@ -18,6 +20,13 @@ import { describeOutcome } from './tool-result.ts';
 export type LoopEvent =
   | ReplyEvent
   | { readonly kind: 'turn'; readonly turn: Turn; readonly dispatched: Dispatched }
+  /** A tool call that is over. `tool` is one of ours, or `client` for a name only the client knows. */
+  | {
+      readonly kind: 'tool-run';
+      readonly tool: string;
+      readonly outcome: string;
+      readonly receipt: Pick<ToolReceipt, 'backend' | 'durationMs'>;
+    }
   | { readonly kind: 'refused'; readonly code: ErrorCode };
 
 /** canRunTools tells whether any call of this turn's reply could be ours: if not, bytes may pass unread. */
@@ -132,16 +141,15 @@ export async function* runLoop(
           },
           { signal: scope.signal },
         );
-        context.metrics.toolCalls.inc({
-          tool: turn.bundled.has(call.name) ? as : 'client',
-          outcome: outcome.kind === 'refused' ? outcome.code : outcome.kind,
-        });
+        const tool = turn.bundled.has(call.name) ? as : 'client';
+        const ended = countTool(context.metrics, tool, outcome);
+        yield { kind: 'tool-run', tool, outcome: ended, receipt: outcome.receipt };
         context.log.info(
           {
             id: scope.id,
             event: 'tool-call',
             tool: outcome.receipt.tool,
-            outcome: outcome.kind === 'refused' ? outcome.code : outcome.kind,
+            outcome: ended,
             receipt: outcome.receipt,
           },
           'tool-call',

@@ -80,6 +80,15 @@ async function* replyEvents(answer: Answer, events: AsyncIterable<LoopEvent>): A
     if (event.kind === 'turn') {
       answer.decision = event.dispatched.decision;
       countTurn(event.turn, answer.context);
+    } else if (event.kind === 'tool-run') {
+      const { tool, outcome, receipt } = event;
+      answer.tools.push({
+        tool,
+        outcome,
+        backend: receipt.backend,
+        durationMs: receipt.durationMs,
+        endedMs: answer.elapsedMs,
+      });
     } else if (event.kind === 'refused') {
       answer.outcome = event.code;
       answer.refusedLater = event.code;

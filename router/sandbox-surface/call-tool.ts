@@ -15,6 +15,7 @@ import { isMaskable } from '../pipeline/remember.ts';
 import { decide } from '../policy/decide.ts';
 import { collectSegments, type Placement } from '../protocols/segments.ts';
 import { type ConversationTrace, traceConversation } from '../sessions/memory.ts';
+import { countTool } from '../telemetry/count-tool.ts';
 
 /** Until callers have credentials there is one principal and one agent: a name a client gives itself must not choose a policy. */
 export const PRINCIPAL = 'local';
@@ -148,8 +149,7 @@ async function weigh(
 /** The tool's name is the client's text until it is one of ours. */
 function report(call: DirectCall, outcome: ToolOutcome, context: Context): void {
   const tool = BUNDLED_TOOL_NAMES.includes(call.tool) ? call.tool : 'unknown';
-  const end = outcome.kind === 'refused' ? outcome.code : outcome.kind;
-  context.metrics.toolCalls.inc({ tool, outcome: end });
+  const end = countTool(context.metrics, tool, outcome);
   context.log.info(
     {
       id: call.id,

@@ -10,9 +10,19 @@ export interface Metrics {
   readonly doorRefusals: Counter<'cause'>;
   readonly toolCalls: Counter<'tool' | 'outcome'>;
   readonly tokens: Counter<'route' | 'type'>;
+  readonly unpricedTokens: Counter<'route'>;
+  readonly cost: Counter<'route' | 'upstream'>;
+  readonly costAvoided: Counter;
   readonly addedSeconds: Histogram;
-  readonly operationSeconds: Histogram<'route'>;
-  readonly firstChunkSeconds: Histogram<'route'>;
+  readonly operationSeconds: Histogram<GenAiLabel | 'route'>;
+  readonly firstChunkSeconds: Histogram<GenAiLabel | 'route'>;
+  readonly tokenUsage: Histogram<GenAiLabel | 'gen_ai_token_type' | 'route'>;
+  readonly toolSeconds: Histogram<'gen_ai_tool_name' | 'outcome'>;
+  readonly recognizerSilent: Gauge<'recognizer'>;
+  readonly traceRecords: Counter<'outcome'>;
+  readonly policyInfo: Gauge<'policy'>;
+  readonly residentBytes: Gauge;
+  readonly loopDelaySeconds: Gauge;
   readonly openRequests: Gauge;
   readonly sandboxClaim: Gauge<'claim'>;
   readonly sandboxEvents: Counter<'event'>;
@@ -20,6 +30,19 @@ export interface Metrics {
   readonly egressBytes: Counter<'direction'>;
   readonly sessionMarks: Gauge;
 }
+
+/** Attributes of the GenAI conventions, spelled as Prometheus spells them. */
+export type GenAiLabel =
+  | 'gen_ai_operation_name'
+  | 'gen_ai_provider_name'
+  | 'gen_ai_request_model'
+  | 'gen_ai_response_model';
+const GEN_AI: readonly GenAiLabel[] = [
+  'gen_ai_operation_name',
+  'gen_ai_provider_name',
+  'gen_ai_request_model',
+  'gen_ai_response_model',
+];
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -68,6 +91,23 @@ export function createMetrics(): Metrics {
       labelNames: ['route', 'type'],
       registers,
     }),
+    unpricedTokens: new Counter({
+      name: 'sluice_unpriced_tokens_total',
+      help: 'Tokens of cloud models without a price under telemetry.prices.',
+      labelNames: ['route'],
+      registers,
+    }),
+    cost: new Counter({
+      name: 'sluice_cost_total',
+      help: 'What cloud tokens cost, in telemetry.currency.',
+      labelNames: ['route', 'upstream'],
+      registers,
+    }),
+    costAvoided: new Counter({
+      name: 'sluice_cost_avoided_total',
+      help: 'What tokens answered locally would have cost at the price of telemetry.referenceModel.',
+      registers,
+    }),
     addedSeconds: new Histogram({
       name: 'sluice_added_seconds',
       help: 'Time from body read to dispatch: what Sluice itself adds.',
@@ -76,16 +116,30 @@ export function createMetrics(): Metrics {
     }),
     operationSeconds: new Histogram({
       name: 'gen_ai_client_operation_duration_seconds',
-      help: 'Whole request, by route (OpenTelemetry gen_ai.client.operation.duration).',
-      labelNames: ['route'],
+      help: 'Whole request (OpenTelemetry gen_ai.client.operation.duration).',
+      labelNames: [...GEN_AI, 'route'],
       buckets: [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
       registers,
     }),
     firstChunkSeconds: new Histogram({
       name: 'gen_ai_client_operation_time_to_first_chunk_seconds',
-      help: 'Until the first chunk reached the client.',
-      labelNames: ['route'],
+      help: 'Until the first chunk reached the client (OpenTelemetry gen_ai.client.operation.time_to_first_chunk).',
+      labelNames: [...GEN_AI, 'route'],
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    }),
+    tokenUsage: new Histogram({
+      name: 'gen_ai_client_token_usage',
+      help: 'Tokens of one request (OpenTelemetry gen_ai.client.token.usage).',
+      labelNames: [...GEN_AI, 'gen_ai_token_type', 'route'],
+      buckets: [1, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576],
+      registers,
+    }),
+    toolSeconds: new Histogram({
+      name: 'gen_ai_execute_tool_duration_seconds',
+      help: 'Tool calls run in the sandbox (OpenTelemetry gen_ai.execute_tool.duration).',
+      labelNames: ['gen_ai_tool_name', 'outcome'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120],
       registers,
     }),
     openRequests: new Gauge({ name: 'sluice_open_requests', help: 'Requests being answered now.', registers }),
@@ -111,6 +165,30 @@ export function createMetrics(): Metrics {
       name: 'sluice_sandbox_egress_bytes_total',
       help: 'Bytes of tools to and from the network.',
       labelNames: ['direction'],
+      registers,
+    }),
+    recognizerSilent: new Gauge({
+      name: 'sluice_recognizer_silent',
+      help: '1 when a recognizer that used to fire has been quiet for longer than its own rate explains.',
+      labelNames: ['recognizer'],
+      registers,
+    }),
+    traceRecords: new Counter({
+      name: 'sluice_trace_requests_total',
+      help: 'Requests whose spans were exported, dropped before or failed to be taken by the collector.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    policyInfo: new Gauge({
+      name: 'sluice_policy_info',
+      help: '1, with the first digits of the digest of the policy in force.',
+      labelNames: ['policy'],
+      registers,
+    }),
+    residentBytes: new Gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory.', registers }),
+    loopDelaySeconds: new Gauge({
+      name: 'sluice_event_loop_delay_seconds',
+      help: '99th percentile of how late the event loop was since the last look.',
       registers,
     }),
     sessionMarks: new Gauge({ name: 'sluice_session_marks', help: 'Conversation marks held exactly.', registers }),

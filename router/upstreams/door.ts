@@ -10,6 +10,7 @@ import { Pool } from 'undici';
 import type { Secret } from '../../config/secret.ts';
 import type { UpstreamFailure } from '../chat.ts';
 import type { Cleared } from '../clearance.ts';
+import type { SpanBatch } from '../telemetry/otlp.ts';
 import { admit } from './admit.ts';
 import { Exchange, type Sink, type Timeouts } from './exchange.ts';
 import { DoorFault, failure, retryAfter, type FailureCode } from './failure.ts';
@@ -49,6 +50,12 @@ export interface CloudDoor {
   pipeRaw(cleared: Cleared, response: ServerResponse, options: PipeOptions): Promise<PipeOutcome>;
   /** For the `openai` client: the model list only. */
   readonly fetch: typeof globalThis.fetch;
+  close(): Promise<void>;
+}
+
+/** Takes nothing but what telemetry/otlp.ts made of request records: it has no way to hold text of a request. */
+export interface CollectorDoor {
+  sendSpans(batch: SpanBatch, options: { readonly signal: AbortSignal }): Promise<DoorReply>;
   close(): Promise<void>;
 }
 
@@ -98,6 +105,16 @@ export function openCloudDoor(options: DoorOptions): CloudDoor {
         : line.pipe(cleared.path, cleared.body, whole, 'whole', response, pipe);
     },
     fetch: line.fetch,
+    close: () => line.close(),
+  };
+}
+
+/** openCollectorDoor connects nothing yet. Throws DoorFault for a URL that cannot be. */
+export function openCollectorDoor(options: DoorOptions): CollectorDoor {
+  const line = new Line(options, new Set());
+  const headers = outwardHeaders('application/json', options.authorization);
+  return {
+    sendSpans: (batch, { signal }) => line.reply('/v1/traces', batch, headers, signal),
     close: () => line.close(),
   };
 }

@@ -15,6 +15,8 @@ export interface PipeOptions {
   readonly onHead: (headers: Readonly<Record<string, string>>) => OutgoingHttpHeaders;
   /** What of a stream's chunk may go on now, such as whole events only. `overflow` ends the reply as malformed. Absent: all of it. */
   readonly push?: (chunk: Buffer) => Buffer | 'overflow';
+  /** Sees every chunk of an answer that is no stream, as it comes; nothing waits for it. */
+  readonly seen?: (chunk: Buffer) => void;
   /** What a stream still needs before it is closed, however it ended: its terminator after a failure. Called once, when the head is out and the client is there. */
   readonly close?: (failure: UpstreamFailure | undefined) => string;
 }
@@ -74,7 +76,10 @@ export class PipeSink {
       const passed = this.#options.push === undefined ? chunk : this.#options.push(chunk);
       if (passed === 'overflow') this.exchange?.giveUp('upstream_malformed');
       else if (passed.length > 0) this.#write(passed);
-    } else if (this.#held === undefined) {
+      return;
+    }
+    this.#options.seen?.(chunk);
+    if (this.#held === undefined) {
       this.#write(chunk);
     } else {
       this.#held.push(chunk);
