@@ -1,5 +1,5 @@
 /**
- * Token counts of a whole reply that passes through unread: `usage` stands near the end of it, so the last bytes are enough. Quotes inside the reply's own
+ * Token counts of a whole reply that passes through unread, by the names of the chat and of the Responses wire: `usage` stands near the end of it, so the last bytes are enough. Quotes inside the reply's own
  * strings are escaped, so text cannot pass for a field. What is not found is not counted: undefined, never 0.
  */
 import type { Usage } from '../chat.ts';
@@ -18,8 +18,8 @@ export class UsageTail {
 
   usage(): Usage | undefined {
     const text = this.#tail.toString('latin1');
-    const inputTokens = count(text, 'prompt_tokens');
-    const outputTokens = count(text, 'completion_tokens');
+    const inputTokens = count(text, 'prompt_tokens') ?? count(text, 'input_tokens');
+    const outputTokens = count(text, 'completion_tokens') ?? count(text, 'output_tokens');
     if (inputTokens === undefined || outputTokens === undefined) return undefined;
     return {
       inputTokens,

@@ -18,6 +18,7 @@ const cloud = (url: string): UpstreamConfig => ({
   url,
   model: 'gpt-5',
   models: ['gpt-5-mini'],
+  api: 'chat',
   ...timeouts,
 });
 
