@@ -1,5 +1,6 @@
 /** How tools are run. The sandbox's own part of the schema, read by the broker's processes without the rest. */
 import { z } from 'zod';
+import { SandboxWatch } from './sandbox-watch-schema.ts';
 import { bytes, label, milliseconds } from './schema-terms.ts';
 
 /** Timers past 2^31 ms fire at once, and a time limit that fires at once stops every tool. */
@@ -109,6 +110,7 @@ export const Sandbox = z.strictObject({
     })
     .prefault({})
     .describe('The only way out of a sandbox.'),
+  watch: SandboxWatch.prefault({}).describe('What raises an alarm, and what an alarm does.'),
   tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over the defaults above.'),
   agents: z
     .record(

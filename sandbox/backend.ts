@@ -3,6 +3,7 @@
  */
 import type { BoundedOutput, ClaimReport, Mode } from './executor.ts';
 import type { ExecutionPlan } from './plan.ts';
+import type { RunWatch } from './watch/watch.ts';
 
 export type Outcome =
   | {
@@ -28,6 +29,12 @@ export type Outcome =
 /** What the host saw in /proc of the sandboxed process before the command was handed over. */
 export type Attestation = Readonly<Record<string, string | number | boolean>>;
 
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  /** Told what is seen while it runs. */
+  readonly watch?: RunWatch;
+}
+
 export interface Backend {
   readonly mode: Mode;
   /** Whether it can be used at all on this machine; `reason` names the one-line cure. Proves nothing. */
@@ -35,7 +42,7 @@ export interface Backend {
   /** Runs the probes inside real sandboxes of this backend. Every claim of the documentation has one. */
   prove(): Promise<readonly ClaimReport[]>;
   /** Never rejects. Aborting kills everything that runs and leaves nothing behind. */
-  run(plan: ExecutionPlan, options: { readonly signal: AbortSignal }): Promise<Outcome>;
+  run(plan: ExecutionPlan, options: RunOptions): Promise<Outcome>;
   /** Gets ready for calls like this plan. Runs nothing, promises nothing but speed. */
   prewarm?(plan: ExecutionPlan): Promise<void>;
   close(): Promise<void>;

@@ -148,9 +148,10 @@ class BrokerClient implements SandboxClient {
       const ran = await generation.run(planned.plan, planned.wallMs, options.signal);
       if (ran.kind === 'unsent') return refuse('broker-unavailable', NOT_RUN, planned.mode);
       if (ran.kind === 'lost') return refuse('broker-unavailable', CUT, planned.mode);
-      if (ran.kind === 'refused') return refuse(ran.code, ran.message, planned.mode);
+      const alarm = ran.watched === undefined ? {} : { watched: ran.watched };
+      if (ran.kind === 'refused') return { ...refuse(ran.code, ran.message, planned.mode), ...alarm };
       const { attested, ...outcome } = ran.outcome;
-      return { ...outcome, receipt: receiptOf({ mode: planned.mode, attested, probeAgeMs: ran.probeAgeMs }) };
+      return { ...outcome, ...alarm, receipt: receiptOf({ mode: planned.mode, attested, probeAgeMs: ran.probeAgeMs }) };
     } finally {
       entry.leave();
     }

@@ -2,6 +2,7 @@
  * What the router sees of the sandbox: an executor that runs tool calls through the broker. Fails closed: a dead, late or
  * unproved broker answers `refused`, and nothing has run.
  */
+import type { Watched } from './watch/alert-event.ts';
 
 export type Mode = 'bubblewrap' | 'docker' | 'docker+gvisor' | 'host' | 'deny';
 
@@ -54,7 +55,8 @@ export interface ToolReceipt {
   readonly durationMs: number;
 }
 
-export type ToolOutcome =
+/** `watched` says which alerts the call raised, and the label its conversation gets for it. */
+export type ToolOutcome = (
   | {
       readonly kind: 'exited';
       readonly code: number;
@@ -70,10 +72,11 @@ export type ToolOutcome =
       readonly receipt: ToolReceipt;
     }
   /**
-   * Nothing ran and there is no result, except that after `broker-unavailable` a command may have begun: then the message
-   * says so. `message` is for the agent: what was denied, by which rule, that it is policy, and the next step.
+   * Nothing ran and there is no result, except that after `broker-unavailable` and `session-ended` a command may have begun:
+   * then the message says so. `message` is for the agent: what was denied, by which rule, that it is policy, the next step.
    */
-  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string; readonly receipt: ToolReceipt };
+  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string; readonly receipt: ToolReceipt }
+) & { readonly watched?: Watched };
 
 export type RefusalCode =
   | 'unknown-tool'
@@ -84,7 +87,9 @@ export type RefusalCode =
   | 'claim-unproved'
   | 'broker-unavailable'
   | 'busy'
-  | 'aborted';
+  | 'aborted'
+  /** The watch ended this session after an alert; whatever it asks for is refused. */
+  | 'session-ended';
 
 /** One claim of the sandbox and whether it was seen to hold from inside. */
 export interface ClaimReport {

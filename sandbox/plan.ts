@@ -48,6 +48,8 @@ export interface ExecutionPlan {
   readonly limits: Limits;
   /** sha256 of the scope (principal, session or agent); state is shared only inside it. */
   readonly scopeKey: string;
+  /** sha256 of principal and session, whatever the scope: what the watch ends. */
+  readonly sessionKey: string;
   /** Digest of the sandbox policy the engine decided under. */
   readonly policyDigest: string;
 }

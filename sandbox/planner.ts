@@ -143,6 +143,7 @@ function toPlan(
       fileBytes: settings.diskBytes,
     },
     scopeKey,
+    sessionKey: toScopeKey(request, 'session', ''),
     policyDigest: policy.digest,
   };
 }

@@ -122,6 +122,9 @@ export function policyProblems(policy: SandboxPolicy): readonly string[] {
   });
   if (!labels.includes(sandbox.egress.upToLabel))
     problems.push(`sandbox.egress.upToLabel: "${sandbox.egress.upToLabel}" is not on the ladder ${labels.join(' < ')}`);
+  const { raiseTo } = sandbox.watch;
+  if (raiseTo !== '' && !labels.includes(raiseTo))
+    problems.push(`sandbox.watch.raiseTo: "${raiseTo}" is not on the ladder ${labels.join(' < ')}`);
   return problems;
 }
 

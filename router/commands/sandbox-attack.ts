@@ -11,6 +11,7 @@ import { chooseBackends } from '../../sandbox/broker/choose-backends.ts';
 import type { Mode } from '../../sandbox/executor.ts';
 import { ALLOW_HOST, toSandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
+import { HoneyKey } from '../../sandbox/watch/honey.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
 import { data, dataJson, EXIT, printable, readInput, talk } from './terminal.ts';
 
@@ -91,7 +92,15 @@ async function attackIn(
   const stateDir = mkdtempSync(join(tmpdir(), 'sluice-attack-state-'));
   chmodSync(stateDir, 0o711);
   const site = { scopesRoot: join(stateDir, 'scopes'), egressRoot: join(stateDir, 'egress') };
-  const backend = chooseBackends({ modes: [mode], sandbox, labels, stateDir, guarded: [], ...site }).get(mode);
+  const backend = chooseBackends({
+    modes: [mode],
+    sandbox,
+    labels,
+    stateDir,
+    guarded: [],
+    honey: new HoneyKey(),
+    ...site,
+  }).get(mode);
   try {
     const available = await backend?.available();
     if (backend === undefined || available === undefined || !available.usable) {

@@ -32,6 +32,17 @@ export function rememberReply(
   }
 }
 
+/** A tool call that raised an alarm makes its conversation what the sandbox's policy says, before its result is looked at. */
+export function rememberAlarm(turn: Turn, label: string, context: Context): 'kept' | 'store-failed' {
+  try {
+    context.memory.remember(turn.trace, label, { from: turn.envelope.chat.messages.length - 1, maskable: false });
+    return 'kept';
+  } catch (error) {
+    context.log.error({ err: error, event: 'store-failed' }, 'store-failed');
+    return 'store-failed';
+  }
+}
+
 /** isMaskable: whether everything that raised this conversation could be masked out of its text. */
 export function isMaskable(turn: Pick<Turn, 'classification' | 'remembered'>, context: Context): boolean {
   const { verdict } = turn.classification;

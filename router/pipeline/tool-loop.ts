@@ -12,7 +12,7 @@ import type { ToolReceipt } from '../../sandbox/executor.ts';
 import type { Context, RequestScope } from './context.ts';
 import { dispatch, type Dispatched } from './dispatch.ts';
 import { prepare, type Turn } from './prepare.ts';
-import { rememberReply, rememberTurn } from './remember.ts';
+import { rememberAlarm, rememberReply, rememberTurn } from './remember.ts';
 import { actionFor } from './tool-actions.ts';
 import { describeOutcome } from './tool-result.ts';
 
@@ -155,6 +155,11 @@ export async function* runLoop(
           'tool-call',
         );
         content = describeOutcome(outcome);
+        const raiseTo = outcome.watched?.raiseTo ?? '';
+        if (raiseTo !== '' && rememberAlarm(turn, raiseTo, context) === 'store-failed') {
+          yield { kind: 'refused', code: 'store_unavailable' };
+          return;
+        }
       } else context.metrics.toolCalls.inc({ tool: 'client', outcome: 'denied' });
       results.push({ call, content });
     }

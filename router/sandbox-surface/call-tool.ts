@@ -71,9 +71,13 @@ export async function callTool(call: DirectCall, context: Context): Promise<Call
     { signal: call.signal },
   );
   report(call, outcome, context);
+  const raiseTo = outcome.watched?.raiseTo ?? '';
+  if (raiseTo !== '' && raise(trace, raiseTo, call, context) === 'store-failed') return { kind: 'store-failed' };
   // A refusal brings nothing back from inside.
-  if (outcome.kind === 'refused')
-    return { kind: 'outcome', outcome, classification: { verdict: 'clean', label: asked.label, findings: {} } };
+  if (outcome.kind === 'refused') {
+    const label = raiseTo === '' ? asked.label : context.memory.recall(trace).label;
+    return { kind: 'outcome', outcome, classification: { verdict: 'clean', label, findings: {} } };
+  }
   const answered = await weigh(collectResult(outcome), call, trace, context);
   if (answered === 'store-failed') return { kind: 'store-failed' };
   return { kind: 'outcome', outcome, classification: answered };
@@ -144,6 +148,17 @@ async function weigh(
     return 'store-failed';
   }
   return { verdict: verdict.kind, label, findings };
+}
+
+/** An alarm of the watch makes the session what the policy says. */
+function raise(trace: ConversationTrace, label: string, call: DirectCall, context: Context): 'kept' | 'store-failed' {
+  try {
+    context.memory.remember(trace, label, { from: 0, maskable: false });
+    return 'kept';
+  } catch (error) {
+    context.log.error({ id: call.id, err: error, event: 'store-failed' }, 'store-failed');
+    return 'store-failed';
+  }
 }
 
 /** The tool's name is the client's text until it is one of ours. */

@@ -24,6 +24,14 @@ export function recordSandboxEvent(event: BrokerEvent, log: Log, metrics: Metric
         else log.warn(fields, name);
       }
       return;
+    case 'alert': {
+      const { alert, tool, sessionKey, raiseTo, ended } = event.event;
+      metrics.sandboxAlerts.inc({ alert });
+      const fields = { event: name, alert, tool, session: sessionKey.slice(0, 12), raiseTo, ended };
+      if (ended) log.error(fields, name);
+      else log.warn(fields, name);
+      return;
+    }
     case 'egress': {
       const { code, rule, tool, scopeKey, connections, bytesOut, bytesIn } = event.event;
       metrics.egressConnections.inc({ outcome: code }, connections);

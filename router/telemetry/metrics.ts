@@ -26,6 +26,7 @@ export interface Metrics {
   readonly openRequests: Gauge;
   readonly sandboxClaim: Gauge<'claim'>;
   readonly sandboxEvents: Counter<'event'>;
+  readonly sandboxAlerts: Counter<'alert'>;
   readonly egressConnections: Counter<'outcome'>;
   readonly egressBytes: Counter<'direction'>;
   readonly sessionMarks: Gauge;
@@ -153,6 +154,12 @@ export function createMetrics(): Metrics {
       name: 'sluice_sandbox_events_total',
       help: 'Events in the life of the sandbox broker.',
       labelNames: ['event'],
+      registers,
+    }),
+    sandboxAlerts: new Counter({
+      name: 'sluice_sandbox_alerts_total',
+      help: 'Alarms of the sandbox’s watch, by kind.',
+      labelNames: ['alert'],
       registers,
     }),
     egressConnections: new Counter({

@@ -187,6 +187,7 @@ function planFor(
     egress: { kind: 'none' },
     limits: { ...LIMITS, wallMs: attack.timeout_ms ?? LIMITS.wallMs },
     scopeKey: 'attack',
+    sessionKey: 'attack',
     policyDigest: 'attack',
   };
 }

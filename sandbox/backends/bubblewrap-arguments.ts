@@ -5,7 +5,14 @@
  * No mount destination lies inside a tree the sandbox can write: with bwrap before 0.12 a link planted there makes bwrap
  * create files on the host (CVE-2026-87766).
  */
-import { EGRESS_SOCKET_INSIDE, HOME_INSIDE, NODE_INSIDE, TMP_INSIDE, WORKSPACE_INSIDE } from '../tools/programs.ts';
+import {
+  EGRESS_SOCKET_INSIDE,
+  HOME_INSIDE,
+  HONEY_INSIDE,
+  NODE_INSIDE,
+  TMP_INSIDE,
+  WORKSPACE_INSIDE,
+} from '../tools/programs.ts';
 import type { Profile } from './profile.ts';
 
 /** What this machine looks like where it matters for the mounts; read once. */
@@ -37,6 +44,8 @@ export interface Sources {
   readonly node: Pinned;
   readonly workspace: Pinned | undefined;
   readonly home: Pinned | undefined;
+  /** `rw` where its files belong to root: a read-only mount keeps no access times. */
+  readonly honey: (Pinned & { readonly access: 'ro' | 'rw' }) | undefined;
 }
 
 /** User and group inside. Not the number outside, and not 0: nothing inside may look or act like root. */
@@ -120,6 +129,8 @@ export function bubblewrapArguments(profile: Profile, layout: HostLayout, source
     ...bind(sources.etc, '/etc', 'ro', layout),
     ...option('/opt', '/opt/node', '/opt/node/bin', '/home', '/run', '/var').flatMap(directory),
     ...bind(sources.node, NODE_INSIDE, 'ro', layout),
+    // Nobody inside can write it: its owner is root outside, who is nobody here.
+    ...(sources.honey === undefined ? [] : bind(sources.honey, HONEY_INSIDE, sources.honey.access, layout)),
     ...proc(layout),
     ...dev(profile),
     ...ownPlaces(profile, sources, layout),

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Backend, Outcome } from '../backend.ts';
+import type { Backend, Outcome, RunOptions } from '../backend.ts';
 import { changesDirectory, COPY_LIMITS, createChangeStore } from '../guard/change-store.ts';
 import type { ChangeStore } from '../guard/change-store.ts';
 import { holdsSocket } from '../guard/tree.ts';
@@ -107,6 +107,7 @@ export function createBubblewrapBackendWith(
     sandbox.kill();
     await sandbox.ended;
     await sandbox.group.remove();
+    sandbox.honey?.remove();
   };
   const start = async (profile: Profile): Promise<Launched> => {
     const machine = await prepared();
@@ -118,7 +119,7 @@ export function createBubblewrapBackendWith(
   const runIn = async (
     take: (profile: Profile) => WaitingSandbox | undefined,
     plan: ExecutionPlan,
-    signal: AbortSignal,
+    { signal, ...told }: RunOptions,
   ): Promise<Outcome> => {
     if (closed) return { kind: 'not-started', cause: 'unavailable', detail: 'the sandbox is closed' };
     if (plan.mode !== 'bubblewrap')
@@ -140,9 +141,10 @@ export function createBubblewrapBackendWith(
     }
     running.add(sandbox);
     try {
-      return await execute(sandbox, plan, text.text, signal);
+      return await execute(sandbox, plan, text.text, { signal, ...told });
     } finally {
       running.delete(sandbox);
+      sandbox.honey?.remove();
       const removal = sandbox.group.remove().finally(() => cleanup.delete(removal));
       cleanup.add(removal);
     }
@@ -162,7 +164,7 @@ export function createBubblewrapBackendWith(
       const { staging, uid } = machine.host;
       const { signal } = new AbortController();
       // Past the pool: what is proved is what a launch makes now, and the pool's are made by the same launch.
-      return proveClaims({ directory: staging, uid, run: (plan) => runIn(() => undefined, plan, signal) });
+      return proveClaims({ directory: staging, uid, run: (plan) => runIn(() => undefined, plan, { signal }) });
     },
     async changes() {
       const machine = await prepared();
@@ -173,14 +175,14 @@ export function createBubblewrapBackendWith(
       pool.fill(profileOf(plan));
       await pool.settled();
     },
-    async run(plan, { signal }) {
+    async run(plan, runOptions) {
       try {
-        const call = (): Promise<Outcome> => runIn((profile) => pool.take(profile), plan, signal);
+        const call = (): Promise<Outcome> => runIn((profile) => pool.take(profile), plan, runOptions);
         if (plan.workspace.access === 'cow' && plan.mode === 'bubblewrap') {
           const machine = await prepared();
           if (machine.kind === 'unusable') return { kind: 'not-started', cause: 'unavailable', detail: machine.reason };
           return await withPrivateCopy(plan, changesOf(machine.host), (copied) =>
-            runIn(() => undefined, copied, signal),
+            runIn(() => undefined, copied, runOptions),
           );
         }
         if (plan.workspace.access !== 'rw' || plan.mode !== 'bubblewrap') return await call();

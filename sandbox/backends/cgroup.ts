@@ -24,6 +24,8 @@ export interface SandboxGroup {
   join(pids: readonly number[]): Promise<void>;
   /** How often the kernel killed something here for want of memory. */
   memoryKills(): Promise<number>;
+  /** Most processes there were at once, the backend's own included; 0 where the kernel does not say. */
+  processPeak(): Promise<number>;
   /** Kills what is left inside, then removes the group. */
   remove(): Promise<void>;
 }
@@ -268,6 +270,12 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
           const file = memory.hierarchy.version === 1 ? 'memory.oom_control' : 'memory.events';
           const text = await readFile(join(memory.directory, file), 'latin1').catch(() => '');
           return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+        },
+        async processPeak() {
+          const pids = made.find(({ hierarchy }) => hierarchy.controllers.includes('pids'));
+          if (pids === undefined) return 0;
+          const text = await readFile(join(pids.directory, 'pids.peak'), 'latin1').catch(() => '0');
+          return Math.max(0, Number(text.trim()) - OWN_PROCESSES) || 0;
         },
         async remove() {
           await Promise.all(made.map(({ directory }) => removeDirectory(directory, directories)));

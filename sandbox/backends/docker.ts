@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import type { Backend, Outcome } from '../backend.ts';
+import type { Backend, Outcome, RunOptions } from '../backend.ts';
 import { createChangeStore } from '../guard/change-store.ts';
 import type { ChangeStore } from '../guard/change-store.ts';
 import type { GuardOptions } from '../guard/guard.ts';
@@ -18,6 +18,9 @@ import type { ExecutionPlan } from '../plan.ts';
 import { probePlan } from '../probes/probe.ts';
 import { proveClaims } from '../probes/prove.ts';
 import { SHELL_INSIDE } from '../tools/programs.ts';
+import { honeyPlanter } from '../watch/honey-files.ts';
+import type { PlantedHoney } from '../watch/honey-files.ts';
+import type { HoneyKey } from '../watch/honey.ts';
 import { RUNTIME } from './docker/container-options.ts';
 import type { ContainerSite } from './docker/container-options.ts';
 import { explainEngineFault, openEngine } from './docker/engine.ts';
@@ -42,6 +45,8 @@ export interface DockerOptions {
   readonly uid: number;
   readonly gid: number;
   readonly stateDir: string;
+  /** Plants honey credentials of this key in every container; none when absent. */
+  readonly honey?: HoneyKey;
   /** What happens to what a call leaves in a writable workspace for the host to run; `revert` when absent. */
   readonly guard?: GuardOptions['policy'];
 }
@@ -53,6 +58,7 @@ interface Prepared {
   readonly staging: string;
   readonly owner: string;
   readonly reaper: Reaper;
+  readonly plantHoney: (() => PlantedHoney) | undefined;
 }
 type Preparation = Prepared | { readonly kind: 'unusable'; readonly reason: string };
 
@@ -113,6 +119,8 @@ export function createDockerBackendWith(
         gid,
         system: ['/usr', ...layout.directories.map((name) => `/${name}`)],
         node: process.execPath,
+        honey: '',
+        honeyWritable: isRoot,
         maskedPaths: [...layout.maskedFiles, ...layout.maskedDirectories].map((name) => `/proc/${name}`),
         cores: cpus().length,
         seccomp: (filter) => seccompProfile(arch, filter),
@@ -126,6 +134,7 @@ export function createDockerBackendWith(
         staging,
         owner,
         reaper: startReaper(options.socket, owner),
+        plantHoney: options.honey === undefined ? undefined : honeyPlanter(options.honey, staging, isRoot),
       };
     } catch (error) {
       return unusable(explainEngineFault(error, options.socket));
@@ -159,7 +168,8 @@ export function createDockerBackendWith(
       ...(isRoot ? { owner: { uid, gid } } : {}),
     });
 
-  const runPlan = async (plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome> => {
+  const runPlan = async (plan: ExecutionPlan, runOptions: RunOptions): Promise<Outcome> => {
+    const { signal } = runOptions;
     if (closing.signal.aborted) return { kind: 'not-started', cause: 'unavailable', detail: 'the sandbox is closed' };
     if (plan.mode !== mode) return unsupported(`the plan asks for ${plan.mode}`);
     if (signal.aborted) return ABORTED;
@@ -182,7 +192,7 @@ export function createDockerBackendWith(
         return { kind: 'not-started', cause: 'unavailable', detail: explainEngineFault(error, options.socket) };
       }
     }
-    const outcome = await runContainer({ engine, ...site, remove }, plan, text.text, signal);
+    const outcome = await runContainer({ engine, ...site, remove }, plan, text.text, runOptions);
     // An engine that lost its image, or was replaced, gets it anew.
     if (outcome.kind === 'not-started' && outcome.cause === 'unavailable') imageDoubted = true;
     return outcome;
@@ -193,12 +203,13 @@ export function createDockerBackendWith(
     site.reaper.close();
     rmSync(site.staging, { recursive: true, force: true });
   };
-  const tracked = (plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome> => {
-    const work = runPlan(plan, AbortSignal.any([signal, closing.signal])).finally(() => running.delete(work));
+  const tracked = (plan: ExecutionPlan, { signal, ...told }: RunOptions): Promise<Outcome> => {
+    const stopped = AbortSignal.any([signal, closing.signal]);
+    const work = runPlan(plan, { signal: stopped, ...told }).finally(() => running.delete(work));
     running.add(work);
     return work;
   };
-  const own = (plan: ExecutionPlan): Promise<Outcome> => tracked({ ...plan, mode }, closing.signal);
+  const own = (plan: ExecutionPlan): Promise<Outcome> => tracked({ ...plan, mode }, { signal: closing.signal });
 
   return {
     mode,
@@ -220,9 +231,9 @@ export function createDockerBackendWith(
       if (site.kind === 'unusable') return [{ claim: 'available', proved: false, evidence: site.reason }];
       return proveClaims({ directory: site.staging, uid, run: own, probes: CONTAINER_PROBES });
     },
-    async run(plan, { signal }) {
-      const call = (one: ExecutionPlan): Promise<Outcome> => tracked(one, signal);
-      if (plan.mode !== mode || signal.aborted) return call(plan);
+    async run(plan, runOptions) {
+      const call = (one: ExecutionPlan): Promise<Outcome> => tracked(one, runOptions);
+      if (plan.mode !== mode || runOptions.signal.aborted) return call(plan);
       if (plan.workspace.access === 'cow') return withPrivateCopy(plan, changesOf(), call);
       if (plan.workspace.access !== 'rw') return call(plan);
       const quarantine = join(options.stateDir, 'quarantine', randomUUID());

@@ -2,7 +2,7 @@
  * One command in one attested sandbox: hands it over, keeps its time and its output bound, and says how it ended. Whatever
  * ends it ends everything inside: the sandbox's processes share its fate through their PID namespace.
  */
-import type { Outcome } from '../backend.ts';
+import type { Outcome, RunOptions } from '../backend.ts';
 import { createOutputCollector } from '../bounded-output.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { WaitingSandbox } from './launch.ts';
@@ -17,7 +17,7 @@ export async function execute(
   sandbox: WaitingSandbox,
   plan: Pick<ExecutionPlan, 'stdin' | 'limits'>,
   script: string,
-  signal: AbortSignal,
+  { signal, watch }: RunOptions,
 ): Promise<Outcome> {
   const { outputBytes, wallMs } = plan.limits;
   const stdout = createOutputCollector(outputBytes);
@@ -31,14 +31,18 @@ export async function execute(
   const onAbort = (): void => kill('abort');
   const timer = setTimeout(() => kill('timeout'), wallMs);
   signal.addEventListener('abort', onAbort, { once: true });
+  watch?.planted(sandbox.honey?.tokens ?? []);
   sandbox.handOver(script, Buffer.from(plan.stdin, 'base64'), (stream, chunk) => {
     const collector = stream === 'stdout' ? stdout : stderr;
     if (killedBy === undefined) collector.push(chunk);
+    watch?.output(stream, chunk);
     if (collector.total > flood) kill('output-limit');
   });
   const { code } = await sandbox.ended;
   clearTimeout(timer);
   signal.removeEventListener('abort', onAbort);
+  if (sandbox.honey?.wasRead() === true) watch?.canaryRead();
+  watch?.processes(await sandbox.group.processPeak(), plan.limits.processes);
 
   const result = { stdout: stdout.result(), stderr: stderr.result(), attested: sandbox.attestation };
   if (killedBy !== undefined) return { kind: 'killed', by: killedBy, ...result };

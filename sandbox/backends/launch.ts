@@ -12,6 +12,7 @@ import { explainStartFailure } from './machine.ts';
 import type { Profile } from './profile.ts';
 import { startBwrap } from './start-bwrap.ts';
 import type { Host, Parts, Started } from './start-bwrap.ts';
+import type { PlantedHoney } from '../watch/honey-files.ts';
 
 export interface Ended {
   /** Exit status of the program, 128 + signal when one ended it; undefined when bwrap itself was killed. */
@@ -19,6 +20,8 @@ export interface Ended {
 }
 
 export interface WaitingSandbox {
+  /** What it was given to find. */
+  readonly honey: PlantedHoney | undefined;
   readonly attestation: Attestation;
   readonly group: SandboxGroup;
   readonly ended: Promise<Ended>;
@@ -55,7 +58,7 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
       detail: `a directory of the plan cannot be used (${code ?? 'fault'} in ${syscall ?? 'start'})`,
     };
   }
-  const { child } = started;
+  const { child, honey } = started;
   const [commands, stdout, stderr, input, status] = child.stdio as unknown as readonly [
     Writable,
     Readable,
@@ -73,6 +76,10 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
     alive = false;
     return value;
   });
+  const abandon = (): void => {
+    kill();
+    void ended.then(() => honey?.remove());
+  };
   child.once('exit', () => {
     alive = false;
   });
@@ -100,7 +107,7 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
     },
   );
   if (readiness.kind === 'not-ready') {
-    kill();
+    abandon();
     return { kind: 'failed', cause: 'unavailable', detail: explainStartFailure(readiness.stderr) };
   }
 
@@ -124,6 +131,7 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
       sandbox: {
         attestation,
         group,
+        honey,
         ended,
         isAlive: () => alive,
         isCurrent: () => mounted.every((inside) => isSame(outside[inside] ?? '', started.mounts[inside] ?? '')),
@@ -136,7 +144,7 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
       },
     };
   } catch (error) {
-    kill();
+    abandon();
     void ended.then(() => group?.remove());
     const detail =
       error instanceof AttestationMismatch

@@ -5,6 +5,8 @@
 import { chmodSync, copyFileSync, linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuardOptions } from '../guard/guard.ts';
+import type { HoneyKey } from '../watch/honey.ts';
+import { honeyPlanter } from '../watch/honey-files.ts';
 import type { CgroupController } from './cgroup.ts';
 import { closeInheritedDescriptors } from './descriptors.ts';
 import { isReachable, readHostLayout, stageEtc, stagingDirectory } from './host-layout.ts';
@@ -20,6 +22,8 @@ export interface BubblewrapOptions {
   readonly stateDir: string;
   /** What happens to what a call leaves in a writable workspace for the host to run; `revert` when absent. */
   readonly guard?: GuardOptions['policy'];
+  /** Plants honey credentials of this key in every sandbox; none when absent. */
+  readonly honey?: HoneyKey;
   /** Where to look for bwrap; the usual places when absent. */
   readonly bwrapPlaces?: readonly string[];
   /** Inherited descriptors that are not closed. Sandboxes would inherit them too, so none starts while they are open. */
@@ -59,5 +63,10 @@ export async function prepareHost(options: BubblewrapOptions, cgroups: CgroupCon
   for (const place of ['workspace', 'home']) mkdirSync(join(staging, place), { mode: 0o755 });
   const layout = readHostLayout(found.bwrap.bindDescriptor);
   const node = stageNode(staging, uid, gid);
-  return { kind: 'prepared', host: { bwrap: found.bwrap.path, layout, staging, node, uid, gid, dropsTo, cgroups } };
+  const { honey } = options;
+  const planting = honey === undefined ? {} : { plantHoney: honeyPlanter(honey, staging, dropsTo) };
+  return {
+    kind: 'prepared',
+    host: { bwrap: found.bwrap.path, layout, staging, node, uid, gid, dropsTo, cgroups, ...planting },
+  };
 }

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, constants, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HOME_INSIDE, SHELL_INSIDE, WORKSPACE_INSIDE } from '../tools/programs.ts';
+import { HOME_INSIDE, HONEY_INSIDE, SHELL_INSIDE, WORKSPACE_INSIDE } from '../tools/programs.ts';
 import { identity } from './attestation.ts';
 import type { judge } from './attestation.ts';
 import type { bubblewrapArguments, HostLayout, Pinned, Sources } from './bubblewrap-arguments.ts';
@@ -14,6 +14,7 @@ import type { CgroupController } from './cgroup.ts';
 import type { prologue } from './handover.ts';
 import { isReachable } from './host-layout.ts';
 import type { Profile } from './profile.ts';
+import type { PlantedHoney } from '../watch/honey-files.ts';
 
 /** Everything a launch takes from the machine; made once per backend. */
 export interface Host {
@@ -27,6 +28,7 @@ export interface Host {
   /** Whether this process is root and so has to become `uid` for each sandbox. */
   readonly dropsTo: boolean;
   readonly cgroups: CgroupController;
+  readonly plantHoney?: () => PlantedHoney;
 }
 
 /** The replaceable parts: tests weaken one of them to see that the claim about it is then reported unproved. */
@@ -90,6 +92,7 @@ export interface Started {
   readonly child: ChildProcess;
   readonly mounts: Readonly<Record<string, string>>;
   readonly outside: Readonly<Record<string, string>>;
+  readonly honey: PlantedHoney | undefined;
 }
 
 let launches = 0;
@@ -97,6 +100,7 @@ let launches = 0;
 export function startBwrap(profile: Profile, host: Host, parts: Parts): Started {
   const opened: Opened[] = [];
   const files: number[] = [];
+  const honey = host.plantHoney?.();
   const open = (path: string, flags: number): Opened => {
     const one = pin(path, FIRST_SOURCE + 1 + opened.length, flags);
     opened.push(one);
@@ -116,6 +120,7 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
     const workspace =
       profile.workspace.access === 'none' ? undefined : open(profile.workspace.source, constants.O_DIRECTORY);
     const home = profile.home === '' ? undefined : open(profile.home, constants.O_DIRECTORY);
+    const planted = honey === undefined ? undefined : open(honey.directory, constants.O_DIRECTORY);
 
     const unreachable: (readonly [string, string])[] = [];
     const byPath = new Set<Opened>();
@@ -133,6 +138,7 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
       node: node.pinned,
       workspace: within(workspace, 'workspace'),
       home: within(home, 'home'),
+      honey: planted === undefined ? undefined : { ...planted.pinned, access: host.dropsTo ? 'rw' : 'ro' },
     };
     const bwrapArguments = parts.buildArguments(profile, host.layout, sources);
     const argumentFile = data('arguments', Buffer.from(`${bwrapArguments.join('\0')}\0`));
@@ -162,10 +168,14 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
     const named = [
       [WORKSPACE_INSIDE, workspace],
       [HOME_INSIDE, home],
+      [HONEY_INSIDE, planted],
     ] as const;
     const entries = (value: (one: Opened) => string): Readonly<Record<string, string>> =>
       Object.fromEntries(named.flatMap(([inside, one]) => (one === undefined ? [] : [[inside, value(one)]])));
-    return { child, mounts: entries((one) => one.identity), outside: entries((one) => one.outside) };
+    return { child, mounts: entries((one) => one.identity), outside: entries((one) => one.outside), honey };
+  } catch (error) {
+    honey?.remove();
+    throw error;
   } finally {
     for (const { local } of opened) closeSync(local);
     for (const descriptor of files) closeSync(descriptor);

@@ -5,6 +5,7 @@
 import { Generation } from './generation.ts';
 import type { Patience, Readiness } from './generation.ts';
 import type { EgressEvent } from '../egress/egress-event.ts';
+import type { AlertEvent } from '../watch/alert-event.ts';
 import type { Standing } from './messages.ts';
 import type { BrokerProcesses } from './start.ts';
 
@@ -19,7 +20,8 @@ export type BrokerEvent =
   | { readonly kind: 'broker-ended'; readonly why: string; readonly nextTryMs: number }
   | { readonly kind: 'policy-unfit'; readonly problems: readonly string[] }
   | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
-  | { readonly kind: 'egress'; readonly event: EgressEvent };
+  | { readonly kind: 'egress'; readonly event: EgressEvent }
+  | { readonly kind: 'alert'; readonly event: AlertEvent };
 
 export type BrokerState =
   | { readonly kind: 'starting' }
@@ -91,6 +93,7 @@ export class Broker {
           } else early = standings;
         },
         egress: (event) => this.#options.onEvent({ kind: 'egress', event }),
+        alert: (event) => this.#options.onEvent({ kind: 'alert', event }),
       },
       this.#options.patience,
     );

@@ -18,17 +18,18 @@ export function chooseBackends(bound: Bound): ReadonlyMap<Mode, Backend> {
   return new Map(bound.modes.map((mode) => [mode, chooseBackend(mode, bound)]));
 }
 
-function chooseBackend(mode: Mode, { sandbox, stateDir }: Bound): Backend {
+function chooseBackend(mode: Mode, { sandbox, stateDir, honey }: Bound): Backend {
+  const planting = sandbox.watch.honey ? { honey } : {};
   switch (mode) {
     case 'bubblewrap':
       if (process.platform !== 'linux')
         return absent(mode, 'bubblewrap needs Linux; set sandbox.mode to deny, or run Sluice on Linux.');
-      return createBubblewrapBackend({ uid: sandbox.uid, gid: sandbox.uid, pool: sandbox.pool, stateDir });
+      return createBubblewrapBackend({ uid: sandbox.uid, gid: sandbox.uid, pool: sandbox.pool, stateDir, ...planting });
     case 'host':
       if (sandbox.allowHost !== ALLOW_HOST) return absent(mode, `host needs sandbox.allowHost: ${ALLOW_HOST}.`);
       return createHostBackend({ allowHost: sandbox.allowHost, uid: sandbox.uid, gid: sandbox.uid });
     case 'docker':
-      return createDockerBackend({ ...sandbox.docker, uid: sandbox.uid, gid: sandbox.uid, stateDir });
+      return createDockerBackend({ ...sandbox.docker, uid: sandbox.uid, gid: sandbox.uid, stateDir, ...planting });
     case 'docker+gvisor':
       return absent(mode, GVISOR_REFUSED);
     case 'deny':

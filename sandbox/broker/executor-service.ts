@@ -3,6 +3,7 @@
  * abort, prove, scopes. It runs nothing before it is bound. When the router goes it stops everything and ends.
  */
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Duplex } from 'node:stream';
 import { Sandbox } from '../../config/sandbox-schema.ts';
@@ -11,6 +12,10 @@ import type { Backend } from '../backend.ts';
 import { profileKey, profileOf } from '../backends/profile.ts';
 import type { Mode } from '../executor.ts';
 import type { EgressEvent } from '../egress/egress-event.ts';
+import { EndedSessions } from '../watch/ended-sessions.ts';
+import { loadHoneyKey } from '../watch/honey-key.ts';
+import type { HoneyKey } from '../watch/honey.ts';
+import { Watch } from '../watch/watch.ts';
 import type { ExecutionPlan, SignedPlan } from '../plan.ts';
 import { openChannel } from './frame.ts';
 import type { Channel } from './frame.ts';
@@ -41,6 +46,7 @@ export interface Bound {
   readonly guarded: readonly string[];
   readonly scopesRoot: string;
   readonly egressRoot: string;
+  readonly honey: HoneyKey;
 }
 
 export interface ExecutorServiceOptions {
@@ -103,7 +109,8 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
     const sandbox = Sandbox.safeParse(binding.sandbox);
     if (!sandbox.success) return void end();
     const { modes, labels, stateDir, guarded, scopesRoot, egressRoot } = binding;
-    const bound: Bound = { modes, labels, stateDir, guarded, scopesRoot, egressRoot, sandbox: sandbox.data };
+    const honey = loadHoneyKey(stateDir);
+    const bound: Bound = { modes, labels, stateDir, guarded, scopesRoot, egressRoot, honey, sandbox: sandbox.data };
     const backends = options.createBackends(bound);
     const owner = options.ownerOf(bound);
     const proofs = new Proofs({
@@ -118,7 +125,15 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
       idleMs: bound.sandbox.idleMs,
       maxAgeMs: bound.sandbox.maxAgeMs,
     });
+    const endedSessions = new EndedSessions(join(stateDir, 'sandbox', 'ended-sessions'), bound.sandbox.maxAgeMs);
     const runner = new PlanRunner({
+      watch: new Watch({
+        config: bound.sandbox.watch,
+        labels,
+        key: honey,
+        ended: endedSessions,
+        report: (event) => void router.send({ kind: 'alert', event }),
+      }),
       gate: new TicketGate(Buffer.from(binding.key, 'base64'), binding.policyDigest),
       backends,
       proofs,
@@ -130,7 +145,10 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
       stuck: () => void end(),
     });
     running = { runner, proofs, scopes, backends, egressRoot };
-    pruning = setInterval(() => void scopes.prune('idle').catch(() => undefined), PRUNE_INTERVAL_MS);
+    pruning = setInterval(() => {
+      endedSessions.sweep();
+      void scopes.prune('idle').catch(() => undefined);
+    }, PRUNE_INTERVAL_MS);
     pruning.unref();
     router.send({ kind: 'ready' });
     void proofs.prove().then(() => warmUp(binding.warm));

@@ -5,6 +5,7 @@
  */
 import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import type { EgressEvent } from '../egress/egress-event.ts';
+import type { AlertEvent } from '../watch/alert-event.ts';
 import type { ToolRequest } from '../executor.ts';
 import type { SignedPlan } from '../plan.ts';
 import { openChannel } from './frame.ts';
@@ -38,6 +39,7 @@ export const PATIENCE: Patience = {
 export interface News {
   standings(standings: readonly Standing[]): void;
   egress(event: EgressEvent): void;
+  alert(event: AlertEvent): void;
 }
 
 type Ready = Extract<FromEngine, { kind: 'ready' }>;
@@ -228,6 +230,8 @@ export class Generation {
       }
       case 'egress':
         return this.#news.egress(message.event);
+      case 'alert':
+        return this.#news.alert(message.event);
       case 'standings': {
         this.#news.standings(message.standings);
         take(this.#asks, message.sequence)?.settle(message);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Outcome } from '../backend.ts';
 import { egressEvent } from '../egress/egress-event.ts';
 import type { ExecutionPlan, SignedPlan } from '../plan.ts';
+import { alertEvent, watched } from '../watch/alert-event.ts';
 
 const sequence = z.int().min(0);
 const mode = z.enum(['bubblewrap', 'docker', 'docker+gvisor', 'host', 'deny']);
@@ -16,6 +17,7 @@ const refusalCode = z.enum([
   'broker-unavailable',
   'busy',
   'aborted',
+  'session-ended',
 ]);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const boundedOutput = z.strictObject({ head: z.string(), tail: z.string(), omittedBytes: z.int().min(0) });
@@ -69,6 +71,7 @@ export const executionPlan: z.ZodType<ExecutionPlan> = z.strictObject({
   ]),
   limits,
   scopeKey: digest,
+  sessionKey: digest,
   policyDigest: digest,
 });
 
@@ -168,18 +171,26 @@ export const fromExecutor = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('accepted'), sequence }),
   /** From here on a command may be running. */
   z.strictObject({ kind: z.literal('started'), sequence }),
-  z.strictObject({ kind: z.literal('refused'), sequence, code: refusalCode, message: z.string() }),
+  z.strictObject({
+    kind: z.literal('refused'),
+    sequence,
+    code: refusalCode,
+    message: z.string(),
+    watched: watched.exactOptional(),
+  }),
   z.strictObject({
     kind: z.literal('finished'),
     sequence,
     outcome: z.union([exited, killed]),
     probeAgeMs: z.number(),
     durationMs: z.number(),
+    watched: watched.exactOptional(),
   }),
   /** Sent whenever a proof ends; `sequence` is that of the `prove` it answers, or -1. */
   z.strictObject({ kind: z.literal('standings'), sequence: z.int().min(-1), standings: z.array(standing) }),
   z.strictObject({ kind: z.literal('scopes'), sequence, scopes: z.array(scopeReport) }),
   z.strictObject({ kind: z.literal('egress'), event: egressEvent }),
+  z.strictObject({ kind: z.literal('alert'), event: alertEvent }),
 ]);
 export type FromExecutor = z.infer<typeof fromExecutor>;
 

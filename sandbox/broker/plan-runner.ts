@@ -3,12 +3,14 @@
  * the plan names, watches over the run, and doubts the answer. Fails closed at each step: `refused` means no command was
  * handed over, except where the message says that the run was cut.
  */
-import type { Backend, Outcome } from '../backend.ts';
+import type { Backend, Outcome, RunOptions } from '../backend.ts';
 import type { BoundedOutput, Mode, RefusalCode } from '../executor.ts';
 import type { ExecutionPlan, SignedPlan } from '../plan.ts';
 import { outcome as outcomeSchema } from './messages.ts';
 import type { Proofs } from './proofs.ts';
 import type { Scope, ScopeStore } from './scope-store.ts';
+import type { Watched } from '../watch/alert-event.ts';
+import type { CallWatch, Watch } from '../watch/watch.ts';
 import type { TicketGate } from './ticket.ts';
 
 /** Beyond the plan's own wall time: start, attestation, kill and clean-up on a busy machine. */
@@ -19,7 +21,7 @@ export interface EgressDoor {
   close(): Promise<void>;
 }
 export interface EgressOpener {
-  open(plan: ExecutionPlan): Promise<EgressDoor>;
+  open(plan: ExecutionPlan, watch: CallWatch): Promise<EgressDoor>;
 }
 
 export type RunResult =
@@ -28,8 +30,14 @@ export type RunResult =
       readonly outcome: Exclude<Outcome, { kind: 'not-started' }>;
       readonly probeAgeMs: number;
       readonly durationMs: number;
+      readonly watched?: Watched;
     }
-  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: RefusalCode;
+      readonly message: string;
+      readonly watched?: Watched;
+    };
 
 export interface PlanRunnerOptions {
   readonly gate: TicketGate;
@@ -37,6 +45,7 @@ export interface PlanRunnerOptions {
   readonly proofs: Proofs;
   readonly scopes: ScopeStore;
   readonly egress: EgressOpener;
+  readonly watch: Watch;
   /** What is wrong with a workspace an operator named; empty when nothing is. */
   readonly workspaceProblem: (source: string) => Promise<string>;
   readonly graceMs: number;
@@ -74,6 +83,24 @@ export class PlanRunner {
 
   /** Never rejects. `starting` is called right before the backend gets the plan. */
   async run(plan: ExecutionPlan, signal: AbortSignal, starting: () => void): Promise<RunResult> {
+    if (this.#options.watch.hasEnded(plan.sessionKey)) return refused('session-ended', ENDED);
+    const watch = this.#options.watch.begin(plan);
+    watch.arguments();
+    const result = watch.ending.aborted
+      ? refused('session-ended', ENDED)
+      : await this.#runWatched(plan, AbortSignal.any([signal, watch.ending]), starting, watch);
+    const seen = watch.finish(undefined);
+    if (seen === undefined) return result;
+    // Killed or done, what it says is what the alert was about.
+    return seen.ended ? { ...refused('session-ended', CUT_SHORT), watched: seen } : { ...result, watched: seen };
+  }
+
+  async #runWatched(
+    plan: ExecutionPlan,
+    signal: AbortSignal,
+    starting: () => void,
+    watch: CallWatch,
+  ): Promise<RunResult> {
     const started = performance.now();
     const fitness = await this.#options.proofs.fitness(plan.mode);
     if (fitness.kind === 'unfit') return refused(fitness.code, fitness.reason);
@@ -89,7 +116,7 @@ export class PlanRunner {
     let door: EgressDoor | undefined;
     try {
       scope = await this.#options.scopes.enter(plan);
-      if (plan.egress.kind === 'proxy') door = await this.#options.egress.open(plan);
+      if (plan.egress.kind === 'proxy') door = await this.#options.egress.open(plan, watch);
     } catch {
       await scope?.leave().catch(() => undefined);
       return refused(
@@ -99,8 +126,8 @@ export class PlanRunner {
     }
     try {
       starting();
-      const outcome = await this.#watched(backend, plan, signal);
-      return this.#judge(plan, outcome, fitness.ageMs, performance.now() - started);
+      const outcome = await this.#watched(backend, plan, signal, watch);
+      return this.#judge(plan, outcome, watch, fitness.ageMs, performance.now() - started);
     } finally {
       await door?.close().catch(() => undefined);
       await scope.leave().catch(() => undefined);
@@ -108,7 +135,12 @@ export class PlanRunner {
   }
 
   /** The backend keeps the plan's time; this is for the one that does not. */
-  async #watched(backend: Backend, plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome | 'threw' | 'stuck'> {
+  async #watched(
+    backend: Backend,
+    plan: ExecutionPlan,
+    signal: AbortSignal,
+    watch: CallWatch,
+  ): Promise<Outcome | 'threw' | 'stuck'> {
     const { graceMs, stuck } = this.#options;
     const overtime = new AbortController();
     const combined = AbortSignal.any([signal, overtime.signal]);
@@ -125,7 +157,7 @@ export class PlanRunner {
     });
     const watchdog = setTimeout(() => overtime.abort(), plan.limits.wallMs + graceMs);
     try {
-      const answer = await Promise.race([runOrThrow(backend, plan, combined), gaveUp]);
+      const answer = await Promise.race([runOrThrow(backend, plan, { signal: combined, watch }), gaveUp]);
       const cutHere =
         typeof answer === 'object' && answer.kind === 'killed' && answer.by === 'abort' && !signal.aborted;
       return cutHere ? { ...answer, by: 'timeout' } : answer;
@@ -135,7 +167,13 @@ export class PlanRunner {
     }
   }
 
-  #judge(plan: ExecutionPlan, answer: Outcome | 'threw' | 'stuck', probeAgeMs: number, durationMs: number): RunResult {
+  #judge(
+    plan: ExecutionPlan,
+    answer: Outcome | 'threw' | 'stuck',
+    watch: CallWatch,
+    probeAgeMs: number,
+    durationMs: number,
+  ): RunResult {
     const parsed = outcomeSchema.safeParse(answer);
     if (!parsed.success) {
       this.#options.proofs.distrust(plan.mode);
@@ -145,6 +183,7 @@ export class PlanRunner {
       );
     }
     const outcome = parsed.data;
+    watch.finish(outcome);
     if (outcome.kind === 'not-started') return refused(NOT_STARTED[outcome.cause], notStartedMessage(outcome));
     // "Says sandboxed, runs on the host": a result nobody saw confined is not passed on as one that was.
     if (Object.keys(outcome.attested).length === 0) {
@@ -156,6 +195,11 @@ export class PlanRunner {
     return { kind: 'finished', outcome: { ...outcome, stdout, stderr }, probeAgeMs, durationMs };
   }
 }
+
+const ENDED =
+  'This session was ended by the sandbox’s watch (sandbox.watch.end). Nothing ran, and no tool will run in it again: tell the operator.';
+const CUT_SHORT =
+  'The sandbox’s watch saw an attack in this call, stopped it and ended this session (sandbox.watch.end). A command may have run; its result is withheld. No tool will run in this session again: tell the operator.';
 
 const NOT_STARTED: Readonly<Record<Extract<Outcome, { kind: 'not-started' }>['cause'], RefusalCode>> = {
   unavailable: 'sandbox-unavailable',
@@ -169,9 +213,9 @@ function notStartedMessage(outcome: Extract<Outcome, { kind: 'not-started' }>): 
   return `Nothing ran: ${outcome.detail}`;
 }
 
-async function runOrThrow(backend: Backend, plan: ExecutionPlan, signal: AbortSignal): Promise<Outcome | 'threw'> {
+async function runOrThrow(backend: Backend, plan: ExecutionPlan, options: RunOptions): Promise<Outcome | 'threw'> {
   try {
-    return await backend.run(plan, { signal });
+    return await backend.run(plan, options);
   } catch {
     return 'threw';
   }

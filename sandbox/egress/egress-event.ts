@@ -19,6 +19,7 @@ export const egressEvent = z.strictObject({
     'not-reached',
     'not-tls-for-host',
     'over-limit',
+    'honey-credential',
   ]),
   /** Config key of the rule; empty when none allowed it. */
   rule: z.string(),

@@ -16,7 +16,7 @@ export function createEgress(bound: Bound, report: (event: EgressEvent) => void)
   const owner = sandboxOwner(bound.sandbox.uid);
   let root: Promise<void> | undefined;
   return {
-    async open(plan) {
+    async open(plan, watch) {
       if (plan.egress.kind !== 'proxy' || dirname(plan.egress.socket) !== bound.egressRoot)
         throw new Error('the egress socket is not of this executor');
       await (root ??= makeEgressRoot(bound.egressRoot));
@@ -27,7 +27,11 @@ export function createEgress(bound: Bound, report: (event: EgressEvent) => void)
         ...(owner === undefined ? {} : { owner }),
         rules: bound.sandbox.egress.allow,
         lookup: systemLookup,
-        report: (passage) => tally.add(passage),
+        inspector: () => watch.outgoing(),
+        report: (passage) => {
+          watch.connection(passage.code);
+          tally.add(passage);
+        },
       });
       return {
         async close() {

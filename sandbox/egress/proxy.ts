@@ -44,6 +44,8 @@ export interface ProxyOptions {
   readonly lookup: Lookup;
   readonly dial?: Dialler;
   readonly limits?: EgressLimits;
+  /** Made for each connection; answers true when what it was shown must not leave. */
+  readonly inspector?: () => (bytes: Buffer) => boolean;
   readonly report: (passage: Passage) => void;
 }
 
@@ -102,10 +104,16 @@ export async function openEgressProxy(options: ProxyOptions): Promise<EgressProx
 export type Serving = ProxyOptions & { readonly limits: EgressLimits; readonly meter: Meter; readonly dial: Dialler };
 
 async function serveConnection(client: Socket, passage: Passage, serving: Serving): Promise<void> {
+  const inspect = serving.inspector?.() ?? (() => false);
   const read = await readHead(client, serving.limits.headMs);
   if (read.kind === 'gone') return void client.destroy();
   if (read.kind === 'refused') return answer(client, 400, read.why);
   const { head, rest } = read;
+  // Seen before a name is looked up: a name can carry it as well as a body.
+  if (inspect(read.bytes)) {
+    passage.code = 'honey-credential';
+    return answer(client, 403, 'it holds a credential of this sandbox');
+  }
 
   const decision = decideEgress(serving.rules, head);
   if (decision.kind === 'denied') {
@@ -136,11 +144,11 @@ async function serveConnection(client: Socket, passage: Passage, serving: Servin
   upstream.on('close', () => client.end());
   client.on('close', () => upstream.destroy());
   if (decision.via === 'tunnel') relayTunnel(client, upstream, decision.host, passage, serving.meter);
-  else relayRequest(client, upstream, { head, rest, decision }, passage, serving.meter);
+  else relayRequest(client, upstream, { head, rest, decision, inspect }, passage, serving.meter);
 }
 
 type ReadHead =
-  | { readonly kind: 'head'; readonly head: RequestHead; readonly rest: Buffer }
+  | { readonly kind: 'head'; readonly head: RequestHead; readonly rest: Buffer; readonly bytes: Buffer }
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'gone' };
 
@@ -162,7 +170,7 @@ function readHead(client: Socket, timeoutMs: number): Promise<ReadHead> {
       const parsed = parseRequestHead(bytes);
       if (parsed.kind === 'refused') settle(parsed);
       else if (parsed.kind === 'head')
-        settle({ kind: 'head', head: parsed.head, rest: bytes.subarray(parsed.head.length) });
+        settle({ kind: 'head', head: parsed.head, rest: bytes.subarray(parsed.head.length), bytes });
       else if (bytes.length > MAX_HEAD_BYTES) settle({ kind: 'refused', why: 'the head is too long' });
     };
     const timer = setTimeout(() => settle({ kind: 'refused', why: 'the head did not arrive in time' }), timeoutMs);

@@ -30,6 +30,8 @@ export interface CheckedRequest {
   /** Bytes that came with the head. */
   readonly rest: Buffer;
   readonly decision: Extract<EgressDecision, { kind: 'allowed' }>;
+  /** True when what came in must not go out. What came with the head was shown before. */
+  readonly inspect: (bytes: Buffer) => boolean;
 }
 
 export function relayRequest(
@@ -77,9 +79,9 @@ export function relayRequest(
   relayBack(upstream, client, passage, meter);
   if (!send(Buffer.from(toHead(head, decision), 'latin1'))) return;
   forward(rest);
-  client.on('data', forward);
+  client.on('data', (chunk: Buffer) => (request.inspect(chunk) ? cut('honey-credential') : forward(chunk)));
   client.on('end', () => {
-    if (!body.done) cut('bad-request');
+    if (!body.done && passage.code === 'relayed') cut('bad-request');
   });
   upstream.on('drain', () => client.resume());
   client.resume();

@@ -46,6 +46,7 @@ export function probePlan(argv: readonly [string, ...string[]], changes: Partial
     egress: { kind: 'none' },
     limits: PROBE_LIMITS,
     scopeKey: 'probe',
+    sessionKey: 'probe',
     policyDigest: 'probe',
     ...changes,
   };

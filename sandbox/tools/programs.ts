@@ -11,5 +11,10 @@ export const PYTHON_INSIDE = '/usr/bin/python3';
 export const WORKSPACE_INSIDE = '/workspace';
 export const HOME_INSIDE = '/home/agent';
 export const TMP_INSIDE = '/tmp';
+/**
+ * Where the watch's own credentials lie. Not in a home or in /root: there, what is found is a host's that should not be seen,
+ * and nothing may look like it.
+ */
+export const HONEY_INSIDE = '/opt/backup';
 /** Where the backend puts the egress proxy's Unix socket when the plan has one. */
 export const EGRESS_SOCKET_INSIDE = '/run/egress.sock';

@@ -41,6 +41,7 @@ const plan = (argv: readonly [string, ...string[]]): ExecutionPlan => ({
     fileBytes: 64 << 20,
   },
   scopeKey: 'bench',
+  sessionKey: 'bench',
   policyDigest: 'bench',
 });
 

@@ -60,6 +60,7 @@ export async function startProxy(options: {
   readonly names?: Readonly<Record<string, readonly string[]>>;
   readonly origin?: Origin;
   readonly limits?: Partial<EgressLimits>;
+  readonly inspector?: () => (bytes: Buffer) => boolean;
 }): Promise<Proxy> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-egress-'));
   const socket = join(directory, 'proxy.sock');
@@ -82,6 +83,7 @@ export async function startProxy(options: {
       });
     },
     limits: { ...EGRESS_LIMITS, headMs: 400, idleMs: 2000, ...options.limits },
+    ...(options.inspector === undefined ? {} : { inspector: options.inspector }),
     report: (event) => events.push({ ...event }),
   });
   onTestFinished(async () => {

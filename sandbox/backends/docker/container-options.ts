@@ -5,6 +5,7 @@
 import {
   EGRESS_SOCKET_INSIDE,
   HOME_INSIDE,
+  HONEY_INSIDE,
   NODE_INSIDE,
   SHELL_INSIDE,
   TMP_INSIDE,
@@ -23,6 +24,10 @@ export interface ContainerSite {
   /** Host directories mounted read-only under their own names: /usr, and /bin and its like where they are not links into it. */
   readonly system: readonly string[];
   readonly node: string;
+  /** Host directory with the watch's credentials, new for each container; empty for none. */
+  readonly honey: string;
+  /** `true` where nobody inside owns it: a read-only mount keeps no access times. */
+  readonly honeyWritable: boolean;
   readonly maskedPaths: readonly string[];
   readonly cores: number;
   readonly seccomp: (options: { readonly unixSockets: boolean }) => SeccompProfile;
@@ -87,6 +92,7 @@ export function bindsOf(profile: Profile, site: ContainerSite): readonly BindMou
   return [
     ...site.system.map((path) => bind(path, path, true)),
     bind(site.node, NODE_INSIDE, true),
+    ...(site.honey === '' ? [] : [bind(site.honey, HONEY_INSIDE, !site.honeyWritable)]),
     // A copy-on-write plan arrives as `rw` on its copy; unconverted it must not reach the original.
     ...(workspace.access === 'none' ? [] : [bind(workspace.source, WORKSPACE_INSIDE, workspace.access !== 'rw')]),
     ...(home === '' ? [] : [bind(home, HOME_INSIDE, false)]),

@@ -19,6 +19,7 @@ const DIRECTORIES = [
   'home',
   'home/agent',
   'opt',
+  'opt/backup',
   'opt/node',
   'opt/node/bin',
   'proc',

@@ -4,9 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { Attestation, Outcome } from '../../backend.ts';
+import type { Attestation, Outcome, RunOptions } from '../../backend.ts';
 import { createOutputCollector } from '../../bounded-output.ts';
 import type { ExecutionPlan } from '../../plan.ts';
+import type { PlantedHoney } from '../../watch/honey-files.ts';
 import { READY } from '../handover.ts';
 import { profileOf } from '../profile.ts';
 import type { Profile } from '../profile.ts';
@@ -24,6 +25,7 @@ export interface RunSite {
   readonly engine: Engine;
   readonly container: ContainerSite;
   readonly owner: string;
+  readonly plantHoney: (() => PlantedHoney) | undefined;
   /** Removes the container now or, where the engine does not let it, later. Never rejects. */
   readonly remove: (name: string) => Promise<void>;
 }
@@ -51,20 +53,26 @@ export async function runContainer(
   site: RunSite,
   plan: ExecutionPlan,
   script: string,
-  signal: AbortSignal,
+  options: RunOptions,
 ): Promise<Outcome> {
+  const honey = site.plantHoney?.();
   const name = `sluice-${randomBytes(12).toString('hex')}`;
   let container: StartedContainer | undefined;
   try {
-    const started = await start(site, name, profileOf(plan), plan.limits.wallMs, signal);
+    const planted = { ...site, container: { ...site.container, honey: honey?.directory ?? '' } };
+    const started = await start(planted, name, profileOf(plan), plan.limits.wallMs, options.signal);
     if ('kind' in started) return started;
     container = started;
-    return await execute(site.engine, container, plan, script, signal);
+    options.watch?.planted(honey?.tokens ?? []);
+    const outcome = await execute(site.engine, container, plan, script, options);
+    if (honey?.wasRead() === true) options.watch?.canaryRead();
+    return outcome;
   } catch (error) {
     return notStarted('unavailable', explainEngineFault(error, site.engine.socket));
   } finally {
     container?.stream.destroy();
     await site.remove(name);
+    honey?.remove();
   }
 }
 
@@ -183,7 +191,7 @@ async function execute(
   container: StartedContainer,
   plan: ExecutionPlan,
   script: string,
-  signal: AbortSignal,
+  { signal, watch }: RunOptions,
 ): Promise<Outcome> {
   const { outputBytes, wallMs } = plan.limits;
   const { name, stream, attested } = container;
@@ -206,6 +214,7 @@ async function execute(
   container.listen((which, chunk) => {
     const collector = which === 'stdout' ? stdout : stderr;
     if (killedBy === undefined) collector.push(chunk);
+    watch?.output(which, chunk);
     if (collector.total > flood) kill('output-limit');
   });
   stream.end(handoverBytes(script, Buffer.from(plan.stdin, 'base64')));

@@ -51,6 +51,25 @@ describe('events of the broker', () => {
     expect(metrics).toContain('sluice_sandbox_egress_bytes_total{direction="in"} 1000');
   });
 
+  it('an alarm is counted and warned of; one that ended a session is an error', async () => {
+    const event = {
+      alert: 'canary-read',
+      tool: 'exec',
+      sessionKey: 'f'.repeat(64),
+      raiseTo: 'restricted',
+      ended: false,
+    } as const;
+    const { lines, metrics } = await record([
+      { kind: 'alert', event },
+      { kind: 'alert', event: { ...event, ended: true } },
+    ]);
+    expect(lines.map(({ level, alert, session }) => [level, alert, session])).toEqual([
+      ['warn', 'canary-read', 'f'.repeat(12)],
+      ['error', 'canary-read', 'f'.repeat(12)],
+    ]);
+    expect(metrics).toContain('sluice_sandbox_alerts_total{alert="canary-read"} 2');
+  });
+
   it('a broker that ends and a claim that falls are louder than one that comes', async () => {
     const standing = { mode: 'bubblewrap', usable: true, reason: '', probedAt: 1 } as const;
     const { lines, metrics } = await record([

@@ -19,6 +19,8 @@ const site: ContainerSite = {
   gid: 65534,
   system: ['/usr'],
   node: '/opt/node',
+  honey: '',
+  honeyWritable: false,
   maskedPaths: ['/proc/kallsyms'],
   cores: 4,
   seccomp: (options) => seccompProfile('x64', options),

@@ -39,6 +39,7 @@ export function plan(argv: readonly [string, ...string[]], changes: Partial<Exec
     egress: { kind: 'none' },
     limits: LIMITS,
     scopeKey: 'scope',
+    sessionKey: 'session',
     policyDigest: 'digest',
     ...changes,
   };

@@ -170,7 +170,10 @@ describe('a plan that is not the one approved', () => {
     ['changed mode', swap(({ body, signature }) => ({ body: body.replace('"bubblewrap"', '"host"'), signature }))],
     [
       'changed policy digest',
-      swap(({ body, signature }) => ({ body: body.replace(/"policyDigest":"./, '"policyDigest":"0'), signature })),
+      swap(({ body, signature }) => ({
+        body: body.replace(/(?<="policyDigest":")./, (digit) => (digit === '0' ? '1' : '0')),
+        signature,
+      })),
     ],
     ['one byte of white space', swap(({ body, signature }) => ({ body: `${body} `, signature }))],
     ['forged signature', swap(({ body }) => ({ body, signature: 'a'.repeat(64) }))],

@@ -43,6 +43,7 @@ function planIn(root: string, kept: 'kept' | 'once', key = KEY, workspace: 'none
     egress: { kind: 'none' },
     limits: { wallMs: 1, memoryBytes: 1, processes: 1, outputBytes: 1, diskBytes: 1, fileBytes: 1 },
     scopeKey: key,
+    sessionKey: 'c'.repeat(64),
     policyDigest: KEY,
   };
 }

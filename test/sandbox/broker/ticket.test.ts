@@ -18,6 +18,7 @@ const PLAN: ExecutionPlan = {
   egress: { kind: 'none' },
   limits: { wallMs: 1, memoryBytes: 1, processes: 1, outputBytes: 1, diskBytes: 1, fileBytes: 1 },
   scopeKey: 'b'.repeat(64),
+  sessionKey: 'c'.repeat(64),
   policyDigest: DIGEST,
 };
 

@@ -78,6 +78,7 @@ const noGroups: CgroupController = {
   create: () => ({
     controllers: [],
     join: () => Promise.resolve(),
+    processPeak: () => Promise.resolve(0),
     memoryKills: () => Promise.resolve(0),
     remove: () => Promise.resolve(),
   }),
