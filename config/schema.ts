@@ -11,6 +11,10 @@ export const Listen = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on.'),
   port: z.int().min(0).max(65535).default(8484).describe('TCP port; 0 takes a free one.'),
   maxBodyBytes: bytes.default(20 * 1024 * 1024).describe('Largest request body, after decompression; more is 413.'),
+  maxOpenBytes: bytes
+    .default(512 * 1024 * 1024)
+    .describe('Bytes of request bodies held at once, over all open requests; a request past it is 503.'),
+  maxConnections: z.int().min(1).default(4096).describe('Open connections; further ones are closed unanswered.'),
   maxDepth: z.int().min(8).max(512).default(64).describe('Deepest JSON nesting accepted; more is 400.'),
   drainMs: milliseconds
     .default(10_000)

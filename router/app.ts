@@ -6,7 +6,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import { type ErrorCode, publicError } from './errors.ts';
-import { hostAllowed, originAllowed } from './http/host-guard.ts';
+import { hasOneHost, hostAllowed, originAllowed, plainTarget } from './http/host-guard.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
 import { serveEmbed } from './pipeline/serve-embed.ts';
@@ -51,8 +51,10 @@ export function createApp(current: () => Context): Hono<Env> {
   };
 
   app.use(async (c, next) => {
-    if (!hostAllowed(c.env.incoming.headers.host, current().config.listen.host))
+    const { rawHeaders, headers, url } = c.env.incoming;
+    if (!hasOneHost(rawHeaders) || !hostAllowed(headers.host, current().config.listen.host))
       return error('host_not_allowed', c.req.path);
+    if (!plainTarget(url ?? '')) return error('not_found', c.req.path);
     if (!originAllowed(c.env.incoming.headers.origin, current().config.listen.host))
       return error('origin_not_allowed', c.req.path);
     return next();

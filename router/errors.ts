@@ -141,6 +141,11 @@ export const ERRORS = {
     message:
       'The upstream rejected the request. Its status is in x-sluice-upstream-status; its words are withheld because they may quote the prompt.',
   },
+  too_many_bytes_open: {
+    status: 503,
+    type: 'api_error',
+    message: 'Sluice holds as many request bytes as listen.maxOpenBytes allows. Nothing was sent; try again shortly.',
+  },
   upstream_overloaded: {
     status: 429,
     type: 'api_error',

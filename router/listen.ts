@@ -14,13 +14,35 @@ export type Listening =
   | { readonly kind: 'listening'; readonly listener: Listener }
   | { readonly kind: 'failed'; readonly code: string };
 
-export async function listen(current: () => Context, host: string, port: number): Promise<Listening> {
+export interface Patience {
+  readonly headersMs: number;
+  /** Of a whole request, body included. */
+  readonly requestMs: number;
+  /** Between two looks at open connections: what Node leaves at 30 s lets a slow client stay that much longer. */
+  readonly checkMs: number;
+}
+
+/** Slow loris: what a client that means it needs a fraction of. */
+const PATIENCE: Patience = { headersMs: 20_000, requestMs: 120_000, checkMs: 2_000 };
+
+export async function listen(
+  current: () => Context,
+  host: string,
+  port: number,
+  patience: Patience = PATIENCE,
+): Promise<Listening> {
   const handle = getRequestListener(createApp(current).fetch, { overrideGlobalObjects: false });
-  // Slow loris: headers within 20 s, a whole request within 120 s.
   const server = createServer(
-    { headersTimeout: 20_000, requestTimeout: 120_000, keepAliveTimeout: 60_000, maxHeaderSize: 32 * 1024 },
+    {
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      connectionsCheckingInterval: patience.checkMs,
+      keepAliveTimeout: 60_000,
+      maxHeaderSize: 32 * 1024,
+    },
     (request, response) => void handle(request, response),
   );
+  server.maxConnections = current().config.listen.maxConnections;
   const code = await new Promise<string>((resolve) => {
     server.once('error', (error) => resolve('code' in error ? String(error.code) : 'unknown'));
     server.listen(port, host, () => resolve(''));

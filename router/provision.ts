@@ -18,6 +18,7 @@ import { createToolExecutor } from '../sandbox/client.ts';
 import type { ToolExecutor } from '../sandbox/executor.ts';
 import { policyProblems, toSandboxPolicy } from '../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../sandbox/tools/catalogue.ts';
+import { BodyBudget } from './http/body-budget.ts';
 import { createMaskStore } from './masking/store.ts';
 import type { Context } from './pipeline/context.ts';
 import { createPendingRounds } from './pipeline/pending-rounds.ts';
@@ -129,6 +130,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     masks: createMaskStore(key),
     pending: createPendingRounds(),
     seals: createSealMemory(key),
+    bodies: new BodyBudget(config.listen.maxOpenBytes),
     metrics,
     telemetry: new Telemetry({
       config,

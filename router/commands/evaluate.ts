@@ -101,7 +101,7 @@ async function evaluate(file: string, options: EvaluateOptions): Promise<number>
     if (difference === undefined) return undefined;
     totals.differing += 1;
     if (json) differences.push(JSON.stringify(difference));
-    else data(printable(describeDifference(difference)));
+    else data(describeDifference(difference));
     return undefined;
   });
   if (seen === 'unusable') return EXIT.unusable;
@@ -116,7 +116,7 @@ async function evaluate(file: string, options: EvaluateOptions): Promise<number>
     if (against !== undefined) for (const line of [...describeDifferenceTotals(totals), '']) data(line);
     for (const line of describeReport(report, valueAt)) data(line);
     if (outcomes.length > 0) data('');
-    for (const line of describeBars(outcomes)) data(printable(line));
+    for (const line of describeBars(outcomes)) data(line);
   }
   return outcomes.every((each) => each.met) ? EXIT.done : EXIT.failed;
 }

@@ -5,7 +5,7 @@ import { prepare, type Turn } from '../pipeline/prepare.ts';
 import { openaiChat } from '../protocols/openai-chat.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
-import { data, EXIT, loadOrExit, readInput, talk, talkProblems } from './terminal.ts';
+import { data, EXIT, loadOrExit, readInput, talk, talkProblems, oneLine } from './terminal.ts';
 
 export function explainCommand(): Command {
   return new Command('explain')
@@ -47,7 +47,7 @@ export function explainCommand(): Command {
       }
       const explanation = explainTurn(prepared.turn);
       if (options.json === true) data(JSON.stringify(explanation, null, 2));
-      else for (const line of describeExplanation(explanation)) data(line);
+      else for (const line of describeExplanation(explanation)) data(oneLine(line));
     });
 }
 

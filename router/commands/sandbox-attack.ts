@@ -13,7 +13,7 @@ import { ALLOW_HOST, toSandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
 import { HoneyKey } from '../../sandbox/watch/honey.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
-import { data, dataJson, EXIT, printable, readInput, talk } from './terminal.ts';
+import { data, dataJson, EXIT, readInput, talk } from './terminal.ts';
 
 const MODES: readonly Mode[] = ['bubblewrap', 'docker', 'docker+gvisor', 'host'];
 
@@ -132,7 +132,7 @@ async function attackIn(
 function tell(attempt: AttemptReport): void {
   const { id, verdict, expected, control = '', end, guard = '' } = attempt;
   const unlike = verdict === expected ? '' : `(expected ${expected})`;
-  data(printable([verdict.padEnd(8), control.padEnd(8), id.padEnd(28), end, guard, unlike].join(' ').trimEnd()));
+  data([verdict.padEnd(8), control.padEnd(8), id.padEnd(28), end, guard, unlike].join(' ').trimEnd());
 }
 
 function readAttackFile(file: string): AttackFile | undefined {

@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { changesDirectory, type ChangeSet, COPY_LIMITS, createChangeStore } from '../../sandbox/guard/change-store.ts';
 import type { ChangeStore } from '../../sandbox/guard/change-store.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
-import { data, dataJson, EXIT, printable, talk } from './terminal.ts';
+import { data, dataJson, EXIT, oneLine, talk } from './terminal.ts';
 
 export function changesCommand(): Command {
   const command = new Command('changes').description('Change sets of copy-on-write calls (sandbox.workspace: cow).');
@@ -24,7 +24,7 @@ export function changesCommand(): Command {
     if (options.json === true) return dataJson({ changeSets: sets.map(summarise) });
     for (const set of sets) {
       const { changes, findings } = summarise(set);
-      data(printable(`${set.id}  ${changes} changes  ${findings} objections of the guard  ${set.workspace}`));
+      data(`${set.id}  ${changes} changes  ${findings} objections of the guard  ${set.workspace}`);
     }
     if (sets.length === 0) talk('no change set waits');
   });
@@ -35,8 +35,8 @@ export function changesCommand(): Command {
       const set = readOrExit(store, id);
       if (options.json === true) return dataJson(set);
       for (const { change, kind, size, shown } of set.changes)
-        data(printable(oneLine(`${change.padEnd(8)}  ${kind.padEnd(9)}  ${String(size).padStart(10)}  ${shown}`)));
-      for (const { rule, path } of set.findings) data(printable(oneLine(`guard     ${rule}  ${path}`)));
+        data(oneLine(`${change.padEnd(8)}  ${kind.padEnd(9)}  ${String(size).padStart(10)}  ${shown}`));
+      for (const { rule, path } of set.findings) data(oneLine(`guard     ${rule}  ${path}`));
       talk(`to compare contents: diff -r ${set.workspace} ${join(directory, id, 'tree')}`);
     });
   add('apply', 'Apply a change set to its workspace. Exit 1 when it is refused; then nothing was changed.')
@@ -52,7 +52,7 @@ export function changesCommand(): Command {
       else if (applied.kind === 'applied') data(`applied ${applied.changes} changes`);
       else {
         data(`refused: ${WHY[applied.why]}`);
-        for (const path of applied.paths) data(printable(oneLine(`  ${path}`)));
+        for (const path of applied.paths) data(oneLine(`  ${path}`));
       }
       process.exit(applied.kind === 'applied' ? EXIT.done : EXIT.failed);
     });
@@ -101,9 +101,4 @@ function failed(error: unknown): never {
 
 function summarise(set: ChangeSet) {
   return { id: set.id, workspace: set.workspace, changes: set.changes.length, findings: set.findings.length };
-}
-
-/** A file's name may hold line breaks, and write lines of its own. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\n\t\u2028\u2029]/g, '?');
 }

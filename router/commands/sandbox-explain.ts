@@ -4,7 +4,7 @@ import { explainTool } from '../../sandbox/explain-tool.ts';
 import { toSandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
-import { data, dataJson, EXIT, printable } from './terminal.ts';
+import { data, dataJson, EXIT } from './terminal.ts';
 
 export function explainToolCommand(): Command {
   return new Command('explain')
@@ -34,7 +34,7 @@ export function explainToolCommand(): Command {
             ? [`models        ${offered ? 'are offered it' : 'are not offered it'} (tools.offer)`]
             : []),
         ];
-        for (const line of lines) data(printable(line));
+        for (const line of lines) data(line);
       }
       process.exit({ runs: EXIT.done, denied: EXIT.failed, 'unknown-tool': EXIT.unusable }[explanation.answer]);
     });

@@ -9,8 +9,9 @@ export function talk(line: string): void {
   process.stderr.write(`${printable(line)}\n`);
 }
 
+/** Every line of data passes here, so no command can forget that a name in it may hold an escape sequence. */
 export function data(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${printable(line)}\n`);
 }
 
 /** dataJson prints JSON in which what could steer a terminal is escaped, not lost. */
@@ -27,6 +28,11 @@ export function dataJson(value: unknown): void {
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- these are the very characters to drop
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+}
+
+/** oneLine keeps text that others wrote (a key, a file name) from looking like a line of ours. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n\t\u2028\u2029]/g, '?');
 }
 
 export function talkProblems(file: string, problems: readonly ConfigProblem[]): void {

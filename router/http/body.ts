@@ -5,21 +5,26 @@
 import type { IncomingMessage } from 'node:http';
 import { brotliDecompress, gunzip, inflate, type ZlibOptions, zstdDecompress } from 'node:zlib';
 import type { ErrorCode } from '../errors.ts';
+import type { BodyAccount } from './body-budget.ts';
 
 export type ReadBody =
   | { readonly kind: 'body'; readonly bytes: Buffer }
   | { readonly kind: 'problem'; readonly code: ErrorCode };
 
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<ReadBody> {
+/** `account` bounds what all requests hold together; without one only `maxBytes` binds. */
+export async function readBody(request: IncomingMessage, maxBytes: number, account?: BodyAccount): Promise<ReadBody> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > maxBytes) return { kind: 'problem', code: 'body_too_large' };
-  const raw = await collect(request, maxBytes);
+  const raw = await collect(request, maxBytes, account);
   if (raw.kind === 'problem' || encoding === 'identity' || encoding === '') return raw;
-  return decode(raw.bytes, encoding, maxBytes);
+  const decoded = await decode(raw.bytes, encoding, maxBytes);
+  if (decoded.kind === 'body' && account?.take(decoded.bytes.length) === false)
+    return { kind: 'problem', code: 'too_many_bytes_open' };
+  return decoded;
 }
 
-function collect(request: IncomingMessage, maxBytes: number): Promise<ReadBody> {
+function collect(request: IncomingMessage, maxBytes: number, account: BodyAccount | undefined): Promise<ReadBody> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -32,6 +37,9 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<ReadBody> 
       if (size > maxBytes) {
         request.pause();
         settle({ kind: 'problem', code: 'body_too_large' });
+      } else if (account?.take(chunk.length) === false) {
+        request.pause();
+        settle({ kind: 'problem', code: 'too_many_bytes_open' });
       } else chunks.push(chunk);
     };
     const onEnd = (): void =>

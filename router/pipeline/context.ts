@@ -2,6 +2,7 @@
 import type { Classifier } from '../../classifiers/classifier.ts';
 import type { Config } from '../../config/schema.ts';
 import type { ToolExecutor } from '../../sandbox/executor.ts';
+import type { BodyBudget } from '../http/body-budget.ts';
 import type { MaskStore } from '../masking/store.ts';
 import type { CompiledPolicy } from '../policy/decide.ts';
 import type { SealMemory } from '../seals.ts';
@@ -27,6 +28,8 @@ export interface Context {
   readonly masks: MaskStore;
   readonly pending: PendingRounds;
   readonly seals: SealMemory;
+  /** What all open requests hold of their bodies. */
+  readonly bodies: BodyBudget;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
   readonly log: Log;

@@ -33,8 +33,9 @@ export async function receive(
 ): Promise<void> {
   const answer = new Answer(`req_${randomBytes(12).toString('hex')}`, request, response, protocol, context);
   context.metrics.openRequests.inc();
+  const account = context.bodies.open();
   try {
-    const body = await readBody(request, context.config.listen.maxBodyBytes);
+    const body = await readBody(request, context.config.listen.maxBodyBytes, account);
     if (body.kind === 'problem') return answer.fail(body.code);
     const readAt = performance.now();
     answer.mark('read');
@@ -56,6 +57,7 @@ export async function receive(
   } catch (error) {
     await answer.endInFault(error);
   } finally {
+    account.close();
     answer.finish();
   }
 }

@@ -59,6 +59,7 @@ export async function serveExchange(
     });
     response.end(body);
   };
+  const account = context.bodies.open();
   const exchange: Exchange = {
     id,
     request,
@@ -69,7 +70,7 @@ export async function serveExchange(
         exchange.fail('wrong_content_type');
         return undefined;
       }
-      const body = await readBody(request, context.config.listen.maxBodyBytes);
+      const body = await readBody(request, context.config.listen.maxBodyBytes, account);
       if (body.kind === 'body') return body.bytes;
       exchange.fail(body.code);
       return undefined;
@@ -89,6 +90,7 @@ export async function serveExchange(
     exchange.fail('internal');
     if (!response.writableEnded) response.destroy();
   } finally {
+    account.close();
     if (gone.signal.aborted) outcome = 'client_gone';
     context.metrics.openRequests.dec();
     context.metrics.requests.inc({ route: surface.name, outcome });
