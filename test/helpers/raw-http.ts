@@ -26,7 +26,7 @@ export function rawExchange(
       resolve({
         text,
         closed,
-        statuses: [...text.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map((match) => Number(match[1])),
+        statuses: [...text.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map((match) => Number(match[1])),
       });
     };
     socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
