@@ -210,6 +210,12 @@ export const Tools = z.strictObject({
     .describe(
       'First match decides. A bundled tool that was offered by the proxy runs in the sandbox; a tool only the client declared is returned.',
     ),
+  providerRun: z
+    .array(z.string())
+    .default(['web_search', 'web_fetch', 'code_execution', 'tool_search*', 'advisor'])
+    .describe(
+      'Tools a cloud provider runs in its own house that may be carried to it, by name without the date (`*` stands for any run of characters); `mcp` lets it ask MCP servers the client names. Others, and all on the way to a local model, are left out.',
+    ),
   maxRounds: z
     .int()
     .min(1)

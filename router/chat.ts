@@ -108,7 +108,14 @@ export type ReplyEvent =
    * The upstream's own opaque form of the reasoning before it (encrypted, or a signature over it). Nobody here can read it: it goes to the client, and back to that
    * very upstream when the client sends it again (seals.ts).
    */
-  | { readonly kind: 'reasoning-seal'; readonly choice: number; readonly item: string; readonly seal: string }
+  | {
+      readonly kind: 'reasoning-seal';
+      readonly choice: number;
+      readonly item: string;
+      readonly seal: string;
+      /** It is a signature, good only together with the reasoning as it was written. */
+      readonly vouches?: true;
+    }
   /** What a part of the text rests on, in the wire's own form: a citation. Positions count in the choice's text. */
   | {
       readonly kind: 'annotation';
@@ -129,10 +136,14 @@ export type ReplyEvent =
     }
   | { readonly kind: 'tool-arguments'; readonly choice: number; readonly index: number; readonly text: string }
   | { readonly kind: 'logprobs'; readonly choice: number; readonly value: unknown }
-  | { readonly kind: 'finish'; readonly choice: number; readonly reason: FinishReason }
+  /** A block only one wire knows, whole: hidden reasoning, what a tool of the provider did. Other wires leave it out. */
+  | { readonly kind: 'native'; readonly choice: number; readonly wire: string; readonly value: NativeValue }
+  | { readonly kind: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly stopSequence?: string }
   | { readonly kind: 'usage'; readonly usage: Usage }
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly failure: UpstreamFailure };
+
+export type NativeValue = Readonly<Record<string, unknown>>;
 
 export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter';
 

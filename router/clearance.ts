@@ -16,24 +16,33 @@ export interface Cleared {
   readonly path: string;
   readonly body: string;
   readonly stream: boolean;
+  readonly features?: readonly string[];
 }
 
 export interface OutgoingRequest {
   /** Upstream the decision named. */
   readonly upstream: string;
   /** Path below the upstream's base URL, fixed by protocol: never built from request text. */
-  readonly path: '/chat/completions' | '/responses' | '/completions' | '/embeddings';
+  readonly path: '/chat/completions' | '/responses' | '/completions' | '/embeddings' | '/messages';
   readonly body: string;
   readonly stream: boolean;
+  /** Names of features that go into a header. Scanned like the body. */
+  readonly features?: readonly string[];
+}
+
+/** An opaque piece and the words it vouches for; empty where it comes alone. */
+export interface SealedPiece {
+  readonly seal: string;
+  readonly said: string;
 }
 
 /** Opaque pieces in the body that nobody can read: each must be known to come from the receiver itself (seals.ts), and is then left out of the scan, whole. */
 export interface Seals {
-  readonly texts: readonly string[];
-  readonly isFrom: (seal: string) => boolean;
+  readonly pieces: readonly SealedPiece[];
+  readonly isFrom: (seal: string, said: string) => boolean;
 }
 
-const NO_SEALS: Seals = { texts: [], isFrom: () => false };
+const NO_SEALS: Seals = { pieces: [], isFrom: () => false };
 
 /** What the receiver may see: its highest label and the ladder that orders labels, lowest first. */
 export interface Ceiling {
@@ -79,11 +88,13 @@ export function clear(
   let found: readonly { readonly entity: EntityType }[];
   try {
     let scanned = outgoing.body;
-    for (const seal of seals.texts) {
-      if (!seals.isFrom(seal)) return refused('unknown');
+    for (const { seal, said } of seals.pieces) {
+      if (!seals.isFrom(seal, said)) return refused('unknown');
       scanned = scanned.replaceAll(JSON.stringify(seal), '""');
     }
     found = classifier.rescan(scanned, ceiling.sees);
+    if (outgoing.features !== undefined && outgoing.features.length > 0)
+      found = [...found, ...classifier.rescan(outgoing.features.join('\n'), ceiling.sees)];
   } catch {
     return refused('scan-failed');
   }

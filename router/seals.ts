@@ -6,8 +6,9 @@
 import { createHmac } from 'node:crypto';
 
 export interface SealMemory {
-  relayed(principal: string, upstream: string, seal: string): void;
-  isFrom(principal: string, upstream: string, seal: string): boolean;
+  /** `said`: words the piece vouches for, as the upstream wrote them; it is known again with these words only. */
+  relayed(principal: string, upstream: string, seal: string, said?: string): void;
+  isFrom(principal: string, upstream: string, seal: string, said?: string): boolean;
 }
 
 /** A turn of an agent makes a few; at 44 characters a digest this is some 10 MB. */
@@ -20,19 +21,20 @@ export function isSeal(text: string): boolean {
 
 export function createSealMemory(key: Buffer, maxSeals = MAX_SEALS): SealMemory {
   const known = new Set<string>();
-  const nameOf = (principal: string, upstream: string, seal: string): string =>
+  const nameOf = (principal: string, upstream: string, seal: string, said: string): string =>
     createHmac('sha256', key)
-      .update(`seal\n${principal.length}\n${principal}\n${upstream.length}\n${upstream}\n`)
-      .update(seal)
+      .update(`seal\n${principal.length}\n${principal}\n${upstream.length}\n${upstream}\n${seal.length}\n${seal}`)
+      .update(said)
       .digest('base64');
   return {
-    relayed(principal, upstream, seal) {
+    relayed(principal, upstream, seal, said = '') {
       if (!isSeal(seal)) return;
-      const name = nameOf(principal, upstream, seal);
+      const name = nameOf(principal, upstream, seal, said);
       known.delete(name);
       known.add(name);
       if (known.size > maxSeals) known.delete(known.values().next().value ?? '');
     },
-    isFrom: (principal, upstream, seal) => isSeal(seal) && known.has(nameOf(principal, upstream, seal)),
+    isFrom: (principal, upstream, seal, said = '') =>
+      isSeal(seal) && known.has(nameOf(principal, upstream, seal, said)),
   };
 }

@@ -34,6 +34,7 @@ export function explainCommand(): Command {
         principal: 'explain',
         agent: 'main',
         conversationIds: [],
+        features: [],
         signal: new AbortController().signal,
       };
       const prepared = await prepare(readInput(file), openaiChat, scope, provisioned.context, {

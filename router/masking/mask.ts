@@ -28,7 +28,18 @@ export interface Masker {
 }
 
 /** Where the wire allows no brackets or matches values with each other: a placeholder there is a broken request. */
-const WIRE_NAMES: ReadonlySet<string> = new Set(['model', 'role', 'type', 'id', 'tool_call_id', 'name', 'tool_name']);
+const WIRE_NAMES: ReadonlySet<string> = new Set([
+  'model',
+  'role',
+  'type',
+  'id',
+  'tool_call_id',
+  'tool_use_id',
+  'name',
+  'tool_name',
+]);
+/** The arguments of a call in Anthropic's form are an object of the body: names in it are the tool's, not the wire's. */
+const CALL_INPUT = /^\/messages\/\d+\/content\/\d+\/input\//;
 
 const INNER_LIMITS = { maxDepth: 64, maxLeaves: 200_000 };
 
@@ -83,7 +94,8 @@ function maskDocument(
   const edits: Edit[] = [];
   let count = 0;
   for (const [leaf, pointer, want] of leavesOf(document.leaves, wanted)) {
-    const named = leaf !== undefined && typeof leaf.key === 'string' && WIRE_NAMES.has(leaf.key);
+    const named =
+      leaf !== undefined && typeof leaf.key === 'string' && WIRE_NAMES.has(leaf.key) && !CALL_INPUT.test(pointer);
     if (leaf === undefined || leaf.kind !== 'string' || named || /^\s{0,16}data:/i.test(leaf.text)) {
       if (isRequired(want)) return { kind: 'not-maskable', pointer };
       continue;

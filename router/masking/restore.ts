@@ -2,7 +2,7 @@
  * Placeholders in a reply put back as it streams, for every choice and channel on its own. At most the beginning of one
  * placeholder is held back, and it is let go before the choice finishes. Fails closed: a token this conversation did not make stays as it is.
  */
-import type { ReplyEvent } from '../chat.ts';
+import type { NativeValue, ReplyEvent } from '../chat.ts';
 import { bareToken, tokenPattern, tokenPrefix } from './placeholder.ts';
 import type { MaskMap } from './store.ts';
 
@@ -97,6 +97,18 @@ function isBetweenStrings(text: string): boolean {
   return text.split(/[\s[\]{},:]/).every((word) => /^(?:-?\d[\d.eE+-]*|true|false|null)?$/.test(word));
 }
 
+/** restoreStrings gives a JSON value with the placeholders in its strings put back; keys stay. */
+export function restoreStrings(value: unknown, restorer: Restorer): unknown {
+  if (typeof value === 'string') {
+    if (!value.includes('[[')) return value;
+    const text = restorer.push('whole', value, 'text');
+    return text + restorer.flush('whole');
+  }
+  if (Array.isArray(value)) return value.map((each) => restoreStrings(each, restorer));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, restoreStrings(each, restorer)]));
+}
+
 type TextEvent = Extract<ReplyEvent, { readonly text: string }>;
 
 /** restoreEvents restores text, reasoning, refusals and tool arguments; everything held comes before `finish`, `end` and `error`. */
@@ -140,8 +152,24 @@ export async function* restoreEvents(
         yield* flush(() => true);
         yield event;
         break;
-      case 'start':
+      case 'reasoning-seal':
+        yield* flush((each) => each.choice === event.choice && each.kind === 'reasoning');
+        yield event;
+        break;
+      case 'annotation':
+      case 'provider-item':
+        yield { ...event, value: restoreStrings(event.value, restorer) as NativeValue };
+        break;
+      case 'native':
+        // A block of its own: what was said before it comes before it.
+        yield* flush((each) => each.choice === event.choice && each.kind !== 'tool-arguments');
+        yield { ...event, value: restoreStrings(event.value, restorer) as NativeValue };
+        break;
       case 'tool-call':
+        yield* flush((each) => each.choice === event.choice && each.kind !== 'tool-arguments');
+        yield event;
+        break;
+      case 'start':
       case 'logprobs':
       case 'usage':
         yield event;

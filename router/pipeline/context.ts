@@ -44,5 +44,7 @@ export interface RequestScope {
   readonly agent: string;
   /** Values of headers that name the conversation. */
   readonly conversationIds: readonly string[];
+  /** Features of its wire that the client asked for in headers, each of a form that says nothing else. */
+  readonly features: readonly string[];
   readonly signal: AbortSignal;
 }

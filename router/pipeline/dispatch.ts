@@ -5,15 +5,18 @@
 import { rankOf } from '../policy/rank.ts';
 import type { ServerResponse } from 'node:http';
 import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
-import { clear } from '../clearance.ts';
+import { clear, type SealedPiece } from '../clearance.ts';
 import type { Decision, Reason, Route } from '../decision.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
+import type { GuardOptions, PassthroughGuard, PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
 import { CLOUD_WIRES } from '../protocols/wire.ts';
+import { failure } from '../upstreams/failure.ts';
 import type { PipeOptions, PipeOutcome } from '../upstreams/pipe-sink.ts';
 import type { Context, RequestScope } from './context.ts';
 import { maskTurn, type Ready } from './mask-turn.ts';
+import { noteSeals } from './note-seals.ts';
 import type { Turn } from './prepare.ts';
+import { matchesName } from './tool-actions.ts';
 
 export type Dispatched =
   | {
@@ -25,7 +28,7 @@ export type Dispatched =
   /** The client's wire is the upstream's and nothing needs to be read: the bytes may pass as they come. Nothing is sent before `pipe` is called. */
   | {
       readonly kind: 'pipe';
-      readonly createGuard: NonNullable<PassthroughProtocol['createGuard']>;
+      readonly openGuard: (options: Pick<GuardOptions, 'includeUsage' | 'heard'>) => PassthroughGuard;
       readonly pipe: (response: ServerResponse, options: PipeOptions) => Promise<PipeOutcome>;
       /** What to do when it failed before the head was out. */
       readonly onFailure: (failure: UpstreamFailure) => Dispatched;
@@ -122,46 +125,53 @@ async function toCloud(
     return inward(turn, { code: 'mask-failed' }, 'clearance_failed', scope, context);
   }
 
-  const stream = turn.envelope.chat.stream;
-  const seals: string[] = [];
-  const keepSeal = (seal: string): boolean => {
-    const known = context.seals.isFrom(scope.principal, upstream.name, seal);
-    if (known) seals.push(seal);
-    return known;
-  };
-  const change = { model, stream, includeUsage: stream, keepSeal };
+  const { stream, choices } = turn.envelope.chat;
   const wire = CLOUD_WIRES[upstream.wire];
+  const onFailure = (failed: UpstreamFailure): Dispatched => {
+    if (context.config.policy.onCloudFailure === 'local' && fallsBack(failed) && context.locals.size > 0)
+      return inward(turn, { code: 'cloud-failed' }, 'cloud_upstream_failed', scope, context);
+    return { kind: 'failed', failure: failed, decision: turn.decision };
+  };
+  if (choices > 1 && wire.choices === 'one') return onFailure(failure(upstream.name, 'unsupported_by_model', false));
+
+  const pieces: SealedPiece[] = [];
+  const isFrom = (seal: string, said?: string): boolean =>
+    context.seals.isFrom(scope.principal, upstream.name, seal, said);
+  const note = (seal: string, said: string): void => context.seals.relayed(scope.principal, upstream.name, seal, said);
+  const change = {
+    model,
+    stream,
+    includeUsage: stream,
+    carries: (family: string) => carries(context.config.tools.providerRun, family),
+    keepSeal: (seal: string, said = '') => {
+      const known = isFrom(seal, said);
+      if (known) pieces.push({ seal, said });
+      return known;
+    },
+  };
   const native = isPassthrough(protocol, upstream.wire) ? protocol : undefined;
   const body = native?.forUpstream(ready.document, change) ?? wire.fromNeutral(ready.chat, change);
+  const features = native === undefined ? [] : scope.features;
   const clearance = clear(
     ready.classification,
     ready.label,
-    { upstream: upstream.name, path: wire.path, body, stream },
+    { upstream: upstream.name, path: wire.path, body, stream, ...(features.length === 0 ? {} : { features }) },
     { sees: view.sees, ladder: context.policy.ladder },
     context.classifier,
-    { texts: seals, isFrom: (seal) => context.seals.isFrom(scope.principal, upstream.name, seal) },
+    { pieces, isFrom },
   );
   if (clearance.kind === 'refused') {
     context.metrics.doorRefusals.inc({ cause: clearance.cause });
     return inward(turn, { code: 'door-refused', entities: clearance.entities }, 'clearance_failed', scope, context);
   }
-  const onFailure = (failure: UpstreamFailure): Dispatched => {
-    if (context.config.policy.onCloudFailure === 'local' && fallsBack(failure) && context.locals.size > 0)
-      return inward(turn, { code: 'cloud-failed' }, 'cloud_upstream_failed', scope, context);
-    return { kind: 'failed', failure, decision: turn.decision };
-  };
   const { cleared } = clearance;
-  const createGuard = native?.createGuard;
-  if (
-    options.raw === 'allowed' &&
-    route.kind === 'cloud' &&
-    createGuard !== undefined &&
-    upstream.pipeRaw !== undefined
-  ) {
+  const createGuard = native?.createGuard?.bind(native);
+  const passes = ready.guard === undefined || native?.guardRestores === true;
+  if (options.raw === 'allowed' && passes && createGuard !== undefined && upstream.pipeRaw !== undefined) {
     const pipe = upstream.pipeRaw.bind(upstream);
     return {
       kind: 'pipe',
-      createGuard,
+      openGuard: (how) => createGuard({ ...how, ...ready.guard, note }),
       pipe: (response, pipeOptions) => pipe(cleared, response, pipeOptions),
       onFailure,
       decision: turn.decision,
@@ -170,22 +180,18 @@ async function toCloud(
   }
   const reply = await upstream.send(cleared, { signal: scope.signal });
   if (reply.kind === 'failed') return onFailure(reply.failure);
-  const events = (stream ? wire.readStream : wire.readBody)(reply.body, upstream.name);
-  const relayed = noteSeals(events, (seal) => context.seals.relayed(scope.principal, upstream.name, seal));
-  return { kind: 'events', events: ready.restore(relayed), decision: turn.decision, model };
-}
-
-/** What the upstream sealed is known again when the client replays it. */
-async function* noteSeals(events: AsyncIterable<ReplyEvent>, note: (seal: string) => void): AsyncGenerator<ReplyEvent> {
-  for await (const event of events) {
-    if (event.kind === 'reasoning-seal') note(event.seal);
-    yield event;
-  }
+  const events = noteSeals((stream ? wire.readStream : wire.readBody)(reply.body, upstream.name), note);
+  return { kind: 'events', events: ready.restore(events), decision: turn.decision, model };
 }
 
 /** A rejection is the request's own fault and would fail at home too; an abort is the client's wish. */
 function fallsBack(failure: UpstreamFailure): boolean {
   return failure.code !== 'upstream_rejected' && failure.code !== 'aborted' && failure.code !== 'model_not_found';
+}
+
+/** MCP servers are somebody else's again: no wildcard names them. */
+function carries(patterns: readonly string[], family: string): boolean {
+  return family === 'mcp' ? patterns.includes('mcp') : patterns.some((pattern) => matchesName(pattern, family));
 }
 
 function isPassthrough(protocol: Protocol, wire: string): protocol is PassthroughProtocol {

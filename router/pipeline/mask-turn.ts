@@ -10,7 +10,7 @@ import { parseJson } from '../json/parse.ts';
 import { explainPlaceholders } from '../masking/explain.ts';
 import { knownValuesIn } from '../masking/known-values.ts';
 import { createMasker } from '../masking/mask.ts';
-import { createRestorer, restoreEvents } from '../masking/restore.ts';
+import { type Channel, createRestorer, type Restorer, restoreEvents } from '../masking/restore.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Context, RequestScope } from './context.ts';
 import type { Turn } from './prepare.ts';
@@ -23,6 +23,8 @@ export interface Ready {
   readonly classification: Classification;
   readonly label: string;
   readonly restore: (events: AsyncIterable<ReplyEvent>) => AsyncIterable<ReplyEvent>;
+  /** For replies that pass as bytes; absent where nothing was masked. */
+  readonly guard?: { readonly restorer: Restorer; readonly text: Channel };
 }
 
 /** Masking one value can uncover another that it overlapped; measured: one round leaves 3 % of prompts with something, two leave none; one more for what recognizers do not know a second time. */
@@ -91,14 +93,15 @@ export async function maskTurn(
     const { verdict } = classification;
     const rank = ladder.indexOf(verdict.label);
     if (verdict.kind === 'unknown' || rank === -1 || rank > ceiling) return failed;
-    const options = result.chat.responseFormat.kind === 'text' ? {} : ({ text: 'json' } as const);
+    const text = result.chat.responseFormat.kind === 'text' ? 'text' : 'json';
     return {
       kind: 'ready',
       document: result.document,
       chat: result.chat,
       classification,
       label: verdict.label,
-      restore: (events) => restoreEvents(events, createRestorer(map), options),
+      restore: (events) => restoreEvents(events, createRestorer(map), { text }),
+      guard: { restorer: createRestorer(map), text },
     };
   }
 }

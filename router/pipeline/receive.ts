@@ -44,6 +44,7 @@ export async function receive(
       principal,
       agent: AGENT,
       conversationIds: conversationIds(request, context),
+      features: protocol.features?.(request.headers) ?? [],
       signal: answer.gone.signal,
     };
     const prepared = await prepare(body.bytes, protocol, scope, context, { pass: 'first', nearMisses: 'omit' });

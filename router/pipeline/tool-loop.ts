@@ -62,6 +62,7 @@ export async function* runLoop(
     const returned = new Map<number, number>();
     const returnedIds: string[] = [];
     let text = '';
+    const thoughts: ReplyEvent[] = [];
     let finish: ReplyEvent | undefined;
 
     for await (const event of dispatched.events) {
@@ -111,6 +112,11 @@ export async function* runLoop(
         case 'error':
           yield event;
           return;
+        case 'reasoning':
+        case 'native':
+          thoughts.push(event);
+          yield event;
+          break;
         default:
           yield event;
       }
@@ -178,7 +184,7 @@ export async function* runLoop(
       return;
     }
 
-    const source = protocol.withToolRound(turn.envelope.document, text, results);
+    const source = protocol.withToolRound(turn.envelope.document, text, results, thoughts);
     const prepared = await prepare(Buffer.from(source), protocol, scope, context, {
       pass: 'again',
       nearMisses: 'omit',

@@ -24,9 +24,20 @@ export interface BlockOptions {
   readonly protocol: string;
   /** The array whose items are messages. */
   readonly messages: string;
+  /** Other arrays of the root whose items are blocks of their own. */
+  readonly alsoCut?: ReadonlySet<string>;
+  /** What an item is known by, where clients send the same one in several spellings. */
+  readonly spell?: (name: string, index: number, source: string) => Spelling;
   readonly placementOf: (container: Container) => Placement;
   /** Segments of message `index` that are no leaves: files it carries. */
   readonly filesOf: (index: number) => BlockContent['segments'];
+}
+
+export interface Spelling {
+  /** Equal for spellings that say the same. */
+  readonly said: string;
+  /** Tells spellings apart whose leaves have other pointers. */
+  readonly form: string;
 }
 
 /** blocksOf cuts a document; together its blocks hold every leaf. */
@@ -34,12 +45,16 @@ export function blocksOf(document: JsonDocument, options: BlockOptions): Omit<Re
   const collect = createCollector(document, options.placementOf);
   const blocks: Block[] = [];
   const messageKeys: string[] = [];
-  const add = (name: string, pointer: string, extent: Extent, files: () => BlockContent['segments']): string => {
-    const key = hash(
-      'sha256',
-      `${SECRET}${options.protocol} ${name.length} ${name} ${document.source.slice(extent.start, extent.end)}`,
-      'base64',
-    );
+  const add = (
+    name: string,
+    pointer: string,
+    extent: Extent,
+    files: () => BlockContent['segments'],
+    spelled?: (source: string) => Spelling,
+  ): string => {
+    const source = document.source.slice(extent.start, extent.end);
+    const { said, form } = spelled?.(source) ?? { said: source, form: '' };
+    const key = hash('sha256', `${SECRET}${options.protocol} ${name.length} ${name} ${said}`, 'base64');
     let content: BlockContent | undefined;
     const read = (): BlockContent => {
       if (content === undefined) {
@@ -48,18 +63,25 @@ export function blocksOf(document: JsonDocument, options: BlockOptions): Omit<Re
       }
       return content;
     };
-    blocks.push({ key, pointer, read });
+    blocks.push({ key: key + form, pointer, read });
     return key;
   };
   for (const [name, member] of document.members) {
-    const items = name === options.messages && WIRE_WORDS.has(name) ? document.items.get(name) : undefined;
+    const isCut = name === options.messages || options.alsoCut?.has(name) === true;
+    const items = isCut && WIRE_WORDS.has(name) ? document.items.get(name) : undefined;
     if (items === undefined) {
       add(name, `/${escapeToken(name)}`, { ...member, start: member.keyStart, end: member.valueEnd }, () => []);
       continue;
     }
     // The array's own name is a word of the wire: no segment is lost with it.
-    for (const [index, item] of items.entries())
-      messageKeys.push(add(name, `/${escapeToken(name)}/${index}`, item, () => options.filesOf(index)));
+    for (const [index, item] of items.entries()) {
+      const isMessage = name === options.messages;
+      const files = (): BlockContent['segments'] => (isMessage ? options.filesOf(index) : []);
+      const { spell } = options;
+      const spelled = spell === undefined ? undefined : (source: string) => spell(name, index, source);
+      const key = add(name, `/${escapeToken(name)}/${index}`, item, files, spelled);
+      if (isMessage) messageKeys.push(key);
+    }
   }
   return { blocks, messageKeys };
 }

@@ -87,6 +87,8 @@ class Reply {
       case 'logprobs':
         this.#begin();
         return true;
+      case 'native':
+        return false;
       case 'end':
       case 'error':
         return true;

@@ -1,9 +1,11 @@
 /** What a client protocol can do. Pure but for ReplyWriter, which writes to the response it was given. */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { JsonDocument } from '../json/document.ts';
 import type { Embedded, EmbedTexts } from '../upstreams/upstream.ts';
 import type { ChatRequest, ModelToolCall, ReplyEvent, ToolDeclaration, UpstreamFailure, Usage } from '../chat.ts';
 import type { PublicError } from '../errors.ts';
 import type { ProtocolName, Whereabouts } from '../envelope.ts';
+import type { Channel, Restorer } from '../masking/restore.ts';
 import type { RequestBlocks } from './blocks.ts';
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
@@ -37,12 +39,20 @@ export interface ToolResult {
 /** The half of a protocol that reads and grows requests. */
 export interface RequestProtocol {
   readonly name: ProtocolName;
+  /** Features the client asks for in headers. Only names of a form that can say nothing else are given. Absent: the wire has none. */
+  features?(headers: IncomingHttpHeaders): readonly string[];
   /** Reads shape, segments (every string leaf, key and number of the document) and gaps. Unknown fields are carried and scanned, not refused. */
   read(document: JsonDocument): ReadChat;
   /** The source with `tools` added to what the client declared; unchanged when empty. */
   withTools(document: JsonDocument, tools: readonly ToolDeclaration[]): string;
   /** The source with the model's turn and the results appended, for the next turn of the tool loop. */
-  withToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string;
+  withToolRound(
+    document: JsonDocument,
+    assistantText: string,
+    results: readonly ToolResult[],
+    /** Reasoning of the turn, its seals and what else only the wire knows, in order; some models want it back. */
+    thoughts?: readonly ReplyEvent[],
+  ): string;
   /** The source with a line of ours put before all the model reads. Absent where the body has `messages` with roles. */
   withPreface?(document: JsonDocument, text: string): string;
   /** An error before the reply began, in the protocol's own envelope. */
@@ -70,9 +80,21 @@ export interface PassthroughProtocol extends Protocol {
   forUpstream(document: JsonDocument, change: UpstreamChange): string;
   /** Watches one reply of the upstream that passes through as bytes. Absent: replies are always read and written again. */
   createGuard?(options: GuardOptions): PassthroughGuard;
+  /** The guard can put masked values back, so that even a masked reply needs no translation. Absent: it cannot. */
+  readonly guardRestores?: true;
 }
 
+/** Takes notice of an opaque piece of a reply and of the words it vouches for. */
+export type NoteSeal = (seal: string, said: string) => void;
+
 export interface GuardOptions {
+  readonly note: NoteSeal;
+  /** Takes notice of what the client is told: words, as it reads them, and ids of calls. */
+  readonly heard?: { text(words: string): void; call(id: string): void };
+  /** Puts back what was masked; absent where nothing was. */
+  readonly restorer?: Restorer;
+  /** `json` when the client asked for structured output: message text is JSON then. */
+  readonly text?: Channel;
   /** As the client asked: usage we asked for and it did not is taken out. */
   readonly includeUsage: boolean;
 }
@@ -90,6 +112,8 @@ export interface PassthroughEnd {
 export interface PassthroughGuard {
   /** Bytes that may go to the client now; empty while an event is unfinished. `overflow`: an event past the cap; stop reading and call finish. */
   push(chunk: Buffer): Buffer | 'overflow';
+  /** The whole body of a reply that is no stream, as the client gets it. Absent: as it came. */
+  whole?(body: Buffer): { readonly body: Buffer; readonly usage?: Usage } | 'malformed';
   /** At the end of the source, however it came. `errorBody` is the JSON of the error to show when the reply is not whole. */
   finish(errorBody: string): PassthroughEnd;
 }
@@ -99,7 +123,11 @@ export interface UpstreamChange {
   readonly stream: boolean;
   readonly includeUsage: boolean;
   /** Whether an opaque piece of an earlier reply (encrypted reasoning, a signature) is known to come from this very upstream. Any other must not leave; absent: none is known. */
-  readonly keepSeal?: (seal: string) => boolean;
+  readonly keepSeal?: (seal: string, said?: string) => boolean;
+  /** Whether a tool that the provider runs may be carried, by its name without the date. Absent: none. */
+  readonly carries?: (family: string) => boolean;
+  /** For wires that demand a bound on the answer, where the client gave none. */
+  readonly maxTokens?: number;
 }
 
 export interface WriterOptions {

@@ -5,7 +5,13 @@
 import { isCleared, type Cleared } from '../clearance.ts';
 import { DoorFault } from './failure.ts';
 
-const CLOUD_PATHS: ReadonlySet<string> = new Set(['/chat/completions', '/responses', '/completions', '/embeddings']);
+const CLOUD_PATHS: ReadonlySet<string> = new Set([
+  '/chat/completions',
+  '/responses',
+  '/completions',
+  '/embeddings',
+  '/messages',
+]);
 
 export function admit(cleared: Cleared, upstream: string): void {
   if (!isCleared(cleared)) throw new DoorFault('not_cleared');

@@ -229,7 +229,7 @@ class Line {
         return;
       }
       let refusal: Refusal | undefined;
-      const pipe = new PipeSink(response, kind, options, resolve);
+      const pipe = new PipeSink(this.#options.name, response, kind, options, resolve);
       const sink: Sink = {
         onHead: (status, incoming) => {
           if (status !== 200 || !isIdentity(incoming)) refusal = new Refusal(status, incoming);

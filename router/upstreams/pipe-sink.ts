@@ -7,6 +7,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { UpstreamFailure } from '../chat.ts';
 import type { Exchange } from './exchange.ts';
+import { failure } from './failure.ts';
 
 export interface PipeOptions {
   /** Absent: the response closing early is the only abort. */
@@ -17,6 +18,8 @@ export interface PipeOptions {
   readonly push?: (chunk: Buffer) => Buffer | 'overflow';
   /** Sees every chunk of an answer that is no stream, as it comes; nothing waits for it. */
   readonly seen?: (chunk: Buffer) => void;
+  /** What the client gets of an answer that is no stream. It is then held until it is whole, whatever its length; `malformed` ends it so. Absent: its bytes. */
+  readonly whole?: (body: Buffer) => Buffer | 'malformed';
   /** What a stream still needs before it is closed, however it ended: its terminator after a failure. Called once, when the head is out and the client is there. */
   readonly close?: (failure: UpstreamFailure | undefined) => string;
 }
@@ -28,9 +31,14 @@ export type PipeOutcome =
 
 /** An answer that is no stream and longer than this is written as it comes. */
 const HELD_BYTES = 4 * 1024 * 1024;
+/** And one that has to be whole before anything of it is written is no answer beyond this. */
+const WHOLE_BYTES = 64 * 1024 * 1024;
+
+const NOTHING = Buffer.alloc(0);
 
 export class PipeSink {
   exchange: Exchange | undefined;
+  readonly #upstream: string;
   readonly #response: ServerResponse;
   readonly #options: PipeOptions;
   readonly #settle: (outcome: PipeOutcome) => void;
@@ -43,11 +51,13 @@ export class PipeSink {
   #isPaused = false;
 
   constructor(
+    upstream: string,
     response: ServerResponse,
     kind: 'stream' | 'whole',
     options: PipeOptions,
     settle: (outcome: PipeOutcome) => void,
   ) {
+    this.#upstream = upstream;
     this.#response = response;
     this.#isStream = kind === 'stream';
     this.#options = options;
@@ -83,6 +93,10 @@ export class PipeSink {
       this.#write(chunk);
     } else {
       this.#held.push(chunk);
+      if (this.#options.whole !== undefined) {
+        if (this.#bytes > WHOLE_BYTES) this.exchange?.giveUp('upstream_malformed');
+        return;
+      }
       if (this.#bytes <= HELD_BYTES) return;
       const held = Buffer.concat(this.#held);
       this.#held = undefined;
@@ -96,9 +110,15 @@ export class PipeSink {
     if (this.#isStream) this.#end(this.#options.close?.(undefined) ?? '');
     else if (this.#held === undefined) this.#response.end();
     else {
-      this.#open(this.#bytes);
-      const [only] = this.#held;
-      this.#response.end(this.#held.length === 1 ? only : Buffer.concat(this.#held));
+      const [only = NOTHING] = this.#held;
+      const held = this.#held.length === 1 ? only : Buffer.concat(this.#held);
+      const body = this.#options.whole === undefined ? held : this.#options.whole(held);
+      if (body === 'malformed') {
+        const broken = failure(this.#upstream, 'upstream_malformed', true, { status: 200 });
+        return this.#settle({ kind: 'failed', failure: broken, headSent: false });
+      }
+      this.#open(body.length);
+      this.#response.end(body);
     }
     this.#settle({ kind: 'done', bytes: this.#bytes });
   }

@@ -38,6 +38,7 @@ const scope = {
   principal: 'bench',
   agent: 'main',
   conversationIds: [],
+  features: [],
   signal: new AbortController().signal,
 };
 

@@ -54,12 +54,12 @@ describe('clear() with seals', () => {
   };
 
   it('leaves out of the scan what the receiver itself made, as a whole string and nowhere else', () => {
-    const known: Seals = { texts: [own], isFrom: (text) => text === own };
+    const known: Seals = { pieces: [{ seal: own, said: '' }], isFrom: (text) => text === own };
     expect(ask({ a: own, b: `x${own}` }, known)).toBe(`cleared, scanned {"a":"","b":"x${own}"}`);
   });
 
   it('refuses when one is not known, and scans everything without any', () => {
-    expect(ask({ a: own }, { texts: [own], isFrom: () => false })).toBe('unknown');
+    expect(ask({ a: own }, { pieces: [{ seal: own, said: '' }], isFrom: () => false })).toBe('unknown');
     expect(ask({ a: own })).toBe(`cleared, scanned {"a":"${own}"}`);
   });
 });
