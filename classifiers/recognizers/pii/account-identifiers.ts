@@ -2,6 +2,8 @@
 import type { Recognizer } from '../../recognizer.ts';
 import { labelledIdentifier } from './labelled-identifier.ts';
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 export const ACCOUNT_IDENTIFIERS: readonly Recognizer[] = [
   labelledIdentifier({
     name: 'bank-account-number',
@@ -138,6 +140,9 @@ export const ACCOUNT_IDENTIFIERS: readonly Recognizer[] = [
       'frequent flyer number',
     ],
     digits: 5,
+    // `clientId = "7308…"` and `tenant_id: …` in OAuth settings name an application or an organisation, not a customer.
+    refuses: (value, { text, start, hint }) =>
+      UUID.test(value) && /(?:client|tenant)[_\s-]{0,2}id/i.test(hint + text.slice(Math.max(0, start - 24), start)),
   }),
   labelledIdentifier({
     name: 'employee-id',

@@ -4,6 +4,7 @@
  * somewhere in the sentence is not enough.
  */
 import { definePattern } from '../../define-pattern.ts';
+import type { Around } from '../../define-pattern.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
 import { digitsOnly } from './check-digits.ts';
@@ -23,6 +24,8 @@ export interface Labels {
   readonly digits: number;
   readonly value?: string;
   readonly score?: number;
+  /** True for values that carry the label and are something else. */
+  readonly refuses?: (value: string, around: Around) => boolean;
 }
 
 const NUMBER_WORD = String.raw`(?:no|nos|nr|num|number|numbers|nbr|id|ids|identifier|identification|code|ref|reference|nummer|numéro|numero|número|n°|nº|№|#|号|番号|번호)`;
@@ -60,7 +63,8 @@ export function labelledIdentifier(facts: Labels): Recognizer {
     ],
     context: facts.keys,
     contextReach: { before: 0, after: 0 },
-    invalidate: (text) => {
+    invalidate: (text, around) => {
+      if (facts.refuses?.(text, around)) return true;
       const count = digitsOnly(text).length;
       return count < facts.digits || DATE_OR_TIME.test(text) || /^#?(.)\1+$/.test(text) || /^0x/i.test(text);
     },

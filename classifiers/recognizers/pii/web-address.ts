@@ -52,5 +52,19 @@ export const personalLink = definePattern({
   ],
   // Parameters of documentation: a placeholder in braces, brackets or capitals is nobody.
   invalidate: (value) =>
+    isStandInLogin(value) ||
     /^(?:[{<[$%:]|%7B|your|example|test|user(?:name)?$|name$|xxx|foo|bar|admin|true|false|null)/i.test(value),
 });
+
+/** Words that stand for somebody in manuals, and passwords that are masked, a template or such a word again. */
+const ROLE = /^(?:user(?:name)?|usr|login|name|my_?user|db_?user)$/i;
+const NO_PASSWORD =
+  /^(?:[*•xX.#_-]{2,128}|[{<[$%].{0,127}|(?:my|your|the|db|replace)?[_-]?(?:with[_-]?)?(?:your[_-]?)?password)$/i;
+
+/** `https://username:••••@host`, `https://user:{password}@host`: a login with nobody in it. What is a password, the secrets recognizers say. */
+function isStandInLogin(value: string): boolean {
+  const colon = value.indexOf(':');
+  if (colon < 0 || /[?&=]/.test(value)) return false;
+  const user = value.slice(0, colon);
+  return (ROLE.test(user) || /[{}<>$%[\]]/.test(user)) && NO_PASSWORD.test(value.slice(colon + 1));
+}

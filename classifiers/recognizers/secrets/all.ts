@@ -13,6 +13,7 @@ import type { TokenFormat } from './token-format.ts';
 import { CLOUD_TOKENS } from './tokens-cloud.ts';
 import { CODE_TOKENS } from './tokens-code.ts';
 import { SERVICE_TOKENS } from './tokens-services.ts';
+import { serviceKey } from './service-key.ts';
 import { SHAPED_TOKENS } from './tokens-shaped.ts';
 
 export const TOKEN_FORMATS: readonly TokenFormat[] = [...CODE_TOKENS, ...CLOUD_TOKENS, ...SERVICE_TOKENS];
@@ -31,6 +32,7 @@ export const SECRET_RECOGNIZERS: readonly Recognizer[] = [
   authorizationHeader,
   secretManifest,
   secretAssignment,
+  serviceKey,
   awsSecretKey,
   highEntropy,
 ];

@@ -15,7 +15,7 @@ import type { ValueForm } from './secret-value.ts';
 type Report = (candidate: Candidate) => void;
 
 const MAX_NAME = 96;
-const MAX_VALUE = 600;
+const MAX_VALUE = 1600;
 /** What a binder can begin with, after closing quotes and brackets. */
 const BINDER_START = new Set('=:!?|+-<>,({"\'`\\');
 
@@ -73,6 +73,8 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
       /\\?["'`]?[\])]{0,2}\s{0,20}(?:={1,3}>?|:=|!={1,2}|\?=|\|\|=|\+=|->|<-|:{1,2}=?)(?:\s{0,40}(?=\\?["'`])|[ \t]{0,40})/y,
     form: 'bare',
   },
+  // XML attribute that names the element's content
+  { regex: /["']\s{0,3}>\s{0,8}/y, form: 'literal' },
   // XML element
   { regex: />\s{0,8}/y, form: 'literal' },
   // ("password", "x") · define('DB_PASSWORD', 'x') · setopt(h, PASSWORD, "x") · setPassword("x")
@@ -83,6 +85,8 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
   { regex: /\s{1,2}(?:is|was|ist|lautet|est|es|é|to|=)\s{0,2}:?\s{1,2}/iy, form: 'prose' },
   { regex: /\s{0,2}(?:is|是|为|為|は)\s{0,2}[::]?\s{0,2}/iy, form: 'prose' },
   { regex: /:\s{0,3}/y, form: 'prose' },
+  // token - 'x' in lists and logs
+  { regex: /[ \t]{1,3}[-–][ \t]{1,3}(?=\\?["'`])/y, form: 'listed', quoted: true },
   // password for master: x · the password for the user 'postgres' is 'x'
   { regex: /\s(?:for|of|von|für|de|para)\s[^\n:=]{1,40}?(?:\s(?:is|ist|es|est)\s|:\s{0,2})/iy, form: 'prose' },
   // --password x · netrc, swift and Tcl style: name, blanks, value
@@ -148,7 +152,7 @@ function assignmentAt(text: string, start: number, end: number, report: Report):
     if (bound === null) continue;
     if (!bindsHere(text, from, bound[0])) continue;
     const at = to + bound[0].length;
-    if (bound[0].startsWith('>')) return fromElement(text, at, name, nameClass, report);
+    if (CLOSES_TAG.test(bound[0])) return fromElement(text, at, name, nameClass, report);
     const found = valueAt(text, at, formOf(binder.form, text, from, bound[0], name));
     if (found && (binder.quoted === undefined || found.isQuoted)) {
       emit(found.value, found.start, name, nameClass, found.form, report);
@@ -181,10 +185,13 @@ function withNeighbours(text: string, start: number, end: number): [number, numb
   return [before ? start - before[0].length : start, after ? end + after[0].length : end];
 }
 
+/** The end of a tag, after the name of the element or of an attribute. */
+const CLOSES_TAG = /^["']?\s{0,3}>/;
+
 /** `>` binds only after a tag, and `|` inside `{{ }}` is a filter of a template. */
 function bindsHere(text: string, from: number, bound: string): boolean {
   const before = text.slice(Math.max(0, from - 120), from);
-  if (bound.startsWith('>')) return /<[^<>]{0,80}$/.test(before);
+  if (CLOSES_TAG.test(bound)) return /<[^<>]{0,80}$/.test(before);
   return bound.trim() !== '|' || before.lastIndexOf('{{') <= before.lastIndexOf('}}');
 }
 
@@ -250,8 +257,10 @@ function quotedAt(text: string, start: number, quote: string, form: ValueForm): 
       continue;
     }
     if (character === '\\' || character === quote) {
-      const value = text.slice(start + 1, index);
-      return value === '' ? undefined : { value, start: start + 1, form, isQuoted: true };
+      const inside = text.slice(start + 1, index);
+      const value = inside.trim();
+      const from = start + 1 + inside.indexOf(value);
+      return value === '' ? undefined : { value, start: from, form, isQuoted: true };
     }
   }
   return undefined;

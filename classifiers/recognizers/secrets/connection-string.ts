@@ -51,6 +51,13 @@ function isStandIn(value: string, around: Around): boolean {
   const user = /:\\?\/\\?\/([^\s:/@]{0,120}):$/.exec(before)?.[1] ?? '';
   const plain = value.toLowerCase();
   if (/^\d{1,5}(?:\/|$|\?)/.test(value) && user.includes('.')) return true;
+  // `postgres:postgres@localhost`: what an image of a database starts with.
+  if (
+    user.toLowerCase() === plain &&
+    /^@(?:localhost|127\.0\.0\.1|db|database|postgres|mysql|mongo|redis|rabbitmq)(?![\w.-])/.test(after)
+  )
+    return true;
+  if (/^(?:replace|insert|enter|put)[_-]/.test(plain)) return true;
   if (isTemplate(value) || user.toLowerCase() === 'mailto') return true;
   if (
     STAND_IN.has(plain) ||

@@ -114,7 +114,8 @@ function isAwsSecret(value: string, around: Around): boolean {
     !/[A-Z]/.test(value) ||
     !/\d/.test(value) ||
     entropy(value) < 4.2 ||
-    isExampleToken(value)
+    isExampleToken(value) ||
+    isDocumentationValue(value)
   )
     return false;
   const near = around.text.slice(Math.max(0, around.start - 200), around.end + 120);

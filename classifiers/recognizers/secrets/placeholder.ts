@@ -68,6 +68,9 @@ const WORD = /[a-z]{4,40}/g;
 const SHOUTED = /EXAMPLE|PLACEHOLDER|CHANGE_?ME|REDACTED/;
 const REPEATED_X = /x{5,200}|X{5,200}|0{9,200}/;
 
+/** In a key's place a UUID is taken for one, even a counted one; published ones are on the list of documentation. */
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** isPlaceholder tells whether a value is a stand-in, a template or a reference rather than a secret. */
 export function isPlaceholder(value: string): boolean {
   const trimmed = value.trim().replace(/^(['"])(.{1,200})\1$/, '$2');
@@ -75,7 +78,12 @@ export function isPlaceholder(value: string): boolean {
   if (BARE_WORDS.has(trimmed.toLowerCase()) || isDocumentationValue(trimmed)) return true;
   if (REFERENCES.some((reference) => reference.test(trimmed))) return true;
   if (TEMPLATE_INSIDE.test(trimmed) || LOOK_UP.test(trimmed) || REPEATED_X.test(trimmed)) return true;
-  return isRepetitive(trimmed) || isSequential(trimmed) || SHOUTED.test(trimmed) || saysStandIn(trimmed);
+  return (
+    isRepetitive(trimmed) ||
+    (isSequential(trimmed) && !UUID.test(trimmed)) ||
+    SHOUTED.test(trimmed) ||
+    saysStandIn(trimmed)
+  );
 }
 
 /**
@@ -86,11 +94,20 @@ export function isExampleToken(body: string): boolean {
   return (
     isRepetitive(body) ||
     isSequential(body) ||
+    isMostlyOneCharacter(body) ||
     randomness(body) < -6 ||
     REPEATED_X.test(body) ||
     TEMPLATE_INSIDE.test(body) ||
     /example|placeholder|redacted|your|dummy|fake|insert|sample|changeme|replace_?me/i.test(body)
   );
+}
+
+/** `AIzaaaaaaaaaaaaaaaaa`: six in ten the same, and no key would be. */
+function isMostlyOneCharacter(value: string): boolean {
+  if (value.length < 12) return false;
+  const counts = new Map<string, number>();
+  for (const character of value) counts.set(character, (counts.get(character) ?? 0) + 1);
+  return Math.max(...counts.values()) >= value.length * 0.6;
 }
 
 /** isElided: what follows the value says that the rest was cut or blotted out: `sk-abc…`, `xoxb-12-####`. */

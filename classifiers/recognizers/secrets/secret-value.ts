@@ -33,8 +33,8 @@ const FILE_NAME =
 const URL_VALUE = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HEX = /^(?:0x)?[0-9a-f]{16,200}$/i;
-const MACHINE_ALPHABET = /^[\w+/=.~:!@#$%^&*|-]{8,600}$/;
-const PRINTABLE = /^[!-~](?:[!-~]| (?! )){7,600}$/;
+const MACHINE_ALPHABET = /^[\w+/=.~:!@#$%^&*|-]{8,1600}$/;
+const PRINTABLE = /^[!-~](?:[!-~]| (?! )){7,1600}$/;
 const DATE_OR_VERSION = /^v?\d{1,4}(?:[.:/-]\d{1,4}){1,5}(?:[-+.T]\w{1,20})?Z?$/;
 const DNS_NAME =
   /^(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|io|dev|local|internal|cloud|co|app|svc|example|test|gov|edu|de|uk)\.?(?::\d{1,5})?(?:\/\S{0,100})?$/i;
@@ -118,6 +118,7 @@ function judgeDrawn(value: string, name: string, nameClass: NameClass, form: Val
     return { score: named ? 0.8 : 0.55, pattern };
   }
   if (isManySymbols(value)) return { score: named ? 0.7 : 0.55, pattern };
+  if (value.length >= 16 && entropy(value) < 2) return NOT_A_SECRET;
   if (/^\d{1,40}$/.test(value)) return named && value.length >= 10 ? { score: 0.5, pattern } : NOT_A_SECRET;
   const bits = randomness(value);
   const spread = entropy(value);
@@ -127,6 +128,16 @@ function judgeDrawn(value: string, name: string, nameClass: NameClass, form: Val
   if (named && mixed && bits > -2 && form === 'literal' && !/0?12345|54321/.test(value))
     return { score: 0.55, pattern };
   if (named && bits > 5 && value.length >= 12) return { score: 0.6, pattern };
+  // Chosen by a person: `secret: 'development#product'`.
+  if (
+    named &&
+    form === 'literal' &&
+    /[!#$%^*@&?]/.test(value) &&
+    /^\S{8,80}$/.test(value) &&
+    /\p{L}/u.test(value) &&
+    !/(.)\1{4}/.test(value)
+  )
+    return { score: 0.55, pattern };
   return { score: 0.3, pattern };
 }
 

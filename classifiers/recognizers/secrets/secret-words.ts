@@ -27,7 +27,6 @@ export const SECRET_LITERALS: readonly string[] = [
   'credential',
   'creds',
   'auth',
-  'signature',
   'sasl',
   'dsn',
   'mdp',
@@ -78,7 +77,7 @@ const UNSPACED_PASSWORD = /密码|密碼|口令|パスワード|비밀번호/;
 const UNSPACED_SECRET = /密钥|密鑰|秘钥/;
 
 const SECRET_WORDS = new Set(
-  'secret token pat unseal apikey credential cred authtoken accesstoken secretkey privatekey accesskey bearer jwt dsn mnemonic otp totp webhook apitoken authkey sasl clientsecret appsecret secretaccesskey signature'.split(
+  'secret token pat unseal apikey credential cred authtoken accesstoken secretkey privatekey accesskey bearer jwt dsn mnemonic otp totp webhook apitoken authkey sasl clientsecret appsecret secretaccesskey'.split(
     ' ',
   ),
 );
@@ -110,13 +109,19 @@ const ABOUT = new Set(
 /** Words that make `key` and `token` something else wherever they stand in the name. */
 const NOT_SECRET = new Set(
   (
-    'public pub primary foreign unique sort partition cache row column translation i18n locale hash range composite natural surrogate ' +
+    'public pub pubkey primary foreign unique sort partition cache row column translation i18n locale hash range composite natural surrogate ' +
     'keyword keyboard monkey keynote keys turkey hotkey shortcut hockey whiskey jockey donkey disney kidney ' +
     'idempotency dedupe dedup react query object lookup registry registrykey keyframe keyname keypress keydown keyup keycode ' +
     'answer music piano bucket map dictionary json field etag checksum integrity sha256 sha1 md5 fingerprint ' +
     'max min total num number input output completion prompt cached reasoning csrf xsrf authenticity verification pagination page next continuation cursor ' +
     'stop pad eos bos unk mask sep cls special vocab lex lexer parser syntax count signing_algorithm figure legend key_points takeaway takeaways findings key_finding'
   ).split(' '),
+);
+/** Names that say themselves that the value is made up: `fakeToken`, `a dummy password`. */
+const MADE_UP = new Set('fake dummy mock mocked stub bogus example sample placeholder'.split(' '));
+/** In code also those that say it must not work: `wrongPassword`, `nonMatchingKey`. In prose somebody mistyped a real one. */
+const UNFIT = new Set(
+  'invalid wrong incorrect nonexistent nonexisting non malformed mismatched mismatching bad'.split(' '),
 );
 /** Words with `pass` or `auth` in them that are about neither. */
 const WHOLE_WORD_ONLY =
@@ -134,12 +139,17 @@ export function classifyName(name: string): NameClass {
   if (words.length === 0) return 'none';
   const last = words.at(-1) ?? '';
   const isAbout = ABOUT.has(last);
+  const isIdentifier = !name.includes(' ');
+  if (words.some((word) => MADE_UP.has(word) || (isIdentifier && UNFIT.has(word)))) return 'none';
   for (const word of words) if (PASSWORD_WORDS.has(word)) return isAbout ? 'none' : 'password';
   if (words.some((word) => MISSPELT.test(word))) return isAbout ? 'none' : 'password';
   if (last.length <= 40 && PASSWORD_TAIL.test(last) && !WHOLE_WORD_ONLY.test(last)) return 'password';
-  // Vault's AppRole: the secret_id is the secret.
-  if (last === 'id' && words.at(-2) === 'secret') return 'secret';
+  // Vault's AppRole: the secret_id is the secret. .NET's UserSecretsId only names where they are kept.
+  if (last === 'id' && words.at(-2) === 'secret' && words.at(-3) !== 'user') return 'secret';
   if (last === 'secret' || last === 'apikey' || last === 'credential') return 'secret';
+  // `maps_api_key`, `search.api.token`: what stands before says only whose.
+  const api = words.indexOf('api');
+  if (!isAbout && api >= 0 && /^(?:key|token|secret)$/.test(words[api + 1] ?? '')) return 'secret';
   if (isAbout || words.some((word) => NOT_SECRET.has(word)))
     return last === 'key' || last === 'token' ? 'none' : 'none';
   for (const word of words) if (SECRET_WORDS.has(word) || SECRET_TAIL.test(word)) return 'secret';

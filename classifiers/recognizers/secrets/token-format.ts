@@ -8,6 +8,7 @@ import type { EntityType } from '../../finding.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
 import { isDocumentationValue } from './documentation-values.ts';
+import { isPatterned } from './patterned.ts';
 import { isElided, isExampleToken } from './placeholder.ts';
 import { entropy } from './randomness.ts';
 
@@ -40,6 +41,8 @@ export interface TokenFormat {
   readonly minEntropy?: number;
   /** The provider's own check over the whole token; a failing one is no proof against, older tokens have none. */
   readonly check?: { readonly by: string; readonly passes: (token: string) => boolean };
+  /** Exactly what the provider issues. What only resembles it, cut short or longer, and is a visible pattern, was made up. */
+  readonly wellFormed?: RegExp;
   /** The prefix is short or common: the word must be near, or the score stays what it is. */
   readonly context?: readonly string[];
 }
@@ -73,10 +76,21 @@ export function tokenDeclaration(format: TokenFormat): PatternDeclaration {
         entropy(body) < floor ||
         isExampleToken(body) ||
         isDocumentationValue(value) ||
-        isElided(around.text, around.end)
+        isElided(around.text, around.end) ||
+        (format.wellFormed !== undefined && !format.wellFormed.test(value) && isPatterned(body)) ||
+        isInFileName(around)
       );
     },
   };
+}
+
+/** `icon-7a388b69….png`: the digest in an asset's name, cut so that its end looks like a prefix. */
+function isInFileName({ text, start, end }: Around): boolean {
+  const after = text.slice(end, end + 8);
+  return (
+    /^\.(?:png|jpe?g|gif|svg|webp|ico|css|js|mjs|map|woff2?|ttf|html?|pdf|mp4|zip|gz)(?![A-Za-z0-9])/i.test(after) &&
+    /[/.]$/.test(text.slice(Math.max(0, start - 1), start))
+  );
 }
 
 /** drawn refuses values under a floor of bits per character, examples, published ones, and what is cut off. */

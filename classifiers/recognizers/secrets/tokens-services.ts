@@ -13,6 +13,7 @@ export const SERVICE_TOKENS: readonly TokenFormat[] = [
     name: 'anthropic-key',
     starts: ['sk-ant-api03-', 'sk-ant-admin01-', 'sk-ant-oat01-', 'sk-ant-ort01-', 'sk-ant-sid01-', 'sk-ant-'],
     rest: [['url', 32, 140]],
+    wellFormed: /^sk-ant-[a-z]{3,6}\d{2}-[\w-]{80,110}AA$/,
   },
   { name: 'openrouter-key', starts: ['sk-or-v1-'], rest: [['hex', 64]] },
   { name: 'generic-sk-key', starts: ['sk-'], rest: [['alnum', 32, 64]], score: 0.75, minEntropy: 3 },
@@ -59,7 +60,7 @@ export const SERVICE_TOKENS: readonly TokenFormat[] = [
   {
     name: 'shopify-token',
     starts: ['shpat_', 'shpca_', 'shppa_', 'shpss_', 'shptka_', 'shpua_'],
-    rest: [['hexAnyCase', 32]],
+    rest: [['alnum', 28, 44]],
   },
   {
     name: 'flutterwave-key',
@@ -141,7 +142,7 @@ export const SERVICE_TOKENS: readonly TokenFormat[] = [
   { name: 'asana-token', starts: ['0/', '1/', '2/'], rest: [['digit', 10, 17], ':', ['hex', 32]] },
   { name: 'typeform-token', starts: ['tfp_'], rest: [['dotted', 40, 62]] },
   { name: 'clickup-token', starts: ['pk_'], rest: [['digit', 6, 9], '_', ['upper', 32]] },
-  { name: 'contentful-token', starts: ['CFPAT-'], rest: [['url', 43]] },
+  { name: 'contentful-token', starts: ['CFPAT-'], rest: [['url', 43, 64]] },
   {
     name: 'hubspot-token',
     starts: ['pat-na1-', 'pat-eu1-', 'pat-na2-', 'pat-ap1-'],
@@ -168,6 +169,16 @@ export const SERVICE_TOKENS: readonly TokenFormat[] = [
   },
   { name: 'instagram-token', starts: ['IGQV', 'IGAA'], rest: [['url', 60, 300]], minEntropy: 3.5 },
   { name: 'adobe-client-secret', starts: ['p8e-'], rest: [['url', 32]], score: 0.8, minEntropy: 3.5 },
+  {
+    name: 'portainer-token',
+    starts: ['ptr_'],
+    rest: [
+      ['base64', 43],
+      ['base64Any', 0, 1],
+    ],
+    minEntropy: 3.5,
+  },
+  { name: 'pubnub-secret-key', starts: ['sec-c-'], rest: [['base64Any', 36, 60]] },
   { name: 'adafruit-io-key', starts: ['aio_'], rest: [['alnum', 28]] },
   { name: 'intra42-secret', starts: ['s-s4t2ud-', 's-s4t2af-'], rest: [['hex', 64]] },
   { name: 'gateway-key', starts: ['zpka_', 'unkey_'], rest: [['word', 20, 80]] },

@@ -211,8 +211,12 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
         score: 0.75,
       },
     ],
+    // Publishable keys (`pk_live_…`) are made to be seen in a web page.
     invalidate: (value, around) =>
-      drawn(3)(value, around) || randomness(value) < 6 || isDocumentationValue(withPrefix(around)),
+      drawn(3)(value, around) ||
+      randomness(value) < 6 ||
+      /^(?:pk|pub|public|publishable)[_-]/.test(withPrefix(around)) ||
+      isDocumentationValue(withPrefix(around)),
   },
   {
     name: 'sidekiq-credentials',

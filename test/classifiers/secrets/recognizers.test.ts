@@ -4,6 +4,7 @@ import { scanText } from '../rules/scan-text.ts';
 import { drawn } from './drawn.ts';
 
 const HEX32 = drawn('0-9a-f', 32, 1);
+const UUID = '5f1c9a3e-7b24-4d08-a6f1-93d2e87c0b45';
 const MIXED40 = drawn('0-9A-Za-z', 40, 3);
 const BASE64 = drawn('0-9A-Za-z+/', 88, 4);
 const LINES = [drawn('0-9A-Za-z+/', 64, 5), drawn('0-9A-Za-z+/', 64, 6), drawn('0-9A-Za-z+/', 40, 7)];
@@ -98,6 +99,14 @@ describe('secrets are found, and where they stand', () => {
       'PASSWORD',
       `$apr1$${drawn('0-9A-Za-z', 8, 1)}$${drawn('0-9A-Za-z./', 22, 2)}`,
     ],
+    ['a list with dashes', `acme token - '${MIXED40}'`, 'API_KEY', MIXED40],
+    ['quotes with blanks inside', `apiToken = ' ${MIXED40} '`, 'API_KEY', MIXED40],
+    ['an attribute that names its element', `<string name="maps_api_key">${HEX32}</string>`, 'API_KEY', HEX32],
+    ['a secret a person chose', `jwt:\n  secret: 'harbour#crane'`, 'API_KEY', 'harbour#crane'],
+    ['after the name of its service', `wandb ${HEX32}`, 'API_KEY', HEX32],
+    ['under the name of its service', `cloudsmith: "${MIXED40}"`, 'API_KEY', MIXED40],
+    ['a UUID as a key', `const postmarkToken = "${UUID}";`, 'API_KEY', UUID],
+    ['a tried password', `incorrect password: hunter2x9`, 'PASSWORD', 'hunter2x9'],
     ['netrc', `machine api.acme.io login bob password sunshine`, 'PASSWORD', 'sunshine'],
     ['pgpass', `db.acme.io:5432:app:bob:wh4lesong`, 'PASSWORD', 'wh4lesong'],
     ['Terraform default', `variable "api_token" {\n  default = "${MIXED40}"\n}`, 'API_KEY', MIXED40],
@@ -188,6 +197,21 @@ describe('look-alikes are not', () => {
     'chatcmpl-9hTqEwbVJgYwBq1cQmF7oZ3xL2',
     'call_abc123DEF456ghi789JKL012',
     'toolu_01A09q90qw90lq917835lq9',
+    `const fakeToken = "${MIXED40}";`,
+    `dummy_api_key: ${HEX32}`,
+    `nonMatchingToken := "ftr05x3dt4tm88co"`,
+    `X-Signature: ${BASE64}==`,
+    '<UserSecretsId>3f1d6a52-8c0e-4b7d-9a41-d5e2c7b80f13</UserSecretsId>',
+    'aws_secret_access_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYSAMPLETEST',
+    'sk-ant-api03-abc123def456ghi789jkl-mnopqrstuvwxyz-1234567890-abcdefghijklmnop',
+    'apiKey: "AIzaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"',
+    'api_key = "123e4567-e89b-12d3-a456-426614174000"',
+    `https://cdn.acme.io/img/ico-${HEX32}.png`,
+    `STRIPE_PUBLISHABLE=pk_live_${drawn('0-9A-Za-z', 24, 11)}`,
+    `snyk reported 3 issues in commit ${drawn('0-9a-f', 40, 12)}`,
+    `See https://docs.acme.io/heroku/${drawn('0-9A-Za-z_-', 44, 13)} for it.`,
+    'postgres://postgres:postgres@localhost:5432/app',
+    'postgres://app:REPLACE_WITH_PASSWORD@db.acme.io/app',
   ])('%s', (text) => {
     expect(findings(text)).toEqual([]);
   });
