@@ -94,8 +94,9 @@ const SETTING = new Set(
 const SECRET = new Set('key token secret private password pat credential auth'.split(' '));
 
 const REACH = 56;
-/** Up to five words with what may stand between them, no sentence and no second line. */
-const LEAD_IN = /(?:[A-Za-z]{2,40}[ \t_.:=>"'`(,|[{\\-]{0,5}){1,5}$/;
+/** What may stand in a setting's name and between it and its value; a digit, a line break or other mark ends it. */
+const SETTING_MARK = new Set(' \t_.:=>"\'`(,|[{\\-');
+const MOST_WORDS = 5;
 
 export const serviceKey: Recognizer = definePattern({
   name: 'service-key',
@@ -129,15 +130,25 @@ export const serviceKey: Recognizer = definePattern({
 });
 
 function isNamed(value: string, { text, start }: Around): boolean {
-  const lead = LEAD_IN.exec(text.slice(Math.max(0, start - REACH), start))?.[0];
-  if (lead === undefined || /[.!?] {1,4}$/.test(lead)) return false;
+  const lead = leadIn(text, start);
+  if (/[.!?] {1,4}$/.test(lead)) return false;
   let sayingSecret = false;
-  for (const word of wordsOf(lead).toReversed()) {
+  for (const word of wordsOf(lead).slice(-MOST_WORDS).toReversed()) {
     if (SERVICES.has(word)) return isKeyLike(value, sayingSecret || /[=:]/.test(lead));
     if (!SETTING.has(word)) return false;
     if (SECRET.has(word)) sayingSecret = true;
   }
   return false;
+}
+
+function leadIn(text: string, start: number): string {
+  let from = start;
+  while (from > 0 && start - from < REACH && isSettingCharacter(text[from - 1] ?? '')) from--;
+  return text.slice(from, start);
+}
+
+function isSettingCharacter(character: string): boolean {
+  return SETTING_MARK.has(character) || /[A-Za-z]/.test(character);
 }
 
 function isKeyLike(value: string, isSaid: boolean): boolean {
