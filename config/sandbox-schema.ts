@@ -8,6 +8,8 @@ const upToADay = milliseconds.max(86_400_000);
 /** What two streams of control bytes, six characters each in JSON, may fill of a broker frame. */
 const MAX_OUTPUT_BYTES = 2 * 1024 * 1024;
 const sandboxMode = z.enum(['bubblewrap', 'docker', 'docker+gvisor', 'host', 'deny']);
+/** OpenClaw's `sandbox.mode`: whose tools run in a sandbox at all. */
+const isolate = z.enum(['all', 'non-main', 'off']);
 export const SandboxTool = z.strictObject({
   mode: sandboxMode.optional().describe('Backend for this tool.'),
   scope: z.enum(['call', 'session', 'agent', 'shared']).optional().describe('What home and workspace are shared with.'),
@@ -24,7 +26,29 @@ export const SandboxTool = z.strictObject({
     .describe('Variables set inside, besides the built-in ones.'),
 });
 
+const selectors = z.array(z.string());
+
+export const SandboxAgent = SandboxTool.extend({
+  isolate: isolate.optional().describe('Over sandbox.isolate for this agent.'),
+  workspaceRoot: z.string().optional().describe('Over sandbox.workspaceRoot for this agent.'),
+  allow: selectors.optional().describe('Tools or groups this agent may use; absent means all that are offered.'),
+  deny: selectors.optional().describe('Tools or groups it may not.'),
+  tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over sandbox.tools and this agent.'),
+});
+
 export const Sandbox = z.strictObject({
+  isolate: isolate
+    .default('all')
+    .describe(
+      'Whose tools run in a sandbox: `all`; `non-main`, everybody’s but those of sandbox.main, whose tools run on this machine; `off`, nobody’s. The last two need allowHost.',
+    ),
+  main: z
+    .strictObject({
+      principals: z.array(z.string()).default([]).describe('Principals by name; empty means nobody is main.'),
+      agents: z.array(z.string()).default(['main']).describe('Agents that are main when such a principal runs them.'),
+    })
+    .prefault({})
+    .describe('Who is main for isolate `non-main`. Told by credentials, never by a name a client gives its session.'),
   mode: sandboxMode
     .default('bubblewrap')
     .describe('Default backend. `host` runs without isolation and needs allowHost.'),
@@ -112,20 +136,9 @@ export const Sandbox = z.strictObject({
     .describe('The only way out of a sandbox.'),
   watch: SandboxWatch.prefault({}).describe('What raises an alarm, and what an alarm does.'),
   tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over the defaults above.'),
-  agents: z
-    .record(
-      z.string(),
-      z.strictObject({
-        allow: z
-          .array(z.string())
-          .optional()
-          .describe('Tools or groups this agent may use; absent means all that are offered.'),
-        deny: z.array(z.string()).optional().describe('Tools or groups it may not.'),
-        tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over sandbox.tools.'),
-      }),
-    )
-    .default({})
-    .describe('Per agent, over everything above.'),
+  allow: selectors.optional().describe('Tools or groups that may be used at all; absent means all that are offered.'),
+  deny: selectors.optional().describe('Tools or groups that may not be used by anyone.'),
+  agents: z.record(z.string(), SandboxAgent).default({}).describe('Per agent, over everything above.'),
 });
 
 export type SandboxConfig = z.infer<typeof Sandbox>;

@@ -1,9 +1,10 @@
 /** explainTool answers "why can this agent (not) use this tool, and what do I change?" from the policy alone. */
-import { resolveTool } from './policy.ts';
-import type { Origin, SandboxPolicy, ToolSettings } from './policy.ts';
+import { isolationOf, resolveTool } from './policy.ts';
+import type { Caller, Origin, SandboxPolicy, ToolSettings } from './policy.ts';
 
 export interface ToolExplanation {
   readonly agent: string;
+  readonly principal: string;
   readonly tool: string;
   readonly answer: 'runs' | 'denied' | 'unknown-tool';
   /** One sentence for people: what decided. */
@@ -16,44 +17,49 @@ export interface ToolExplanation {
     readonly value: string | number;
     readonly origin: Origin;
   }[];
+  /** Whose tools are sandboxed, whether this caller counts as main, and the key that says so. */
+  readonly isolation: { readonly sandboxed: boolean; readonly isMain: boolean; readonly key: string };
   /** Names only: values may be secrets. */
-  readonly environment: readonly string[];
+  readonly environment: readonly { readonly name: string; readonly key: string }[];
 }
 
-export function explainTool(policy: SandboxPolicy, agent: string, tool: string): ToolExplanation {
-  const resolution = resolveTool(policy, agent, tool);
+export function explainTool(policy: SandboxPolicy, caller: Caller, tool: string): ToolExplanation {
+  const resolution = resolveTool(policy, caller, tool);
+  const { agent, principal } = caller;
+  const nothing = {
+    agent,
+    principal,
+    tool,
+    isolation: isolationOf(policy.sandbox, caller),
+    settings: [],
+    environment: [],
+  };
   switch (resolution.kind) {
     case 'unknown-tool':
       return {
-        agent,
-        tool,
+        ...nothing,
         answer: 'unknown-tool',
         because: `There is no tool of this name; the tools are ${policy.tools.join(', ')}.`,
         key: '',
-        settings: [],
-        environment: [],
       };
     case 'denied':
       return {
-        agent,
-        tool,
+        ...nothing,
         answer: 'denied',
         because: `${tool} is denied because ${resolution.why} (${resolution.origin.key}).`,
         key: resolution.origin.key,
-        settings: [],
-        environment: [],
       };
     case 'settings': {
-      const { settings, origins } = resolution;
+      const { settings, origins, environmentKeys } = resolution;
       const names = Object.keys(settings) as (keyof ToolSettings)[];
+      const place = settings.mode === 'host' ? 'on this machine, without isolation,' : `in ${settings.mode}`;
       return {
-        agent,
-        tool,
+        ...nothing,
         answer: 'runs',
-        because: `${tool} runs in ${settings.mode} with workspace ${settings.workspace}, decided by ${origins.mode.key}.`,
+        because: `${tool} runs ${place} with workspace ${settings.workspace}, decided by ${origins.mode.key}.`,
         key: origins.mode.key,
         settings: names.map((name) => ({ name, value: settings[name], origin: origins[name] })),
-        environment: Object.keys(resolution.environment),
+        environment: Object.entries(environmentKeys).map(([name, key]) => ({ name, key })),
       };
     }
   }

@@ -35,7 +35,7 @@ export type Planned =
 const BASE_ENVIRONMENT = { LANG: 'C.UTF-8', PATH: '/usr/local/bin:/usr/bin:/bin', TERM: 'dumb' } as const;
 
 export function planCall(request: ToolRequest, policy: SandboxPolicy, site: Site): Planned {
-  const resolution = resolveTool(policy, request.agent, request.tool);
+  const resolution = resolveTool(policy, request, request.tool);
   const refuse = (code: RefusalCode, message: string): Planned => ({
     kind: 'refused',
     code,
@@ -76,12 +76,12 @@ export function planCall(request: ToolRequest, policy: SandboxPolicy, site: Site
  */
 export function plansToWarm(policy: SandboxPolicy, site: Site): readonly ExecutionPlan[] {
   return policy.tools.flatMap((tool) => {
-    const resolution = resolveTool(policy, '', tool);
+    const resolution = resolveTool(policy, { agent: '', principal: '' }, tool);
     if (resolution.kind !== 'settings') return [];
     const request = { id: 'warm', tool, arguments: '', principal: '', session: '', agent: '', label: '' };
     const plan = toPlan(request, policy, site, resolution, NO_COMMAND);
     const { access } = plan.workspace;
-    const ownPlace = access === 'cow' || (access !== 'none' && policy.sandbox.workspaceRoot === '');
+    const ownPlace = access === 'cow' || (access !== 'none' && resolution.workspaceRoot === '');
     return plan.home === '' && !ownPlace && resolution.settings.network === 'none' ? [plan] : [];
   });
 }
@@ -117,11 +117,11 @@ function toPlan(
   command: Command,
 ): ExecutionPlan {
   const settings = narrow(resolution.settings, request.atMost);
-  const ownWorkspace = settings.workspace !== 'none' && policy.sandbox.workspaceRoot === '';
+  const ownWorkspace = settings.workspace !== 'none' && resolution.workspaceRoot === '';
   const scopeKey = toScopeKey(request, settings.scope, ownWorkspace ? site.nonce : '');
   const scopeDirectory = join(site.scopesRoot, scopeKey);
   const open = isEgressOpen(policy, settings, request.label);
-  const workspaceSource = ownWorkspace ? join(scopeDirectory, 'workspace') : policy.sandbox.workspaceRoot;
+  const workspaceSource = ownWorkspace ? join(scopeDirectory, 'workspace') : resolution.workspaceRoot;
   return {
     callId: request.id,
     tool: request.tool,

@@ -3,9 +3,7 @@
  * config file changes it. Pure. Fails closed: what no rule speaks of is unknown, an empty allow list allows nothing, a name
  * the policy cannot know is a problem that keeps the whole sandbox off.
  */
-import { isAbsolute, normalize } from 'node:path';
 import type { SandboxConfig } from '../config/sandbox-schema.ts';
-import { parseDomainPattern } from './domain-pattern.ts';
 import type { Mode } from './executor.ts';
 import { policyDigest } from './policy-digest.ts';
 
@@ -32,7 +30,7 @@ export interface ToolSettings {
 
 /** `key` is the config key that decided, or would have to be set to change it. */
 export interface Origin {
-  readonly layer: 'defaults' | 'tool' | 'agent' | 'agent-tool';
+  readonly layer: 'defaults' | 'tool' | 'agent' | 'agent-tool' | 'isolate';
   readonly key: string;
 }
 
@@ -41,6 +39,10 @@ export type Resolution =
       readonly kind: 'settings';
       readonly settings: ToolSettings;
       readonly environment: Readonly<Record<string, string>>;
+      /** Key that set each variable. */
+      readonly environmentKeys: Readonly<Record<string, string>>;
+      /** Directory an operator named; empty for one of the scope's own. */
+      readonly workspaceRoot: string;
       readonly origins: Readonly<Record<keyof ToolSettings, Origin>>;
     }
   | { readonly kind: 'denied'; readonly origin: Origin; readonly why: string }
@@ -75,60 +77,7 @@ export function toSandboxPolicy(
   return { sandbox, labels, tools, digest: policyDigest(sandbox, labels) };
 }
 
-/** What is wrong with a policy that its schema cannot see, each naming its key. Empty means usable. */
-export function policyProblems(policy: SandboxPolicy): readonly string[] {
-  const { sandbox, labels, tools } = policy;
-  const problems: string[] = [];
-  const known = (tool: string, key: string): void => {
-    if (!tools.includes(tool))
-      problems.push(`${key}: there is no tool of this name; the tools are ${tools.join(', ')}`);
-  };
-  const knownSelector = (selector: string, key: string): void => {
-    if (selector === '*' || Object.hasOwn(TOOL_GROUPS, selector)) return;
-    if (!tools.includes(selector))
-      problems.push(
-        `${key}: "${selector}" is neither a tool, a group (${Object.keys(TOOL_GROUPS).join(', ')}) nor "*"; a rule that matches nothing protects nothing`,
-      );
-  };
-  const hostAllowed = (mode: Mode | undefined, key: string): void => {
-    if (mode === 'host' && sandbox.allowHost !== ALLOW_HOST)
-      problems.push(`${key}: host runs without isolation and needs sandbox.allowHost: ${ALLOW_HOST}`);
-  };
-  hostAllowed(sandbox.mode, 'sandbox.mode');
-  for (const [tool, settings] of Object.entries(sandbox.tools)) {
-    known(tool, `sandbox.tools.${tool}`);
-    hostAllowed(settings.mode, `sandbox.tools.${tool}.mode`);
-  }
-  for (const [agent, rules] of Object.entries(sandbox.agents)) {
-    const key = `sandbox.agents.${agent}`;
-    rules.allow?.forEach((selector, index) => knownSelector(selector, `${key}.allow.${index}`));
-    rules.deny?.forEach((selector, index) => knownSelector(selector, `${key}.deny.${index}`));
-    for (const [tool, settings] of Object.entries(rules.tools)) {
-      known(tool, `${key}.tools.${tool}`);
-      hostAllowed(settings.mode, `${key}.tools.${tool}.mode`);
-    }
-  }
-  const root = sandbox.workspaceRoot;
-  if (root !== '' && (!isAbsolute(root) || normalize(root) === '/' || root.includes('\0')))
-    problems.push('sandbox.workspaceRoot: needs the absolute path of a directory other than /');
-  sandbox.egress.allow.forEach((rule, index) => {
-    const key = `sandbox.egress.allow.${index}`;
-    if (parseDomainPattern(rule.host) === undefined)
-      problems.push(`${key}.host: needs a plain host name or *.name, not an address, URL or port`);
-    if (rule.paths.some((path) => !/^\/[\x21-\x7e]*$/.test(path)))
-      problems.push(`${key}.paths: each begins with a slash`);
-    if (rule.methods.some((method) => !/^[A-Z]{1,32}$/.test(method)))
-      problems.push(`${key}.methods: in capitals, as on the wire`);
-  });
-  if (!labels.includes(sandbox.egress.upToLabel))
-    problems.push(`sandbox.egress.upToLabel: "${sandbox.egress.upToLabel}" is not on the ladder ${labels.join(' < ')}`);
-  const { raiseTo } = sandbox.watch;
-  if (raiseTo !== '' && !labels.includes(raiseTo))
-    problems.push(`sandbox.watch.raiseTo: "${raiseTo}" is not on the ladder ${labels.join(' < ')}`);
-  return problems;
-}
-
-const getOwn = <V>(record: Readonly<Record<string, V>>, key: string): V | undefined =>
+export const getOwn = <V>(record: Readonly<Record<string, V>>, key: string): V | undefined =>
   Object.hasOwn(record, key) ? record[key] : undefined;
 
 function selects(selectors: readonly string[], tool: string): boolean {
@@ -137,44 +86,118 @@ function selects(selectors: readonly string[], tool: string): boolean {
   );
 }
 
-/** resolveTool says what holds for one tool of one agent. Deny beats allow; agent beats tool beats defaults. */
-export function resolveTool(policy: SandboxPolicy, agent: string, tool: string): Resolution {
+/** What one layer says of each setting. */
+type Said = { readonly [Field in keyof ToolSettings]?: ToolSettings[Field] | undefined };
+
+/** Whose call it is, by credential and configuration; nothing here is a name that a client gave itself. */
+export interface Caller {
+  readonly agent: string;
+  readonly principal: string;
+}
+
+/**
+ * resolveTool says what holds for one tool of one caller. Deny beats allow, and each list can only take away. A setting of the
+ * agent's tool beats the agent's, which beats the tool's, which beats the defaults; but a tool whose mode is deny stays denied
+ * until that agent's own tool says otherwise. `isolate` then decides whether the mode is put in place of.
+ */
+export function resolveTool(policy: SandboxPolicy, caller: Caller, tool: string): Resolution {
   if (!policy.tools.includes(tool)) return { kind: 'unknown-tool' };
   const { sandbox } = policy;
-  const agentRules = getOwn(sandbox.agents, agent);
-  const agentKey = `sandbox.agents.${agent}`;
-  if (agentRules?.deny !== undefined && selects(agentRules.deny, tool))
-    return denied('agent', `${agentKey}.deny`, 'the agent’s deny list names it');
-  if (agentRules?.allow !== undefined && !selects(agentRules.allow, tool))
-    return denied('agent', `${agentKey}.allow`, 'the agent’s allow list does not name it');
+  const agentRules = getOwn(sandbox.agents, caller.agent);
+  const agentKey = `sandbox.agents.${caller.agent}`;
+  const barred = barredBy(sandbox, 'sandbox', 'defaults', tool) ?? barredBy(agentRules, agentKey, 'agent', tool);
+  if (barred !== undefined) return barred;
 
-  const toolRules = getOwn(sandbox.tools, tool);
-  const agentToolRules = agentRules === undefined ? undefined : getOwn(agentRules.tools, tool);
+  const layers: readonly (readonly [Origin['layer'], string, Said | undefined])[] = [
+    ['agent-tool', `${agentKey}.tools.${tool}`, agentRules === undefined ? undefined : getOwn(agentRules.tools, tool)],
+    ['agent', agentKey, agentRules],
+    ['tool', `sandbox.tools.${tool}`, getOwn(sandbox.tools, tool)],
+    ['defaults', 'sandbox', sandbox],
+  ];
   const origins: Partial<Record<keyof ToolSettings, Origin>> = {};
-  const decide = <F extends keyof ToolSettings>(field: F): ToolSettings[F] => {
-    const fromAgent = agentToolRules?.[field];
-    if (fromAgent !== undefined) {
-      origins[field] = { layer: 'agent-tool', key: `${agentKey}.tools.${tool}.${field}` };
-      return fromAgent as ToolSettings[F];
-    }
-    const fromTool = toolRules?.[field];
-    if (fromTool !== undefined) {
-      origins[field] = { layer: 'tool', key: `sandbox.tools.${tool}.${field}` };
-      return fromTool as ToolSettings[F];
-    }
-    origins[field] = { layer: 'defaults', key: `sandbox.${field}` };
-    return sandbox[field] as ToolSettings[F];
+  const decide = (field: keyof ToolSettings): ToolSettings[typeof field] => {
+    const setting = layers.filter(([, , values]) => values?.[field] !== undefined);
+    const chosen = field === 'mode' ? firstMode(setting) : setting[0];
+    const [layer, key, values] = chosen ?? (layers.at(-1) as (typeof layers)[number]);
+    origins[field] = { layer, key: `${key}.${field}` };
+    return (values as ToolSettings)[field];
   };
-  const settings = Object.fromEntries(FIELDS.map((field) => [field, decide(field)])) as unknown as ToolSettings;
-  const decided = origins as Readonly<Record<keyof ToolSettings, Origin>>;
-  if (settings.mode === 'deny') return { kind: 'denied', origin: decided.mode, why: 'its mode is deny' };
+  const decided = Object.fromEntries(FIELDS.map((field) => [field, decide(field)])) as unknown as ToolSettings;
+  const settled = origins as Record<keyof ToolSettings, Origin>;
+  if (decided.mode === 'deny') return { kind: 'denied', origin: settled.mode, why: 'its mode is deny' };
+  const isolation = isolationOf(sandbox, caller);
+  const settings = isolation.sandboxed ? decided : { ...decided, mode: 'host' as const };
+  if (!isolation.sandboxed) settled.mode = { layer: 'isolate', key: isolation.key };
   if (settings.mode === 'host' && sandbox.allowHost !== ALLOW_HOST)
     return denied('defaults', 'sandbox.allowHost', 'its mode is host, which runs without isolation and is not allowed');
+  const environments = layers.toReversed().map(([, key]) => [key, environmentAt(sandbox, key, caller, tool)] as const);
   return {
     kind: 'settings',
     settings,
-    origins: decided,
-    environment: { ...toolRules?.environment, ...agentToolRules?.environment },
+    origins: settled,
+    environment: Object.assign({}, ...environments.map(([, values]) => values)) as Record<string, string>,
+    environmentKeys: Object.fromEntries(
+      environments.flatMap(([key, values]) => Object.keys(values).map((name) => [name, `${key}.environment.${name}`])),
+    ),
+    workspaceRoot: agentRules?.workspaceRoot ?? sandbox.workspaceRoot,
+  };
+}
+
+/** A tool that is denied stays so whatever is said of its agent in general. */
+function firstMode<Layer extends readonly [Origin['layer'], string, Said | undefined]>(
+  setting: readonly Layer[],
+): Layer | undefined {
+  const [first] = setting;
+  if (first?.[0] !== 'agent') return first;
+  return setting.find(([layer, , values]) => layer === 'tool' && values?.mode === 'deny') ?? first;
+}
+
+function environmentAt(
+  sandbox: SandboxConfig,
+  key: string,
+  { agent }: Caller,
+  tool: string,
+): Readonly<Record<string, string>> {
+  const rules = getOwn(sandbox.agents, agent);
+  switch (key) {
+    case 'sandbox':
+      return {};
+    case `sandbox.tools.${tool}`:
+      return getOwn(sandbox.tools, tool)?.environment ?? {};
+    case `sandbox.agents.${agent}`:
+      return rules?.environment ?? {};
+    default:
+      return (rules === undefined ? undefined : getOwn(rules.tools, tool)?.environment) ?? {};
+  }
+}
+
+/** The lists of one layer; undefined when they let the tool through. */
+function barredBy(
+  rules: { readonly allow?: readonly string[] | undefined; readonly deny?: readonly string[] | undefined } | undefined,
+  key: string,
+  layer: Origin['layer'],
+  tool: string,
+): Resolution | undefined {
+  const whose = layer === 'agent' ? 'the agent’s' : 'the';
+  if (rules?.deny !== undefined && selects(rules.deny, tool))
+    return denied(layer, `${key}.deny`, `${whose} deny list names it`);
+  if (rules?.allow !== undefined && !selects(rules.allow, tool))
+    return denied(layer, `${key}.allow`, `${whose} allow list does not name it`);
+  return undefined;
+}
+
+/** Whether a caller's tools run in a sandbox, and which key says so. */
+export function isolationOf(
+  sandbox: SandboxConfig,
+  { agent, principal }: Caller,
+): { readonly sandboxed: boolean; readonly isMain: boolean; readonly key: string } {
+  const own = getOwn(sandbox.agents, agent)?.isolate;
+  const isMain = sandbox.main.principals.includes(principal) && sandbox.main.agents.includes(agent);
+  const isolate = own ?? sandbox.isolate;
+  return {
+    sandboxed: isolate === 'all' || (isolate === 'non-main' && !isMain),
+    isMain,
+    key: own === undefined ? 'sandbox.isolate' : `sandbox.agents.${agent}.isolate`,
   };
 }
 
@@ -184,11 +207,17 @@ function denied(layer: Origin['layer'], key: string, why: string): Resolution {
 
 /** Modes that some call under this policy could ask for; each needs a backend whose claims are proved. */
 export function modesOf(policy: SandboxPolicy): readonly Mode[] {
-  const modes = new Set<Mode>([policy.sandbox.mode]);
-  for (const settings of Object.values(policy.sandbox.tools)) if (settings.mode !== undefined) modes.add(settings.mode);
-  for (const rules of Object.values(policy.sandbox.agents))
-    for (const settings of Object.values(rules.tools)) if (settings.mode !== undefined) modes.add(settings.mode);
-  modes.delete('deny');
+  const { sandbox, tools } = policy;
+  const everybody = ['', ...sandbox.main.agents, ...Object.keys(sandbox.agents)];
+  const callers = everybody.flatMap((agent) =>
+    ['', ...sandbox.main.principals].map((principal) => ({ agent, principal })),
+  );
+  const modes = new Set<Mode>(sandbox.isolate === 'off' || sandbox.mode === 'deny' ? [] : [sandbox.mode]);
+  for (const caller of callers)
+    for (const tool of tools) {
+      const resolution = resolveTool(policy, caller, tool);
+      if (resolution.kind === 'settings') modes.add(resolution.settings.mode);
+    }
   return [...modes];
 }
 

@@ -1,6 +1,6 @@
 /** `sluice sandbox explain`: may this agent use this tool, how does it run, which layer decided each setting, and which key changes it. Runs nothing. */
 import { Command } from 'commander';
-import { explainTool } from '../../sandbox/explain-tool.ts';
+import { explainTool, type ToolExplanation } from '../../sandbox/explain-tool.ts';
 import { toSandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
@@ -14,11 +14,12 @@ export function explainToolCommand(): Command {
     .argument('<tool>', 'bundled tool')
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--agent <name>', 'agent whose rules hold', 'main')
+    .option('--principal <name>', 'principal that runs it', 'local')
     .option('--json', 'print JSON')
-    .action((tool: string, options: SandboxOptions & { readonly agent: string }) => {
+    .action((tool: string, options: SandboxOptions & { readonly agent: string; readonly principal: string }) => {
       const { config } = sandboxSettingsOrExit(options);
       const policy = toSandboxPolicy(config.sandbox, config.labels, BUNDLED_TOOL_NAMES);
-      const explanation = explainTool(policy, options.agent, tool);
+      const explanation = explainTool(policy, options, tool);
       const offered = config.tools.offer.some((name) => name === 'all' || name === tool);
       if (options.json === true) dataJson({ ...explanation, offeredToModels: offered });
       else {
@@ -29,7 +30,10 @@ export function explainToolCommand(): Command {
             ({ name, value, origin }) =>
               `${name.padEnd(12)}  ${String(value).padEnd(12)}  ${origin.layer.padEnd(10)}  ${origin.key}`,
           ),
-          ...(explanation.environment.length === 0 ? [] : [`environment   ${explanation.environment.join(', ')}`]),
+          ...explanation.environment.map(
+            ({ name, key }) => `environment   ${name.padEnd(12)}  ${''.padEnd(10)}  ${key}`,
+          ),
+          describeIsolation(explanation),
           ...(explanation.answer === 'runs'
             ? [`models        ${offered ? 'are offered it' : 'are not offered it'} (tools.offer)`]
             : []),
@@ -38,4 +42,9 @@ export function explainToolCommand(): Command {
       }
       process.exit({ runs: EXIT.done, denied: EXIT.failed, 'unknown-tool': EXIT.unusable }[explanation.answer]);
     });
+}
+
+function describeIsolation({ agent, principal, isolation }: ToolExplanation): string {
+  const { sandboxed, isMain, key } = isolation;
+  return `isolation     ${sandboxed ? 'sandboxed' : 'host'}; ${principal}/${agent} is ${isMain ? 'main' : 'not main'} (sandbox.main)  ${key}`;
 }

@@ -12,7 +12,8 @@ import { nameEgressRoot } from '../egress/egress-root.ts';
 import type { ToolRequest } from '../executor.ts';
 import { planCall, plansToWarm } from '../planner.ts';
 import type { Site } from '../planner.ts';
-import { modesOf, policyProblems, resolveTool, toSandboxPolicy } from '../policy.ts';
+import { policyProblems } from '../policy-problems.ts';
+import { modesOf, resolveTool, toSandboxPolicy } from '../policy.ts';
 import type { Resolution, SandboxPolicy } from '../policy.ts';
 import { BUNDLED_TOOLS, BUNDLED_TOOL_NAMES } from '../tools/catalogue.ts';
 import { toDefinition } from '../tools/tool.ts';
@@ -165,7 +166,7 @@ export function readPolicy(message: unknown): ReadPolicy {
 function offersTo(policy: SandboxPolicy, agent: string): Offer[] {
   const offers: Offer[] = [];
   for (const tool of BUNDLED_TOOLS.values()) {
-    const resolution = resolveTool(policy, agent, tool.name);
+    const resolution = resolveTool(policy, { agent, principal: '' }, tool.name);
     if (resolution.kind !== 'settings') continue;
     const { name, description, parameters } = toDefinition(tool, noteFor(resolution));
     offers.push({ mode: resolution.settings.mode, definition: { name, description, parameters: { ...parameters } } });

@@ -1,13 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { Config } from '../../config/schema.ts';
 import { explainTool } from '../../sandbox/explain-tool.ts';
-import { isAtMost, modesOf, policyProblems, resolveTool, toSandboxPolicy } from '../../sandbox/policy.ts';
+import { policyProblems } from '../../sandbox/policy-problems.ts';
+import { isAtMost, modesOf, resolveTool as resolve, toSandboxPolicy } from '../../sandbox/policy.ts';
 import type { SandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
 
 const LABELS = ['public', 'internal', 'confidential', 'restricted'];
 const policyOf = (sandbox: unknown): SandboxPolicy =>
   toSandboxPolicy(Config.parse({ sandbox }).sandbox, LABELS, BUNDLED_TOOL_NAMES);
+const resolveTool = (policy: SandboxPolicy, agent: string, tool: string, principal = 'local') =>
+  resolve(policy, { agent, principal }, tool);
+const explain = (policy: SandboxPolicy, agent: string, tool: string, principal = 'local') =>
+  explainTool(policy, { agent, principal }, tool);
+const PHRASE = { allowHost: 'yes-run-tools-without-isolation' };
 
 describe('resolveTool() decides by layer', () => {
   const layered = {
@@ -75,6 +81,138 @@ describe('resolveTool() allows and denies', () => {
   });
 });
 
+describe('an agent of its own settings', () => {
+  const policy = policyOf({
+    mode: 'bubblewrap',
+    workspaceRoot: '/srv/all',
+    deny: ['search'],
+    tools: { exec: { timeoutMs: 2000, environment: { A: 'tool' } }, node: { mode: 'deny' } },
+    agents: {
+      ci: {
+        mode: 'docker',
+        timeoutMs: 5000,
+        workspaceRoot: '/srv/ci',
+        environment: { A: 'agent', B: 'agent' },
+        tools: { exec: { environment: { B: 'agent-tool' } }, python: { timeoutMs: 9000 } },
+      },
+      free: { tools: { node: { mode: 'docker' } } },
+    },
+  });
+  const table = [
+    ['beats the tool’s', 'ci', 'exec', 'timeoutMs', 5000, 'agent', 'sandbox.agents.ci.timeoutMs'],
+    [
+      'yields to its own tool’s',
+      'ci',
+      'python',
+      'timeoutMs',
+      9000,
+      'agent-tool',
+      'sandbox.agents.ci.tools.python.timeoutMs',
+    ],
+    ['beats the defaults', 'ci', 'read', 'mode', 'docker', 'agent', 'sandbox.agents.ci.mode'],
+    ['is nobody else’s', 'other', 'read', 'mode', 'bubblewrap', 'defaults', 'sandbox.mode'],
+    [
+      'a denied tool is opened by name',
+      'free',
+      'node',
+      'mode',
+      'docker',
+      'agent-tool',
+      'sandbox.agents.free.tools.node.mode',
+    ],
+  ] as const;
+  test.each(table)('%s', (_, agent, tool, field, value, layer, key) => {
+    const resolution = resolveTool(policy, agent, tool);
+    if (resolution.kind !== 'settings') throw new Error(resolution.kind);
+    expect(resolution.settings[field]).toBe(value);
+    expect(resolution.origins[field]).toEqual({ layer, key });
+  });
+
+  test('a denied tool stays denied whatever is said of the agent in general', () => {
+    expect(resolveTool(policy, 'ci', 'node')).toMatchObject({
+      kind: 'denied',
+      origin: { key: 'sandbox.tools.node.mode' },
+    });
+  });
+
+  test('lists of every layer only take away', () => {
+    const lists = policyOf({ allow: ['group:fs'], agents: { a: { allow: ['*'] }, b: { allow: ['exec', 'read'] } } });
+    const answer = (agent: string, tool: string): string => {
+      const resolution = resolveTool(lists, agent, tool);
+      return resolution.kind === 'denied' ? resolution.origin.key : resolution.kind;
+    };
+    expect(answer('a', 'exec')).toBe('sandbox.allow');
+    expect(answer('a', 'read')).toBe('settings');
+    expect(answer('b', 'exec')).toBe('sandbox.allow');
+    expect(answer('b', 'write')).toBe('sandbox.agents.b.allow');
+    expect(resolveTool(policy, 'ci', 'search')).toMatchObject({ kind: 'denied', origin: { key: 'sandbox.deny' } });
+  });
+
+  test('has its own workspace and environment', () => {
+    expect(resolveTool(policy, 'ci', 'exec')).toMatchObject({
+      workspaceRoot: '/srv/ci',
+      environment: { A: 'agent', B: 'agent-tool' },
+      environmentKeys: { A: 'sandbox.agents.ci.environment.A', B: 'sandbox.agents.ci.tools.exec.environment.B' },
+    });
+    expect(resolveTool(policy, 'other', 'exec')).toMatchObject({
+      workspaceRoot: '/srv/all',
+      environment: { A: 'tool' },
+    });
+  });
+});
+
+describe('whose tools are isolated', () => {
+  const main = { principals: ['operator'], agents: ['main'] };
+  const table: readonly (readonly [string, unknown, string, string, string, string])[] = [
+    ['all', { isolate: 'all', main }, 'operator', 'main', 'bubblewrap', 'sandbox.mode'],
+    ['non-main: main', { isolate: 'non-main', main }, 'operator', 'main', 'host', 'sandbox.isolate'],
+    ['non-main: main’s other agent', { isolate: 'non-main', main }, 'operator', 'ci', 'bubblewrap', 'sandbox.mode'],
+    ['non-main: another principal', { isolate: 'non-main', main }, 'guest', 'main', 'bubblewrap', 'sandbox.mode'],
+    ['non-main: nobody is main', { isolate: 'non-main' }, 'local', 'main', 'bubblewrap', 'sandbox.mode'],
+    ['off', { isolate: 'off' }, 'guest', 'x', 'host', 'sandbox.isolate'],
+    [
+      'off, but all for an agent',
+      { isolate: 'off', agents: { x: { isolate: 'all' } } },
+      'guest',
+      'x',
+      'bubblewrap',
+      'sandbox.mode',
+    ],
+    [
+      'all, but off for an agent',
+      { agents: { x: { isolate: 'off' } } },
+      'guest',
+      'x',
+      'host',
+      'sandbox.agents.x.isolate',
+    ],
+  ];
+  test.each(table)('%s', (_, sandbox, principal, agent, mode, key) => {
+    const policy = policyOf({ ...(sandbox as object), ...PHRASE });
+    expect(policyProblems(policy)).toEqual([]);
+    const resolution = resolveTool(policy, agent, 'exec', principal);
+    expect(resolution).toMatchObject({ kind: 'settings', settings: { mode }, origins: { mode: { key } } });
+    expect(modesOf(policy)).toContain(mode);
+    expect(explain(policy, agent, 'exec', principal)).toMatchObject({ key, isolation: { sandboxed: mode !== 'host' } });
+  });
+
+  test.each(table)('%s, without the phrase: never on the host', (_, sandbox, principal, agent) => {
+    const resolution = resolveTool(policyOf(sandbox), agent, 'exec', principal);
+    expect(resolution.kind === 'settings' ? resolution.settings.mode : resolution.kind).toMatch(
+      /^(bubblewrap|denied)$/,
+    );
+  });
+
+  test('a denied tool is denied to main as well', () => {
+    const policy = policyOf({ isolate: 'off', ...PHRASE, tools: { exec: { mode: 'deny' } } });
+    expect(resolveTool(policy, 'main', 'exec')).toMatchObject({ kind: 'denied' });
+  });
+
+  test('nothing but isolate needs a backend of its own when it is off', () => {
+    expect(modesOf(policyOf({ isolate: 'off', ...PHRASE }))).toEqual(['host']);
+  });
+});
+
 describe('policyProblems() names', () => {
   const table: readonly (readonly [string, unknown, RegExp])[] = [
     ['a tool that does not exist', { tools: { exce: {} } }, /^sandbox\.tools\.exce: .*exec, read/],
@@ -95,6 +233,15 @@ describe('policyProblems() names', () => {
     ],
     ['host without the phrase', { mode: 'host' }, /^sandbox\.mode: .*yes-run-tools-without-isolation/],
     ['host of one tool', { tools: { exec: { mode: 'host' } } }, /^sandbox\.tools\.exec\.mode: /],
+    ['isolate off without the phrase', { isolate: 'off' }, /^sandbox\.isolate: .*yes-run-tools-without-isolation/],
+    ['isolate of one agent', { agents: { a: { isolate: 'non-main' } } }, /^sandbox\.agents\.a\.isolate: /],
+    ['host of one agent', { agents: { a: { mode: 'host' } } }, /^sandbox\.agents\.a\.mode: /],
+    ['a general list that matches nothing', { deny: ['shell'] }, /^sandbox\.deny\.0: /],
+    [
+      'an agent’s workspace at the root',
+      { agents: { a: { workspaceRoot: '//' } } },
+      /^sandbox\.agents\.a\.workspaceRoot: /,
+    ],
     ['a label off the ladder', { egress: { upToLabel: 'secret' } }, /^sandbox\.egress\.upToLabel: /],
     ['a workspace at the root', { workspaceRoot: '/' }, /^sandbox\.workspaceRoot: /],
     ['a relative workspace', { workspaceRoot: 'work' }, /^sandbox\.workspaceRoot: /],
@@ -112,24 +259,28 @@ describe('policyProblems() names', () => {
 
 describe('explainTool()', () => {
   test('names the layer and the key of every setting', () => {
-    const explained = explainTool(
+    const explained = explain(
       policyOf({ tools: { exec: { mode: 'docker', environment: { TOKEN: 'secret' } } } }),
       'a',
       'exec',
     );
-    expect(explained).toMatchObject({ answer: 'runs', key: 'sandbox.tools.exec.mode', environment: ['TOKEN'] });
+    expect(explained).toMatchObject({
+      answer: 'runs',
+      key: 'sandbox.tools.exec.mode',
+      environment: [{ name: 'TOKEN', key: 'sandbox.tools.exec.environment.TOKEN' }],
+    });
     expect(explained.settings).toHaveLength(9);
     expect(JSON.stringify(explained)).not.toContain('secret');
   });
 
   test('says which key denies', () => {
-    const explained = explainTool(policyOf({ agents: { a: { deny: ['group:fs'] } } }), 'a', 'read');
+    const explained = explain(policyOf({ agents: { a: { deny: ['group:fs'] } } }), 'a', 'read');
     expect(explained).toMatchObject({ answer: 'denied', key: 'sandbox.agents.a.deny', settings: [] });
     expect(explained.because).toContain('deny list');
   });
 
   test('lists the tools when the name is unknown', () => {
-    expect(explainTool(policyOf({}), 'a', 'ls')).toMatchObject({
+    expect(explain(policyOf({}), 'a', 'ls')).toMatchObject({
       answer: 'unknown-tool',
       because: expect.stringContaining('exec, read') as string,
     });

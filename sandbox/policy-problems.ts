@@ -1,0 +1,77 @@
+/**
+ * What is wrong with a sandbox policy that its schema cannot see, each naming its key. Pure. Fails closed: one problem keeps
+ * the whole sandbox off, because a rule that matches nothing protects nothing.
+ */
+import { isAbsolute, normalize } from 'node:path';
+import type { SandboxConfig } from '../config/sandbox-schema.ts';
+import { parseDomainPattern } from './domain-pattern.ts';
+import type { Mode } from './executor.ts';
+import { ALLOW_HOST, TOOL_GROUPS } from './policy.ts';
+import type { SandboxPolicy } from './policy.ts';
+
+type Complain = (key: string, what: string) => void;
+
+/** Empty means usable. */
+export function policyProblems(policy: SandboxPolicy): readonly string[] {
+  const { sandbox, labels, tools } = policy;
+  const problems: string[] = [];
+  const complain: Complain = (key, what) => void problems.push(`${key}: ${what}`);
+  const hosts = (mode: Mode | undefined, isolate: SandboxConfig['isolate'] | undefined, key: string): void => {
+    if (sandbox.allowHost === ALLOW_HOST) return;
+    if (mode === 'host')
+      complain(`${key}.mode`, `host runs without isolation and needs sandbox.allowHost: ${ALLOW_HOST}`);
+    if (isolate !== undefined && isolate !== 'all')
+      complain(`${key}.isolate`, `${isolate} runs tools without isolation and needs sandbox.allowHost: ${ALLOW_HOST}`);
+  };
+  const perTool = (settings: SandboxConfig['tools'], key: string): void => {
+    for (const [tool, { mode }] of Object.entries(settings)) {
+      if (!tools.includes(tool))
+        complain(`${key}.${tool}`, `there is no tool of this name; the tools are ${tools.join(', ')}`);
+      hosts(mode, undefined, `${key}.${tool}`);
+    }
+  };
+  const lists = (rules: Pick<SandboxConfig, 'allow' | 'deny'>, key: string): void => {
+    for (const list of ['allow', 'deny'] as const)
+      rules[list]?.forEach((selector, index) => {
+        if (selector === '*' || Object.hasOwn(TOOL_GROUPS, selector) || tools.includes(selector)) return;
+        complain(
+          `${key}.${list}.${index}`,
+          `"${selector}" is neither a tool, a group (${Object.keys(TOOL_GROUPS).join(', ')}) nor "*"; a rule that matches nothing protects nothing`,
+        );
+      });
+  };
+  hosts(sandbox.mode, sandbox.isolate, 'sandbox');
+  perTool(sandbox.tools, 'sandbox.tools');
+  lists(sandbox, 'sandbox');
+  workspaceRootProblem(sandbox.workspaceRoot, 'sandbox', complain);
+  for (const [agent, rules] of Object.entries(sandbox.agents)) {
+    const key = `sandbox.agents.${agent}`;
+    hosts(rules.mode, rules.isolate, key);
+    perTool(rules.tools, `${key}.tools`);
+    lists(rules, key);
+    workspaceRootProblem(rules.workspaceRoot ?? '', key, complain);
+  }
+  egressProblems(sandbox.egress, complain);
+  if (!labels.includes(sandbox.egress.upToLabel))
+    complain('sandbox.egress.upToLabel', `"${sandbox.egress.upToLabel}" is not on the ladder ${labels.join(' < ')}`);
+  const { raiseTo } = sandbox.watch;
+  if (raiseTo !== '' && !labels.includes(raiseTo))
+    complain('sandbox.watch.raiseTo', `"${raiseTo}" is not on the ladder ${labels.join(' < ')}`);
+  return problems;
+}
+
+function workspaceRootProblem(root: string, key: string, complain: Complain): void {
+  if (root !== '' && (!isAbsolute(root) || normalize(root) === '/' || root.includes('\0')))
+    complain(`${key}.workspaceRoot`, 'needs the absolute path of a directory other than /');
+}
+
+function egressProblems({ allow }: SandboxConfig['egress'], complain: Complain): void {
+  allow.forEach((rule, index) => {
+    const key = `sandbox.egress.allow.${index}`;
+    if (parseDomainPattern(rule.host) === undefined)
+      complain(`${key}.host`, 'needs a plain host name or *.name, not an address, URL or port');
+    if (rule.paths.some((path) => !/^\/[\x21-\x7e]*$/.test(path))) complain(`${key}.paths`, 'each begins with a slash');
+    if (rule.methods.some((method) => !/^[A-Z]{1,32}$/.test(method)))
+      complain(`${key}.methods`, 'in capitals, as on the wire');
+  });
+}
