@@ -10,7 +10,15 @@ export type Label = string;
 export interface Gap {
   /** Recognizer, tier or part that could not answer. */
   readonly classifier: string;
-  readonly cause: 'timeout' | 'threw' | 'over-budget' | 'unsupported-content' | 'opaque-blob' | 'unseen-history';
+  readonly cause:
+    | 'timeout'
+    | 'threw'
+    | 'over-budget'
+    | 'unsupported-content'
+    | 'opaque-blob'
+    | 'unseen-history'
+    /** What the conversation was before could not be asked. */
+    | 'store-unavailable';
   /** JSON Pointer of what could not be read; empty means the whole request. */
   readonly pointer: string;
 }

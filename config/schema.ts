@@ -3,6 +3,7 @@
  * config/schema.json and docs/policy.md are checked against it. Fails closed: what is not described here is an error.
  */
 import { z } from 'zod';
+import { Access } from './access-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
 import { Telemetry } from './telemetry-schema.ts';
 import { bytes, label, milliseconds, name, score, secretReference } from './schema-terms.ts';
@@ -234,6 +235,7 @@ export const Config = z.strictObject({
     .default(['public', 'internal', 'confidential', 'restricted'])
     .describe('The ladder, lowest first.'),
   listen: Listen.prefault({}).describe('The HTTP listener.'),
+  access: Access.prefault({}).describe('Who may ask.'),
   upstreams: z
     .array(z.discriminatedUnion('kind', [OllamaUpstream, OpenAIUpstream]))
     .default([])

@@ -2,10 +2,10 @@
  * The HTTP edge: paths, methods, the Host guard. Hono only routes; bodies and replies move over the raw Node request and response, because fetch and web
  * streams cost five to eight times as much. Fails closed: a path that is not served is refused, never passed on.
  */
-import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import { type ErrorCode, publicError } from './errors.ts';
+import type { AppEnv } from './http/app-env.ts';
 import { hasOneHost, hostAllowed, originAllowed, plainTarget } from './http/host-guard.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
@@ -19,11 +19,16 @@ import { openaiChat } from './protocols/openai-chat.ts';
 import type { EmbedProtocol, Protocol } from './protocols/protocol.ts';
 import { listModels } from './pipeline/models.ts';
 import { listRunning, listTags, OLLAMA_VERSION, showModel } from './pipeline/ollama-models.ts';
+import { admit } from './principals/admit.ts';
+import type { Role } from './principals/principal.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
 import { addSandboxRoutes } from './sandbox-surface/routes.ts';
 import { refreshGauges } from './telemetry/refresh-gauges.ts';
 
-type Env = { Bindings: HttpBindings };
+/** Paths that say nothing of anybody, and the console's own files, which ask for a key themselves. All others need one. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/', '/api/version', '/healthz', '/readyz', '/metrics', '/console']);
+const isOpenPath = (path: string): boolean => OPEN_PATHS.has(path) || path.startsWith('/console/');
+const roleFor = (path: string): Role => (path === '/admin' || path.startsWith('/admin/') ? 'admin' : 'agent');
 
 /** Paths that are answered by a model, each to its own protocol's letter. */
 const CHATS: readonly (readonly [string, Protocol])[] = [
@@ -37,8 +42,8 @@ const EMBEDDINGS: readonly (readonly [string, EmbedProtocol])[] = [
 ];
 
 /** `current` is asked per request, so that a reload takes effect between requests and never inside one. */
-export function createApp(current: () => Context): Hono<Env> {
-  const app = new Hono<Env>();
+export function createApp(current: () => Context): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
   const error = (code: ErrorCode, path: string, pointer = ''): Response => {
     const id = 'none';
     const reply = path.startsWith('/api/')
@@ -57,18 +62,25 @@ export function createApp(current: () => Context): Hono<Env> {
     if (!plainTarget(url ?? '')) return error('not_found', c.req.path);
     if (!originAllowed(c.env.incoming.headers.origin, current().config.listen.host))
       return error('origin_not_allowed', c.req.path);
+    if (isOpenPath(c.req.path)) return next();
+    const admitted = await admit(c.env.incoming, roleFor(c.req.path), current());
+    if (admitted.kind === 'refused') {
+      current().metrics.refusedCallers.inc({ code: admitted.code });
+      return error(admitted.code, c.req.path);
+    }
+    c.set('caller', admitted.caller);
     return next();
   });
   for (const [path, protocol] of CHATS) {
     app.post(path, async (c) => {
-      await serveChat(c.env.incoming, c.env.outgoing, protocol, 'local', current());
+      await serveChat(c.env.incoming, c.env.outgoing, protocol, c.var.caller);
       return RESPONSE_ALREADY_SENT;
     });
     app.all(path, () => error('method_not_allowed', path));
   }
   for (const [path, protocol] of EMBEDDINGS) {
     app.post(path, async (c) => {
-      await serveEmbed(c.env.incoming, c.env.outgoing, protocol, 'local', current());
+      await serveEmbed(c.env.incoming, c.env.outgoing, protocol, c.var.caller);
       return RESPONSE_ALREADY_SENT;
     });
     app.all(path, () => error('method_not_allowed', path));
@@ -76,15 +88,15 @@ export function createApp(current: () => Context): Hono<Env> {
   // Clients of Ollama look for it here before anything else.
   app.get('/', (c) => c.text('Ollama is running'));
   app.get('/api/version', (c) => c.json({ version: OLLAMA_VERSION }));
-  app.get('/api/tags', async (c) => c.json({ models: await listTags(current()) }));
-  app.get('/api/ps', async (c) => c.json({ models: await listRunning(current()) }));
+  app.get('/api/tags', async (c) => c.json({ models: await listTags(c.var.caller.context) }));
+  app.get('/api/ps', async (c) => c.json({ models: await listRunning(c.var.caller.context) }));
   app.post('/api/show', async (c) => {
-    const shown = await showModel(c.env.incoming, current());
+    const shown = await showModel(c.env.incoming, c.var.caller.context);
     return shown.kind === 'shown' ? c.json(shown.fields) : error(shown.code, c.req.path, shown.pointer);
   });
   for (const path of ['/api/version', '/api/tags', '/api/ps', '/api/show'])
     app.all(path, () => error('method_not_allowed', path));
-  app.get('/v1/models', async (c) => c.json({ object: 'list', data: await listModels(current()) }));
+  app.get('/v1/models', async (c) => c.json({ object: 'list', data: await listModels(c.var.caller.context) }));
   // Ids may hold slashes, encoded or not.
   app.get('/v1/models/*', async (c) => {
     const path = c.req.path.slice('/v1/models/'.length);
@@ -94,7 +106,7 @@ export function createApp(current: () => Context): Hono<Env> {
     } catch {
       return error('model_not_found', c.req.path);
     }
-    const model = (await listModels(current())).find((each) => each.id === id);
+    const model = (await listModels(c.var.caller.context)).find((each) => each.id === id);
     return model === undefined ? error('model_not_found', c.req.path) : c.json(model);
   });
   app.get('/healthz', (c) => c.json(describeHealth(current())));
@@ -106,7 +118,7 @@ export function createApp(current: () => Context): Hono<Env> {
     const { registry } = refreshGauges(current());
     return c.text(await registry.metrics(), 200, { 'content-type': registry.contentType });
   });
-  addSandboxRoutes(app, current);
+  addSandboxRoutes(app);
   app.notFound((c) => error('not_found', c.req.path));
   app.onError((fault, c) => {
     current().log.error({ err: fault, event: 'fault' }, 'fault');

@@ -189,6 +189,40 @@ export const ERRORS = {
     message:
       'Refused: the session store cannot be written, so this sensitive conversation could not be remembered. The operator must free or repair the state directory.',
   },
+  api_key_missing: {
+    status: 401,
+    type: 'authentication_error',
+    message:
+      'This needs an API key of this Sluice, as authorization: Bearer, x-api-key or api-key. The operator makes one with `sluice keys create`.',
+  },
+  api_key_invalid: {
+    status: 401,
+    type: 'authentication_error',
+    message:
+      'This API key is unknown, expired or revoked, or two different ones were sent. Ask the operator for a new one.',
+  },
+  role_not_allowed: {
+    status: 403,
+    type: 'invalid_request_error',
+    message: 'This API key is of the other role: agent keys open no admin path, and admin keys no path of agents.',
+  },
+  rate_limited: {
+    status: 429,
+    type: 'api_error',
+    message: 'This API key sends more requests than its rate allows. Wait as long as retry-after says.',
+  },
+  budget_exhausted: {
+    status: 400,
+    type: 'invalid_request_error',
+    message:
+      'The budget of this API key is used up for the day or the month (UTC). Trying again does not help; the operator can raise it.',
+  },
+  keys_unavailable: {
+    status: 503,
+    type: 'api_error',
+    message:
+      'API keys and budgets cannot be checked now, because the store does not answer. Nothing was read of the request.',
+  },
   internal: {
     status: 500,
     type: 'api_error',

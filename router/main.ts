@@ -6,6 +6,7 @@ import { classifyCommand } from './commands/classify.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
+import { keysCommand } from './commands/keys.ts';
 import { serveCommand } from './commands/serve.ts';
 import { tuneCommand } from './commands/tune.ts';
 
@@ -20,6 +21,7 @@ for (const command of [
   classifyCommand(),
   evaluateCommand(),
   tuneCommand(),
+  keysCommand(),
   sandboxCommand(),
 ])
   program.addCommand(command);

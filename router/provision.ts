@@ -25,11 +25,12 @@ import type { Context } from './pipeline/context.ts';
 import { createPendingRounds } from './pipeline/pending-rounds.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
+import { KeyRing } from './principals/key-ring.ts';
+import { createLimits } from './principals/limits.ts';
 import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
 import { createSealMemory } from './seals.ts';
-import { loadOrCreateKey } from './sessions/key.ts';
 import { createSessionMemory } from './sessions/memory.ts';
-import { createVolatileStore, openSqliteStore } from './sessions/store.ts';
+import { openState } from './store/open-state.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -96,9 +97,24 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     return { kind: 'invalid', problems };
   }
   const { locals, clouds } = opened;
-  const stateDir =
-    demo && config.stateDir === '' ? mkdtempSync(join(tmpdir(), 'sluice-demo-')) : stateDirOf(config, environment);
-  const key = demo ? randomBytes(32) : loadOrCreateKey(stateDir);
+  const state = await openState({
+    config,
+    environment,
+    ...(demo
+      ? {
+          volatile: {
+            key: randomBytes(32),
+            stateDir:
+              config.stateDir === '' ? mkdtempSync(join(tmpdir(), 'sluice-demo-')) : stateDirOf(config, environment),
+          },
+        }
+      : {}),
+  });
+  if (state.kind === 'invalid') {
+    await closeUpstreams(opened);
+    return state;
+  }
+  const { key, store, stateDir } = state;
   const metrics = createMetrics();
   const executor =
     options.sandbox === 'on'
@@ -112,19 +128,18 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
       : options.sandbox === 'off'
         ? sandboxOff(config)
         : options.sandbox;
-  const memory = createSessionMemory({
-    key,
-    ladder: config.labels,
-    maxEntries: config.sessions.maxEntries,
-    store: demo ? createVolatileStore() : openSqliteStore(stateDir),
-  });
+  const keys = await KeyRing.open(store.database, key);
+  const limits = createLimits(store.database);
   const context: Context = {
     config,
     policyDigest: options.digest,
     policy: compilePolicy(config, upstreams),
     classifier: classifier.classifier,
-    memory,
+    store,
+    memory: createSessionMemory({ key, ladder: config.labels, marks: store.marks, bands: store.bands }),
     key,
+    keys,
+    limits,
     locals,
     clouds,
     executor,
@@ -145,7 +160,8 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   const close = async (): Promise<void> => {
     await Promise.all([executor.close(), closeUpstreams(opened), context.telemetry.close()]);
     if (collector.kind === 'collector') await collector.collector.close();
-    memory.close();
+    await limits.close();
+    await store.close();
     if (demo && config.stateDir === '') rmSync(stateDir, { recursive: true, force: true });
   };
   return { kind: 'context', context, close };

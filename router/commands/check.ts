@@ -1,6 +1,7 @@
 /** `sluice check`: validates the configuration, proves its labels, probes what it needs. Sends no prompt. Exit 2 for an unusable file, 1 when something needed is missing. */
 import { Command } from 'commander';
 import { describeReadiness } from '../pipeline/readiness.ts';
+import { exposureProblems } from '../principals/exposure.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
 import { data, EXIT, loadOrExit, talkProblems } from './terminal.ts';
@@ -26,6 +27,13 @@ export function checkCommand(): Command {
       if (provisioned.kind === 'invalid') {
         if (options.json === true) data(JSON.stringify({ ready: false, problems: provisioned.problems }));
         else talkProblems(loaded.file, provisioned.problems);
+        process.exit(EXIT.unusable);
+      }
+      const exposed = exposureProblems(provisioned.context);
+      if (exposed.length > 0) {
+        await provisioned.close();
+        if (options.json === true) data(JSON.stringify({ ready: false, problems: exposed }));
+        else talkProblems(loaded.file, exposed);
         process.exit(EXIT.unusable);
       }
       const readiness = await describeReadiness(provisioned.context);

@@ -1,6 +1,7 @@
 /** `sluice serve`: starts the proxy, says what it found, drains on SIGTERM. */
 import { Command } from 'commander';
 import { listen } from '../listen.ts';
+import { exposureProblems } from '../principals/exposure.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
 import { describeStart } from './start-report.ts';
@@ -52,6 +53,12 @@ async function serve(options: ServeOptions): Promise<void> {
     process.exit(EXIT.unusable);
   }
   const { context, close } = provisioned;
+  const exposed = exposureProblems(context);
+  if (exposed.length > 0) {
+    await close();
+    talkProblems(loaded.file, exposed);
+    process.exit(EXIT.unusable);
+  }
 
   const listening = await listen(() => context, config.listen.host, config.listen.port);
   if (listening.kind === 'failed') {

@@ -39,6 +39,6 @@ export function originAllowed(origin: string | undefined, listenHost: string): b
   return isLoopbackListener(listenHost) ? LOOPBACK.test(host) : host.replace(/:\d+$/, '') === listenHost;
 }
 
-function isLoopbackListener(listenHost: string): boolean {
+export function isLoopbackListener(listenHost: string): boolean {
   return listenHost === 'localhost' || listenHost === '::1' || listenHost.startsWith('127.');
 }

@@ -7,8 +7,10 @@ import type { UpstreamFailure, Usage } from '../chat.ts';
 import type { Decision } from '../decision.ts';
 import { type ErrorCode, publicError } from '../errors.ts';
 import { decisionHeaders } from '../http/decision-headers.ts';
+import { countsTokens } from '../principals/limits.ts';
+import type { Principal } from '../principals/principal.ts';
 import type { ReplyWriter, RequestProtocol } from '../protocols/protocol.ts';
-import type { ToolRecord } from '../telemetry/request-record.ts';
+import type { RequestRecord, ToolRecord } from '../telemetry/request-record.ts';
 import { startTrace } from '../telemetry/trace-context.ts';
 import type { Context } from './context.ts';
 import { describeRequest } from './describe-request.ts';
@@ -20,6 +22,7 @@ export class Answer {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly protocol: RequestProtocol;
+  readonly principal: Principal;
   readonly context: Context;
   /** Aborted when the client goes away before its reply is complete. */
   readonly gone = new AbortController();
@@ -44,12 +47,14 @@ export class Answer {
     request: IncomingMessage,
     response: ServerResponse,
     protocol: RequestProtocol,
+    principal: Principal,
     context: Context,
   ) {
     this.id = id;
     this.request = request;
     this.response = response;
     this.protocol = protocol;
+    this.principal = principal;
     this.context = context;
     response.once('close', () => {
       if (!response.writableFinished) this.gone.abort();
@@ -140,6 +145,7 @@ export class Answer {
       {
         id: this.id,
         at: this.#at,
+        principal: this.principal.id,
         protocol: this.protocol.name,
         turn: this.turn,
         decision: this.decision,
@@ -156,6 +162,8 @@ export class Answer {
       this.context,
     );
     telemetry.finish(record);
+    if (countsTokens(this.principal) && (this.usage !== undefined || this.model !== ''))
+      this.context.limits.spend(this.principal, useOf(record));
     log.info(
       {
         event: 'request',
@@ -177,4 +185,15 @@ export class Answer {
 
 function singleHeader(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Rough, for English; only for upstreams that count nothing. */
+const CHARS_PER_TOKEN = 4;
+
+/** What a request used of its key's budget: tokens as the upstream counted them, or by the length of what was asked. A model without a price adds no cost. */
+function useOf({ usage, chars, cost }: RequestRecord): { readonly tokens: number; readonly micros: number } {
+  return {
+    tokens: usage === undefined ? Math.ceil(chars / CHARS_PER_TOKEN) : usage.inputTokens + usage.outputTokens,
+    micros: Math.ceil((cost ?? 0) * 1_000_000),
+  };
 }

@@ -4,9 +4,12 @@ import type { Config } from '../../config/schema.ts';
 import type { ToolExecutor } from '../../sandbox/executor.ts';
 import type { BodyBudget } from '../http/body-budget.ts';
 import type { MaskStore } from '../masking/store.ts';
+import type { KeyRing } from '../principals/key-ring.ts';
+import type { Limits } from '../principals/limits.ts';
 import type { CompiledPolicy } from '../policy/decide.ts';
 import type { SealMemory } from '../seals.ts';
 import type { SessionMemory } from '../sessions/memory.ts';
+import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -19,9 +22,12 @@ export interface Context {
   readonly policyDigest: string;
   readonly policy: CompiledPolicy;
   readonly classifier: Classifier;
+  readonly store: Store;
   readonly memory: SessionMemory;
   /** Key of all digests of this installation. */
   readonly key: Buffer;
+  readonly keys: KeyRing;
+  readonly limits: Limits;
   readonly locals: ReadonlyMap<string, LocalUpstream>;
   readonly clouds: ReadonlyMap<string, CloudUpstream>;
   readonly executor: ToolExecutor;

@@ -16,6 +16,7 @@ import type { Turn } from './prepare.ts';
 export interface RequestFacts {
   readonly id: string;
   readonly at: number;
+  readonly principal: string;
   readonly protocol: string;
   readonly turn: Turn | undefined;
   readonly decision: Decision | undefined;
@@ -42,7 +43,7 @@ export function describeRequest(facts: RequestFacts, context: Context): RequestR
   return {
     id: facts.id,
     at: facts.at,
-    principal: turn?.envelope.principal ?? '',
+    principal: facts.principal,
     protocol: facts.protocol,
     operation: operationOf(facts.protocol),
     route: route?.kind ?? 'none',

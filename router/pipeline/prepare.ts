@@ -16,6 +16,7 @@ import { decide } from '../policy/decide.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { IN_MESSAGES } from '../protocols/whereabouts.ts';
 import { type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
+import { StoreFault } from '../store/database.ts';
 import { complexityInput, insideToolLoop } from './complexity-input.ts';
 import type { Context, RequestScope } from './context.ts';
 
@@ -91,8 +92,14 @@ export async function prepare(
     scope.conversationIds,
     read.blocks?.messageKeys,
   );
-  const remembered = context.memory.recall(trace);
-  const unseen = isUnseen(read.chat.messages, remembered, context) ? [UNSEEN_HISTORY] : [];
+  const recalled = await recall(trace, context);
+  const { remembered } = recalled;
+  const unseen =
+    recalled.kind === 'lost'
+      ? [STORE_UNAVAILABLE]
+      : isUnseen(read.chat.messages, remembered, context)
+        ? [UNSEEN_HISTORY]
+        : [];
   const envelope: RequestEnvelope = {
     id: scope.id,
     protocol: protocol.name,
@@ -165,6 +172,22 @@ function readBody(
   if (read.kind === 'problem')
     return { kind: 'problem', code: read.problem.code, pointer: read.problem.pointer } as const;
   return { kind: 'body', document: parsed.document, read } as const;
+}
+
+const STORE_UNAVAILABLE: Gap = { classifier: 'sessions', cause: 'store-unavailable', pointer: '' };
+
+/** A store that does not answer leaves the conversation unknown, which keeps it inside. */
+async function recall(
+  trace: ConversationTrace,
+  context: Context,
+): Promise<{ readonly kind: 'known' | 'lost'; readonly remembered: Remembered }> {
+  try {
+    return { kind: 'known', remembered: await context.memory.recall(trace) };
+  } catch (error) {
+    if (!(error instanceof StoreFault)) throw error;
+    context.log.error({ err: error, reason: error.reason, event: 'store-failed' }, 'store-failed');
+    return { kind: 'lost', remembered: { label: context.policy.ladder[0] ?? '', maskable: false, band: undefined } };
+  }
 }
 
 const UNSEEN_HISTORY: Gap = { classifier: 'sessions', cause: 'unseen-history', pointer: '' };

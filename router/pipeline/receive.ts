@@ -5,14 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody } from '../http/body.ts';
+import type { Caller } from '../principals/principal.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { Answer } from './answer.ts';
 import type { Context, RequestScope } from './context.ts';
 import { countTurn } from './count-turn.ts';
 import { prepare, type Turn } from './prepare.ts';
-
-/** Until callers have credentials there is one agent: a name a client gives itself must not choose a policy. */
-const AGENT = 'main';
 
 export interface Received {
   readonly answer: Answer;
@@ -27,22 +25,28 @@ export async function receive(
   request: IncomingMessage,
   response: ServerResponse,
   protocol: RequestProtocol,
-  principal: string,
-  context: Context,
+  { principal, context }: Caller,
   work: (received: Received) => Promise<void>,
 ): Promise<void> {
-  const answer = new Answer(`req_${randomBytes(12).toString('hex')}`, request, response, protocol, context);
+  const answer = new Answer(`req_${randomBytes(12).toString('hex')}`, request, response, protocol, principal, context);
   context.metrics.openRequests.inc();
   const account = context.bodies.open();
   try {
+    const taken = await context.limits.take(principal);
+    if (taken.kind === 'barred')
+      return answer.fail(
+        taken.code,
+        '',
+        taken.retryAfterSeconds > 0 ? { 'retry-after': String(taken.retryAfterSeconds) } : {},
+      );
     const body = await readBody(request, context.config.listen.maxBodyBytes, account);
     if (body.kind === 'problem') return answer.fail(body.code);
     const readAt = performance.now();
     answer.mark('read');
     const scope: RequestScope = {
       id: answer.id,
-      principal,
-      agent: AGENT,
+      principal: principal.id,
+      agent: principal.terms.agent,
       conversationIds: conversationIds(request, context),
       features: protocol.features?.(request.headers) ?? [],
       signal: answer.gone.signal,

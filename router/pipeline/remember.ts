@@ -3,13 +3,18 @@ import { ruleOf } from '../policy/rank.ts';
 import type { Context } from './context.ts';
 import type { Turn } from './prepare.ts';
 
-export function rememberTurn(turn: Turn, context: Context): 'kept' | 'store-failed' {
+export async function rememberTurn(turn: Turn, context: Context): Promise<'kept' | 'store-failed'> {
   const { trace, complexity } = turn;
   context.memory.rememberBand(trace, complexity.band);
   const { label } = turn.decision;
   if (rankOf(label, context) === 0) return 'kept';
+  // Nothing was found in it: it stays inside only because nobody could say what it was before, and there is nothing new to keep.
+  if (isOnlyForgotten(turn)) return 'kept';
   try {
-    context.memory.remember(trace, label, { from: firstSensitiveMessage(turn), maskable: isMaskable(turn, context) });
+    await context.memory.remember(trace, label, {
+      from: firstSensitiveMessage(turn),
+      maskable: isMaskable(turn, context),
+    });
     return 'kept';
   } catch (error) {
     context.log.error({ err: error, event: 'store-failed' }, 'store-failed');
@@ -18,29 +23,39 @@ export function rememberTurn(turn: Turn, context: Context): 'kept' | 'store-fail
 }
 
 /** The answer's own marks are extra nets under the chain, which is already kept: a failure here is logged and counted on by nobody. */
-export function rememberReply(
+export async function rememberReply(
   turn: Turn,
   reply: { readonly text: string; readonly callIds: readonly string[] },
   context: Context,
-): void {
+): Promise<void> {
   const { label } = turn.decision;
   if (rankOf(label, context) === 0) return;
   try {
-    context.memory.rememberReply(turn.trace, reply, label, isMaskable(turn, context));
+    await context.memory.rememberReply(turn.trace, reply, label, isMaskable(turn, context));
   } catch (error) {
     context.log.error({ err: error, event: 'store-failed' }, 'store-failed');
   }
 }
 
 /** A tool call that raised an alarm makes its conversation what the sandbox's policy says, before its result is looked at. */
-export function rememberAlarm(turn: Turn, label: string, context: Context): 'kept' | 'store-failed' {
+export async function rememberAlarm(turn: Turn, label: string, context: Context): Promise<'kept' | 'store-failed'> {
   try {
-    context.memory.remember(turn.trace, label, { from: turn.envelope.chat.messages.length - 1, maskable: false });
+    await context.memory.remember(turn.trace, label, { from: turn.envelope.chat.messages.length - 1, maskable: false });
     return 'kept';
   } catch (error) {
     context.log.error({ err: error, event: 'store-failed' }, 'store-failed');
     return 'store-failed';
   }
+}
+
+/** Whether the memory's own silence is all that speaks against a turn. */
+function isOnlyForgotten(turn: Turn): boolean {
+  const { verdict } = turn.classification;
+  return (
+    verdict.kind === 'unknown' &&
+    verdict.findings.length === 0 &&
+    verdict.gaps.every((gap) => gap.cause === 'store-unavailable')
+  );
 }
 
 /** isMaskable: whether everything that raised this conversation could be masked out of its text. */

@@ -3,9 +3,10 @@
  * cannot be written refuses; a begun stream always gets its terminator.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Caller } from '../principals/principal.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Answer } from './answer.ts';
-import type { Context, RequestScope } from './context.ts';
+import type { RequestScope } from './context.ts';
 import { dispatch, type Dispatched } from './dispatch.ts';
 import { passThrough } from './pass-through.ts';
 import type { Turn } from './prepare.ts';
@@ -18,11 +19,11 @@ export function serveChat(
   request: IncomingMessage,
   response: ServerResponse,
   protocol: Protocol,
-  principal: string,
-  context: Context,
+  caller: Caller,
 ): Promise<void> {
-  return receive(request, response, protocol, principal, context, async ({ answer, turn, scope, readAt }) => {
-    if (turn.decision.route.kind !== 'refuse' && rememberTurn(turn, context) === 'store-failed')
+  const { context } = caller;
+  return receive(request, response, protocol, caller, async ({ answer, turn, scope, readAt }) => {
+    if (turn.decision.route.kind !== 'refuse' && (await rememberTurn(turn, context)) === 'store-failed')
       return answer.fail('store_unavailable');
     const dispatched = await dispatch(turn, protocol, scope, context, {
       raw: canRunTools(turn, context) ? 'needs-events' : 'allowed',

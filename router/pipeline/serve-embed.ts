@@ -5,6 +5,7 @@
 import { rankOf } from '../policy/rank.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Decision } from '../decision.ts';
+import type { Caller } from '../principals/principal.ts';
 import type { EmbedProtocol } from '../protocols/protocol.ts';
 import type { Embedded, LocalUpstream } from '../upstreams/upstream.ts';
 import type { Context } from './context.ts';
@@ -15,10 +16,10 @@ export function serveEmbed(
   request: IncomingMessage,
   response: ServerResponse,
   protocol: EmbedProtocol,
-  principal: string,
-  context: Context,
+  caller: Caller,
 ): Promise<void> {
-  return receive(request, response, protocol, principal, context, async ({ answer, turn, scope, readAt }) => {
+  const { context } = caller;
+  return receive(request, response, protocol, caller, async ({ answer, turn, scope, readAt }) => {
     const { route } = turn.decision;
     if (route.kind === 'refuse') {
       answer.outcome = 'refused';

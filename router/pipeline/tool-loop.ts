@@ -122,7 +122,7 @@ export async function* runLoop(
       }
     }
 
-    rememberReply(
+    await rememberReply(
       turn,
       { text, callIds: [...returnedIds, ...[...mine.values()].map((each) => each.call.id)] },
       context,
@@ -162,7 +162,7 @@ export async function* runLoop(
         );
         content = describeOutcome(outcome);
         const raiseTo = outcome.watched?.raiseTo ?? '';
-        if (raiseTo !== '' && rememberAlarm(turn, raiseTo, context) === 'store-failed') {
+        if (raiseTo !== '' && (await rememberAlarm(turn, raiseTo, context)) === 'store-failed') {
           yield { kind: 'refused', code: 'store_unavailable' };
           return;
         }
@@ -194,7 +194,7 @@ export async function* runLoop(
       return;
     }
     turn = { ...prepared.turn, bundled: turn.bundled };
-    if (rememberTurn(turn, context) === 'store-failed') {
+    if ((await rememberTurn(turn, context)) === 'store-failed') {
       yield { kind: 'refused', code: 'store_unavailable' };
       return;
     }

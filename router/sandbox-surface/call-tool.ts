@@ -13,13 +13,12 @@ import { parseJsonText } from '../json/parse.ts';
 import type { Context } from '../pipeline/context.ts';
 import { isMaskable } from '../pipeline/remember.ts';
 import { decide } from '../policy/decide.ts';
+import { rankOf } from '../policy/rank.ts';
+import type { Principal } from '../principals/principal.ts';
 import { collectSegments, type Placement } from '../protocols/segments.ts';
-import { type ConversationTrace, traceConversation } from '../sessions/memory.ts';
 import { countTool } from '../telemetry/count-tool.ts';
 
-/** Until callers have credentials there is one principal and one agent: a name a client gives itself must not choose a policy. */
-export const PRINCIPAL = 'local';
-export const AGENT = 'main';
+import { type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
 
 export interface DirectCall {
   readonly id: string;
@@ -31,6 +30,7 @@ export interface DirectCall {
   readonly session: string;
   /** The whole request: every leaf of it is classified. */
   readonly document: JsonDocument;
+  readonly principal: Principal;
   readonly signal: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ const RESULT_LIMITS = { maxDepth: 8, maxLeaves: 100 };
 
 export async function callTool(call: DirectCall, context: Context): Promise<CalledTool> {
   const session = call.session === '' ? NAMELESS : call.session;
-  const trace = traceConversation(context.key, PRINCIPAL, [], namesOf(session, context));
+  const trace = traceConversation(context.key, call.principal.id, [], namesOf(session, context));
   const request = collectSegments(call.document, () => ASKED);
   const asked = await weigh(request, call, trace, context);
   if (asked === 'store-failed') return { kind: 'store-failed' };
@@ -63,19 +63,22 @@ export async function callTool(call: DirectCall, context: Context): Promise<Call
       id: call.id,
       tool: call.tool,
       arguments: call.arguments,
-      principal: PRINCIPAL,
+      principal: call.principal.id,
       session,
-      agent: AGENT,
+      agent: call.principal.terms.agent,
       label: asked.label,
     },
     { signal: call.signal },
   );
   report(call, outcome, context);
   const raiseTo = outcome.watched?.raiseTo ?? '';
-  if (raiseTo !== '' && raise(trace, raiseTo, call, context) === 'store-failed') return { kind: 'store-failed' };
+  if (raiseTo !== '' && (await raise(trace, raiseTo, call, context)) === 'store-failed')
+    return { kind: 'store-failed' };
   // A refusal brings nothing back from inside.
   if (outcome.kind === 'refused') {
-    const label = raiseTo === '' ? asked.label : context.memory.recall(trace).label;
+    // Both are written by now: the higher of them is what a recall would give.
+    const { ladder } = context.policy;
+    const label = rankOf(ladder, raiseTo) > rankOf(ladder, asked.label) && raiseTo !== '' ? raiseTo : asked.label;
     return { kind: 'outcome', outcome, classification: { verdict: 'clean', label, findings: {} } };
   }
   const answered = await weigh(collectResult(outcome), call, trace, context);
@@ -109,7 +112,13 @@ async function weigh(
   trace: ConversationTrace,
   context: Context,
 ): Promise<ResultClassification | 'store-failed'> {
-  const remembered = context.memory.recall(trace);
+  let remembered: Remembered;
+  try {
+    remembered = await context.memory.recall(trace);
+  } catch (error) {
+    context.log.error({ id: call.id, err: error, event: 'store-failed' }, 'store-failed');
+    return 'store-failed';
+  }
   // Not the call's signal: a client that hangs up would make its session unknown. The classifier has its own deadline.
   const { signal } = new AbortController();
   const classification = await context.classifier.classify(segments, gaps, { signal, nearMisses: 'omit' });
@@ -125,7 +134,7 @@ async function weigh(
       model: '',
       localModels: [],
       tools: [],
-      principal: PRINCIPAL,
+      principal: call.principal.id,
       protocol: call.surface,
       chars: 0,
       turns: 0,
@@ -139,7 +148,7 @@ async function weigh(
   }
   if (verdict.kind === 'unknown') for (const { cause } of verdict.gaps) context.metrics.gaps.inc({ cause });
   try {
-    context.memory.remember(trace, label, {
+    await context.memory.remember(trace, label, {
       from: 0,
       maskable: isMaskable({ classification, remembered }, context),
     });
@@ -151,9 +160,14 @@ async function weigh(
 }
 
 /** An alarm of the watch makes the session what the policy says. */
-function raise(trace: ConversationTrace, label: string, call: DirectCall, context: Context): 'kept' | 'store-failed' {
+async function raise(
+  trace: ConversationTrace,
+  label: string,
+  call: DirectCall,
+  context: Context,
+): Promise<'kept' | 'store-failed'> {
   try {
-    context.memory.remember(trace, label, { from: 0, maskable: false });
+    await context.memory.remember(trace, label, { from: 0, maskable: false });
     return 'kept';
   } catch (error) {
     context.log.error({ id: call.id, err: error, event: 'store-failed' }, 'store-failed');

@@ -7,11 +7,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERRORS, type ErrorCode, publicError, type PublicError } from '../errors.ts';
 import { readBody } from '../http/body.ts';
 import type { Context } from '../pipeline/context.ts';
-import { PRINCIPAL } from './call-tool.ts';
+import type { Caller, Principal } from '../principals/principal.ts';
 
 export interface Exchange {
   readonly id: string;
   readonly request: IncomingMessage;
+  readonly principal: Principal;
   readonly context: Context;
   /** Fires when the client is gone before its reply was complete. */
   readonly signal: AbortSignal;
@@ -35,7 +36,7 @@ export async function serveExchange(
   request: IncomingMessage,
   response: ServerResponse,
   surface: Surface,
-  context: Context,
+  { principal, context }: Caller,
   work: (exchange: Exchange) => Promise<void> | void,
 ): Promise<void> {
   const id = `req_${randomBytes(12).toString('hex')}`;
@@ -63,6 +64,7 @@ export async function serveExchange(
   const exchange: Exchange = {
     id,
     request,
+    principal,
     context,
     signal: gone.signal,
     async read() {
@@ -84,7 +86,14 @@ export async function serveExchange(
   };
   context.metrics.openRequests.inc();
   try {
-    await work(exchange);
+    const taken = await context.limits.take(principal);
+    if (taken.kind === 'taken') await work(exchange);
+    else
+      exchange.fail(
+        taken.code,
+        '',
+        taken.retryAfterSeconds > 0 ? { 'retry-after': String(taken.retryAfterSeconds) } : {},
+      );
   } catch (error) {
     context.log.error({ id, err: error, event: 'fault' }, 'fault');
     exchange.fail('internal');
@@ -95,7 +104,7 @@ export async function serveExchange(
     context.metrics.openRequests.dec();
     context.metrics.requests.inc({ route: surface.name, outcome });
     const ms = Math.round(performance.now() - startedAt);
-    context.log.info({ event: 'request', id, principal: PRINCIPAL, protocol: surface.name, outcome, ms }, 'request');
+    context.log.info({ event: 'request', id, principal: principal.id, protocol: surface.name, outcome, ms }, 'request');
   }
 }
 

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.ts';
 import { escapeToken, type JsonObject, type JsonValue } from '../json/document.ts';
 import { parseJson } from '../json/parse.ts';
 import { openaiErrorReply } from '../protocols/openai-error.ts';
-import { AGENT, callTool } from './call-tool.ts';
+import { callTool } from './call-tool.ts';
 import { type Exchange, MAX_LEAVES, type Surface } from './exchange.ts';
 
 export const SANDBOX_SURFACE: Surface = {
@@ -15,7 +15,7 @@ const MAX_NAME = 256;
 const RUN_FIELDS: ReadonlySet<string> = new Set(['tool', 'arguments', 'session']);
 
 export function listTools(exchange: Exchange): void {
-  exchange.reply(200, { tools: exchange.context.executor.offered(AGENT) });
+  exchange.reply(200, { tools: exchange.context.executor.offered(exchange.principal.terms.agent) });
 }
 
 export function describeStatus(exchange: Exchange): void {
@@ -36,7 +36,14 @@ export async function runTool(exchange: Exchange): Promise<void> {
   const read = readRun(document.root);
   if (read.kind === 'problem') return exchange.fail(read.code, read.pointer);
   const called = await callTool(
-    { id: exchange.id, surface: 'sandbox', ...read.run, document, signal: exchange.signal },
+    {
+      id: exchange.id,
+      surface: 'sandbox',
+      ...read.run,
+      document,
+      principal: exchange.principal,
+      signal: exchange.signal,
+    },
     context,
   );
   if (called.kind === 'store-failed') return exchange.fail('store_unavailable');

@@ -7,7 +7,7 @@ import { describeError, ERRORS } from '../errors.ts';
 import type { JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { parseJson } from '../json/parse.ts';
 import { describeOutcome } from '../pipeline/tool-result.ts';
-import { AGENT, callTool } from './call-tool.ts';
+import { callTool } from './call-tool.ts';
 import { type Exchange, MAX_LEAVES, type Surface } from './exchange.ts';
 
 /** Newest first: the answer to a client that asks for one that is not here. */
@@ -44,7 +44,7 @@ interface Message {
   readonly session: string;
 }
 
-/** Calls that run now, by session and request id: a client may cancel one with another request. */
+/** Calls that run now, by principal, session and request id: a client may cancel one with another request. */
 export type Running = Map<string, AbortController>;
 
 export async function serveMcp(exchange: Exchange, running: Running): Promise<void> {
@@ -89,7 +89,7 @@ export async function serveMcp(exchange: Exchange, running: Running): Promise<vo
   const session = typeof named === 'string' && SESSION_ID.test(named) ? named : '';
   const message: Message = { method, params, document, session };
   if (id === undefined) {
-    if (method === 'notifications/cancelled') cancel(message, running);
+    if (method === 'notifications/cancelled') cancel(exchange, message, running);
     return exchange.reply(202, undefined);
   }
   answer(exchange, id, await handle(message, id, exchange, running));
@@ -132,14 +132,14 @@ function initialize(params: JsonObject): Answer {
 
 function toolsOf(exchange: Exchange): readonly object[] {
   return exchange.context.executor
-    .offered(AGENT)
+    .offered(exchange.principal.terms.agent)
     .map(({ name, description, parameters }) => ({ name, description, inputSchema: parameters }));
 }
 
 async function call(message: Message, id: string, exchange: Exchange, running: Running): Promise<Answer> {
   const { name, arguments: input = {} } = message.params;
   if (typeof name !== 'string') return { kind: 'error', code: RPC.params, message: 'params.name is missing.' };
-  const key = runningKey(message.session, id);
+  const key = runningKey(exchange, message.session, id);
   const cancelled = new AbortController();
   // Without a session ids of different clients are alike, and one could cancel another's call.
   if (message.session !== '') running.set(key, cancelled);
@@ -152,6 +152,7 @@ async function call(message: Message, id: string, exchange: Exchange, running: R
         arguments: JSON.stringify(input),
         session: message.session === '' ? '' : `mcp:${message.session}`,
         document: message.document,
+        principal: exchange.principal,
         signal: AbortSignal.any([exchange.signal, cancelled.signal]),
       },
       exchange.context,
@@ -173,13 +174,15 @@ async function call(message: Message, id: string, exchange: Exchange, running: R
   }
 }
 
-function cancel({ params, session }: Message, running: Running): void {
+function cancel(exchange: Exchange, { params, session }: Message, running: Running): void {
   const id = params['requestId'];
   if (session === '' || (typeof id !== 'string' && typeof id !== 'number')) return;
-  running.get(runningKey(session, JSON.stringify(id)))?.abort();
+  running.get(runningKey(exchange, session, JSON.stringify(id)))?.abort();
 }
 
-const runningKey = (session: string, id: string): string => `${session}\n${id}`;
+/** Of one principal: another could guess a session's name and end its calls. */
+const runningKey = ({ principal }: Exchange, session: string, id: string): string =>
+  `${principal.id}\n${session}\n${id}`;
 
 /** The id as written, so that it goes back unchanged; `undefined` for a notification. */
 function idOf(document: JsonDocument): string | 'invalid' | undefined {

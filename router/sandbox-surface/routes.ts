@@ -1,13 +1,12 @@
 /** Where the sandbox is served. Every path ends in the one executor of the context. */
-import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Hono } from 'hono';
-import type { Context } from '../pipeline/context.ts';
+import type { AppEnv } from '../http/app-env.ts';
 import { type Exchange, serveExchange, type Surface } from './exchange.ts';
 import { describeStatus, listTools, runTool, SANDBOX_SURFACE, verifyClaims } from './http.ts';
 import { MCP_SURFACE, type Running, serveMcp } from './mcp.ts';
 
-export function addSandboxRoutes(app: Hono<{ Bindings: HttpBindings }>, current: () => Context): void {
+export function addSandboxRoutes(app: Hono<AppEnv>): void {
   const running: Running = new Map();
   const add = (
     method: 'GET' | 'POST',
@@ -16,8 +15,8 @@ export function addSandboxRoutes(app: Hono<{ Bindings: HttpBindings }>, current:
     work: (exchange: Exchange) => Promise<void> | void,
   ): void => {
     // One listener for all methods: a wrong one is told in the surface's own words.
-    app.all(path, async ({ env: { incoming, outgoing } }) => {
-      await serveExchange(incoming, outgoing, surface, current(), (exchange) =>
+    app.all(path, async ({ env: { incoming, outgoing }, var: { caller } }) => {
+      await serveExchange(incoming, outgoing, surface, caller, (exchange) =>
         incoming.method === method ? work(exchange) : exchange.fail('method_not_allowed', '', { allow: method }),
       );
       return RESPONSE_ALREADY_SENT;

@@ -4,14 +4,14 @@
  * - lines of the model's answers in such a conversation (48 characters and more), so that a summary put into a new conversation is known;
  * - ids of its tool calls where they name one conversation (identifying-id.ts), and header values that name the conversation.
  * Marks only rise. Forgetting is safe: the oldest fold into Bloom sets that over-report. Fails closed: a store that
- * cannot be written makes `remember` throw StoreFault.
+ * cannot be read or written makes `recall` and `remember` reject with StoreFault.
  */
 import { createHmac, hash } from 'node:crypto';
 import { KeyedMemory } from '../../classifiers/keyed-memory.ts';
 import type { ChatMessage } from '../chat.ts';
-import { BloomSet } from './bloom.ts';
+import type { BandStore } from './bands.ts';
 import { identifyingId } from './identifying-id.ts';
-import type { Mark, MarkStore } from './store.ts';
+import type { Mark, MarkStore } from './marks.ts';
 
 export interface Remembered {
   readonly label: string;
@@ -21,22 +21,22 @@ export interface Remembered {
 }
 
 export interface SessionMemory {
-  recall(trace: ConversationTrace): Remembered;
-  /** Raises every mark of the trace from message `from` on, and the reply when there is one. Throws StoreFault when it cannot be kept. */
+  /** Rejects with StoreFault when nobody can tell. */
+  recall(trace: ConversationTrace): Promise<Remembered>;
+  /** Raises every mark of the trace from message `from` on, and the reply when there is one. Durable when it resolves; rejects with StoreFault when it cannot be kept. */
   remember(
     trace: ConversationTrace,
     label: string,
     options: { readonly from: number; readonly maskable: boolean },
-  ): void;
+  ): Promise<void>;
   rememberReply(
     trace: ConversationTrace,
     reply: { readonly text: string; readonly callIds: readonly string[] },
     label: string,
     maskable: boolean,
-  ): void;
+  ): Promise<void>;
   rememberBand(trace: ConversationTrace, band: 'simple' | 'complex'): void;
   readonly size: number;
-  close(): void;
 }
 
 /** What a request's conversation is known by. */
@@ -56,101 +56,50 @@ export interface ConversationTrace {
 const LINE_CHARS = 48;
 /** Lines marked per answer and looked up per message; the rest of a longer text is known by its chain. */
 const MAX_LINES = 2_000;
-const BANDS = 50_000;
 
 export function createSessionMemory(options: {
   readonly key: Buffer;
   readonly ladder: readonly string[];
-  readonly maxEntries: number;
-  readonly store: MarkStore;
+  readonly marks: MarkStore;
+  readonly bands: BandStore;
 }): SessionMemory {
-  const { ladder, maxEntries, store } = options;
+  const { ladder, marks, bands } = options;
   const rank = (label: string): number => {
     const index = ladder.indexOf(label);
     // A label the ladder lost in a reload ranks highest: it once meant something.
     return index === -1 ? ladder.length - 1 : index;
   };
   const bottom = ladder[0] ?? '';
-  const marks = new Map<string, { label: string; maskable: boolean }>();
-  const folded = new Map<string, BloomSet>();
-  const bands = new Map<string, 'simple' | 'complex'>();
 
-  const fold = (digest: string, label: string): void => {
-    let set = folded.get(label);
-    if (set === undefined) folded.set(label, (set = new BloomSet()));
-    set.add(Buffer.from(digest, 'hex'));
-  };
-  const put = (mark: Mark): void => {
-    marks.delete(mark.digest);
-    marks.set(mark.digest, { label: mark.label, maskable: mark.maskable });
-    if (marks.size <= maxEntries) return;
-    const oldest = marks.entries().next().value;
-    if (oldest === undefined) return;
-    marks.delete(oldest[0]);
-    fold(oldest[0], oldest[1].label);
-  };
-  for (const mark of store.load()) put(mark);
-
-  const known = (digest: string): { readonly label: string; readonly maskable: boolean } | undefined => {
-    const exact = marks.get(digest);
-    let label = exact?.label;
-    if (folded.size > 0) {
-      const bytes = Buffer.from(digest, 'hex');
-      for (const [each, set] of folded)
-        if ((label === undefined || rank(each) > rank(label)) && set.has(bytes)) label = each;
+  const join = (found: readonly Mark[], band: Remembered['band']): Remembered => {
+    let label = bottom;
+    let maskable = true;
+    for (const mark of found) {
+      if (rank(mark.label) === 0) continue;
+      if (rank(mark.label) > rank(label)) label = mark.label;
+      maskable &&= mark.maskable;
     }
-    if (label === undefined) return undefined;
-    return { label, maskable: exact !== undefined && exact.label === label && exact.maskable };
-  };
-
-  const raise = (digests: readonly string[], label: string, maskable: boolean): void => {
-    const fresh: Mark[] = [];
-    for (const digest of new Set(digests)) {
-      const before = marks.get(digest);
-      if (
-        before !== undefined &&
-        rank(before.label) >= rank(label) &&
-        (before.maskable === maskable || !before.maskable)
-      )
-        continue;
-      const higher = before !== undefined && rank(before.label) > rank(label) ? before.label : label;
-      fresh.push({ digest, label: higher, maskable: maskable && before?.maskable !== false });
-    }
-    if (fresh.length === 0) return;
-    store.save(fresh);
-    fresh.forEach(put);
+    return { label, maskable, band };
   };
 
   return {
-    recall(trace) {
-      let label = bottom;
-      let maskable = true;
-      const band = findBand(trace);
-      if (marks.size > 0 || folded.size > 0) {
-        for (const digests of [trace.chains, trace.lines, trace.ids]) {
-          for (const digest of digests) {
-            const mark = known(digest);
-            if (mark === undefined || rank(mark.label) === 0) continue;
-            if (rank(mark.label) > rank(label)) label = mark.label;
-            maskable &&= mark.maskable;
-          }
-        }
-      }
-      return { label, maskable, band };
+    async recall(trace) {
+      const found = marks.find([...trace.chains, ...trace.lines, ...trace.ids]);
+      return join(found instanceof Promise ? await found : found, await bands.find(trace.chains));
     },
-    remember(trace, label, { from, maskable }) {
+    async remember(trace, label, { from, maskable }) {
       if (rank(label) === 0) return;
       const chains = trace.chains.filter((_, index) => (trace.positions[index] ?? 0) >= from);
       // Something sensitive outside the messages (a system prompt, tools) marks the whole conversation.
-      raise([...(chains.length > 0 ? chains : trace.chains.slice(-1)), ...trace.ids], label, maskable);
+      await marks.raise([...(chains.length > 0 ? chains : trace.chains.slice(-1)), ...trace.ids], label, maskable);
     },
-    rememberReply(trace, reply, label, maskable) {
+    async rememberReply(trace, reply, label, maskable) {
       if (rank(label) === 0) return;
       const digestOf = digester(options.key, trace.principal);
       const lines = longLines(reply.text).map((line) => digestOf('line', line));
       const ids = reply.callIds.flatMap((id) => callIdDigest(id, digestOf));
       const last = trace.chains.at(-1) ?? '';
-      raise(
+      await marks.raise(
         [digestOf('chain', `${last}\nassistant\n${digestOf('text', reply.text.trim())}`), ...lines, ...ids],
         label,
         maskable,
@@ -158,24 +107,12 @@ export function createSessionMemory(options: {
     },
     rememberBand(trace, band) {
       const last = trace.chains.at(-1);
-      if (last === undefined) return;
-      bands.delete(last);
-      bands.set(last, band);
-      if (bands.size > BANDS) bands.delete(bands.keys().next().value ?? '');
+      if (last !== undefined) bands.keep(last, band);
     },
     get size() {
       return marks.size;
     },
-    close: () => store.close(),
   };
-
-  function findBand(trace: ConversationTrace): 'simple' | 'complex' | undefined {
-    for (let index = trace.chains.length - 1; index >= 0; index -= 1) {
-      const band = bands.get(trace.chains[index] ?? '');
-      if (band !== undefined) return band;
-    }
-    return undefined;
-  }
 }
 
 /** What one message adds to a trace. */

@@ -30,6 +30,7 @@ export interface Metrics {
   readonly egressConnections: Counter<'outcome'>;
   readonly egressBytes: Counter<'direction'>;
   readonly sessionMarks: Gauge;
+  readonly refusedCallers: Counter<'code'>;
 }
 
 /** Attributes of the GenAI conventions, spelled as Prometheus spells them. */
@@ -196,6 +197,12 @@ export function createMetrics(): Metrics {
     loopDelaySeconds: new Gauge({
       name: 'sluice_event_loop_delay_seconds',
       help: '99th percentile of how late the event loop was since the last look.',
+      registers,
+    }),
+    refusedCallers: new Counter({
+      name: 'sluice_refused_callers_total',
+      help: 'Requests turned away before they were read: no key, an unknown one, or one of the other role.',
+      labelNames: ['code'],
       registers,
     }),
     sessionMarks: new Gauge({ name: 'sluice_session_marks', help: 'Conversation marks held exactly.', registers }),

@@ -38,18 +38,19 @@ describe('the store behind the latch', () => {
     expect(await route(await after.ask(say(`${COMPLEX} and nothing else`)))).toBe('cloud');
   });
 
-  it('refuses what it cannot remember, and serves what needs no memory', async () => {
+  it('refuses what it cannot remember, and keeps inside what it cannot know', async () => {
     const sluice = await start({});
-    sluice.context.memory.close();
+    await sluice.context.store.close();
     const sensitive = await sluice.ask(say(`Block ${CARD}`));
     expect([sensitive.status, ((await sensitive.json()) as { error: { code: string } }).error.code]).toEqual([
       400,
       'store_unavailable',
     ]);
     expect(sluice.local.chats()).toEqual([]);
-    expect(await route(await sluice.ask(say(COMPLEX)))).toBe('cloud');
-    // Closed once more at the end of the test.
-    sluice.context.memory.close = () => undefined;
+    const clean = await sluice.ask(say(COMPLEX));
+    expect(clean.headers.get('x-sluice-reason')).toBe('classification-incomplete:store-unavailable');
+    expect([clean.status, await route(clean)]).toEqual([200, 'local']);
+    expect(sluice.cloud.requests).toEqual([]);
   });
 
   it('keeps histories it never saw at home when the operator says so', async () => {

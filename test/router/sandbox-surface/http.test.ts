@@ -199,7 +199,7 @@ describe('a run over HTTP', () => {
     const { remember } = context.memory;
     vi.spyOn(context.memory, 'remember').mockImplementation((trace, label, options) => {
       if (label !== 'public') throw new Error('CANARY disk full');
-      remember.call(context.memory, trace, label, options);
+      return remember.call(context.memory, trace, label, options);
     });
     const response = await send({ tool: 'exec', arguments: input });
     const text = await response.text();

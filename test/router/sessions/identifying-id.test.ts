@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../../router/chat.ts';
 import { identifyingId } from '../../../router/sessions/identifying-id.ts';
-import { createSessionMemory, traceConversation } from '../../../router/sessions/memory.ts';
-import { createVolatileStore } from '../../../router/sessions/store.ts';
+import { traceConversation } from '../../../router/sessions/memory.ts';
+import { fileStore, memoryOn } from '../../helpers/stores.ts';
 
 describe('identifyingId', () => {
   it.each([
@@ -41,13 +41,8 @@ describe('identifyingId', () => {
   });
 });
 
-describe('a sensitive conversation whose calls are counted', () => {
-  const memory = createSessionMemory({
-    key: Buffer.alloc(32, 7),
-    ladder: ['public', 'restricted'],
-    maxEntries: 1_000,
-    store: createVolatileStore(),
-  });
+describe('a sensitive conversation whose calls are counted', async () => {
+  const memory = memoryOn(await fileStore(undefined));
   const say = (role: ChatMessage['role'], text: string, id = ''): ChatMessage => ({
     role,
     content: [{ kind: 'text', text }],
@@ -63,17 +58,17 @@ describe('a sensitive conversation whose calls are counted', () => {
       [],
     );
 
-  it('latches itself and not others that count alike', () => {
+  it('latches itself and not others that count alike', async () => {
     const seen = trace('what it says', 'call_0');
-    memory.remember(seen, 'restricted', { from: 0, maskable: true });
-    memory.rememberReply(seen, { text: 'ok', callIds: ['call_1'] }, 'restricted', true);
-    expect(memory.recall(seen).label).toBe('restricted');
-    expect(memory.recall(trace('something else', 'call_0')).label).toBe('public');
-    expect(memory.recall(trace('something else', 'call_1')).label).toBe('public');
+    await memory.remember(seen, 'restricted', { from: 0, maskable: true });
+    await memory.rememberReply(seen, { text: 'ok', callIds: ['call_1'] }, 'restricted', true);
+    expect((await memory.recall(seen)).label).toBe('restricted');
+    expect((await memory.recall(trace('something else', 'call_0'))).label).toBe('public');
+    expect((await memory.recall(trace('something else', 'call_1'))).label).toBe('public');
   });
 
-  it('latches others that share an id that was drawn', () => {
-    memory.remember(trace('what it says too', 'call_t2bf4h0x'), 'restricted', { from: 0, maskable: true });
-    expect(memory.recall(trace('something third', 'call_t2bf4h0x')).label).toBe('restricted');
+  it('latches others that share an id that was drawn', async () => {
+    await memory.remember(trace('what it says too', 'call_t2bf4h0x'), 'restricted', { from: 0, maskable: true });
+    expect((await memory.recall(trace('something third', 'call_t2bf4h0x'))).label).toBe('restricted');
   });
 });

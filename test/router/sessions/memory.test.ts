@@ -1,20 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../../router/chat.ts';
-import { createSessionMemory, type SessionMemory, traceConversation } from '../../../router/sessions/memory.ts';
-import { createVolatileStore, type MarkStore, openSqliteStore, StoreFault } from '../../../router/sessions/store.ts';
+import { type SessionMemory, traceConversation } from '../../../router/sessions/memory.ts';
+import { StoreFault } from '../../../router/store/database.ts';
+import { fileStore, memoryOn, STORE_KEY as KEY, type StoreShape } from '../../helpers/stores.ts';
 
-const KEY = Buffer.alloc(32, 7);
-const LADDER = ['public', 'internal', 'confidential', 'restricted'];
-const memoryOf = (options: { store?: MarkStore; maxEntries?: number } = {}): SessionMemory =>
-  createSessionMemory({
-    key: KEY,
-    ladder: LADDER,
-    maxEntries: options.maxEntries ?? 10_000,
-    store: options.store ?? createVolatileStore(),
-  });
+const memoryOf = async (shape: StoreShape = {}): Promise<SessionMemory> =>
+  memoryOn(await fileStore(undefined, shape), shape);
 const say = (role: ChatMessage['role'], text: string, change: Partial<ChatMessage> = {}): ChatMessage => ({
   role,
   content: [{ kind: 'text', text }],
@@ -72,64 +66,70 @@ describe('SessionMemory recognises a conversation', () => {
     ['not by a short common answer', [say('user', 'x'), say('assistant', 'ok'), say('user', 'y')], [], 'public'],
     ['not for another principal', [...first], [], 'other'],
   ];
-  it.each(cases)('%s', (_, messages, ids, expected) => {
-    const memory = memoryOf();
+  it.each(cases)('%s', async (_, messages, ids, expected) => {
+    const memory = await memoryOf();
     const seen = trace(first, ['x-session-id:s1']);
-    memory.remember(seen, 'confidential', { from: 3, maskable: true });
-    memory.rememberReply(seen, { text: `ok\n${LONG_ANSWER}`, callIds: ['call_96fAb'] }, 'confidential', true);
-    if (expected === 'other') expect(memory.recall(trace(messages, [], 'q')).label).toBe('public');
-    else expect(memory.recall(trace(messages, ids)).label).toBe(expected);
+    await memory.remember(seen, 'confidential', { from: 3, maskable: true });
+    await memory.rememberReply(seen, { text: `ok\n${LONG_ANSWER}`, callIds: ['call_96fAb'] }, 'confidential', true);
+    if (expected === 'other') expect((await memory.recall(trace(messages, [], 'q'))).label).toBe('public');
+    else expect((await memory.recall(trace(messages, ids))).label).toBe(expected);
   });
 
-  it('raises and never lowers', () => {
-    const memory = memoryOf();
+  it('raises and never lowers', async () => {
+    const memory = await memoryOf();
     const seen = trace([SECRET]);
-    memory.remember(seen, 'restricted', { from: 0, maskable: false });
-    memory.remember(seen, 'internal', { from: 0, maskable: true });
-    expect(memory.recall(seen)).toMatchObject({ label: 'restricted', maskable: false });
+    await memory.remember(seen, 'restricted', { from: 0, maskable: false });
+    await memory.remember(seen, 'internal', { from: 0, maskable: true });
+    expect(await memory.recall(seen)).toMatchObject({ label: 'restricted', maskable: false });
   });
 
-  it('forgets in the safe direction: what is pushed out is still known, never as maskable', () => {
-    const memory = memoryOf({ maxEntries: 1_000 });
+  it('forgets in the safe direction: what is pushed out is still known, never as maskable', async () => {
+    const memory = await memoryOf({ maxEntries: 1_000 });
     const old = trace([SECRET]);
-    memory.remember(old, 'restricted', { from: 0, maskable: true });
+    await memory.remember(old, 'restricted', { from: 0, maskable: true });
     for (let index = 0; index < 3_000; index += 1)
-      memory.remember(trace([say('user', `filler ${index}`)]), 'internal', { from: 0, maskable: true });
+      await memory.remember(trace([say('user', `filler ${index}`)]), 'internal', { from: 0, maskable: true });
     expect(memory.size).toBeLessThanOrEqual(1_000);
-    expect(memory.recall(old)).toMatchObject({ label: 'restricted', maskable: false });
-    const strangers = Array.from(
-      { length: 1_000 },
-      (_, index) => memory.recall(trace([say('user', `stranger ${index}`)])).label,
+    expect(await memory.recall(old)).toMatchObject({ label: 'restricted', maskable: false });
+    const strangers = await Promise.all(
+      Array.from(
+        { length: 1_000 },
+        async (_, index) => (await memory.recall(trace([say('user', `stranger ${index}`)]))).label,
+      ),
     );
     expect(strangers.filter((label) => label !== 'public').length).toBeLessThan(10);
   });
 
-  it('keeps a label that a reload took off the ladder as the highest', () => {
-    const store = openSqliteStore(stateDir());
-    store.save([{ digest: trace([SECRET]).chains[0] ?? '', label: 'gone', maskable: true }]);
-    const memory = memoryOf({ store });
-    expect(memory.recall(trace([SECRET])).label).toBe('gone');
-    memory.close();
+  it('keeps a label that a reload took off the ladder as the highest', async () => {
+    const store = await fileStore(undefined);
+    await store.marks.raise([trace([SECRET]).chains[0] ?? ''], 'gone', true);
+    const memory = memoryOn(store);
+    expect((await memory.recall(trace([SECRET]))).label).toBe('gone');
+    await memory.remember(trace([SECRET]), 'restricted', { from: 0, maskable: true });
+    expect((await memory.recall(trace([SECRET]))).label).toBe('gone');
   });
 });
 
-describe('openSqliteStore()', () => {
-  it('carries marks over a restart, and no text', () => {
+describe('a store in a file', () => {
+  it('carries marks over a restart, and no text', async () => {
     const directory = stateDir();
-    const before = memoryOf({ store: openSqliteStore(directory) });
-    before.remember(trace([SECRET]), 'confidential', { from: 0, maskable: true });
-    before.close();
-    const after = memoryOf({ store: openSqliteStore(directory) });
-    expect(after.recall(trace([SECRET]))).toMatchObject({ label: 'confidential', maskable: true });
-    after.close();
+    const before = await fileStore(directory);
+    await memoryOn(before).remember(trace([SECRET]), 'confidential', { from: 0, maskable: true });
+    await before.close();
+    const after = await fileStore(directory);
+    expect(await memoryOn(after).recall(trace([SECRET]))).toMatchObject({ label: 'confidential', maskable: true });
+    await after.close();
+    for (const name of readdirSync(directory))
+      expect(readFileSync(join(directory, name)).includes('the number is in')).toBe(false);
   });
 
-  it('makes remember throw when it cannot be written, and then remembers nothing half', () => {
-    const directory = stateDir();
-    const store = openSqliteStore(directory);
-    const memory = memoryOf({ store });
-    store.close();
-    expect(() => memory.remember(trace([SECRET]), 'confidential', { from: 0, maskable: true })).toThrow(StoreFault);
-    expect(memory.recall(trace([SECRET])).label).toBe('public');
+  it('lets nobody go on who cannot keep a mark, and then remembers nothing half', async () => {
+    const store = await fileStore(stateDir());
+    const memory = memoryOn(store);
+    await store.close();
+    await expect(memory.remember(trace([SECRET]), 'confidential', { from: 0, maskable: true })).rejects.toThrow(
+      StoreFault,
+    );
+    await expect(memory.recall(trace([SECRET]))).rejects.toThrow(StoreFault);
   });
 });
