@@ -50,7 +50,8 @@ export function createMaskStore(key: Buffer, limits: Partial<MaskStoreLimits> = 
   const scopeOf = (principal: string, salt: string): Buffer =>
     createHmac('sha256', key).update(`mask\n${principal.length}\n${principal}\n${salt}`).digest();
   return {
-    peek: (principal, conversation) => open.get(scopeOf(principal, conversation).toString('latin1')),
+    peek: (principal, conversation) =>
+      open.size === 0 ? undefined : open.get(scopeOf(principal, conversation).toString('latin1')),
     open(principal, conversation) {
       const salt = conversation === '' ? randomBytes(16).toString('hex') : conversation;
       const scope = scopeOf(principal, salt);

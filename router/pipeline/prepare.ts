@@ -128,10 +128,7 @@ export async function prepare(
       verdict: classification.verdict,
       signals: classification.signals,
       session: remembered,
-      toolSawSensitive: toolSawSensitive(
-        classification,
-        envelope,
-        context.policy,
+      toolSawSensitive: toolSawSensitive(classification, envelope, context.policy, () =>
         context.masks.peek(scope.principal, trace.root),
       ),
       complexity: scored.score,

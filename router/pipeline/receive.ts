@@ -2,9 +2,9 @@
  * From an HTTP request to a turn with its decision, for every path that models answer; what follows is the path's own. Fails closed: every problem ends in
  * an error with a code in the protocol's own form, and nothing in an error comes from the request or an upstream.
  */
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody } from '../http/body.ts';
+import { newRequestId } from '../http/request-id.ts';
 import type { Caller } from '../principals/principal.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { Answer } from './answer.ts';
@@ -28,7 +28,7 @@ export async function receive(
   { principal, context }: Caller,
   work: (received: Received) => Promise<void>,
 ): Promise<void> {
-  const answer = new Answer(`req_${randomBytes(12).toString('hex')}`, request, response, protocol, principal, context);
+  const answer = new Answer(newRequestId(), request, response, protocol, principal, context);
   context.metrics.openRequests.inc();
   const account = context.bodies.open();
   try {

@@ -10,21 +10,23 @@ import { knownValuesIn } from '../masking/known-values.ts';
 import type { MaskMap } from '../masking/store.ts';
 import type { CompiledPolicy } from '../policy/decide.ts';
 
-/** `masked` is the conversation's map, when it has one: values that recognizers do not know without their context are known by it. */
+/** `maskedHere` gives the conversation's map, when it has one: values that recognizers do not know without their context are known by it. */
 export function toolSawSensitive(
   classification: Classification,
   envelope: RequestEnvelope,
   policy: CompiledPolicy,
-  masked: MaskMap | undefined,
+  maskedHere: () => MaskMap | undefined,
 ): boolean {
-  if (!envelope.chat.messages.some((message) => message.toolCalls.length > 0)) return false;
   const bottom = policy.ladder[0];
   const isAbove = (finding: Finding): boolean => ruleOf(policy, finding.entity).label !== bottom;
-  if (
-    classification.verdict.findings.some((finding) => envelope.where.isInCall(finding.span.segment) && isAbove(finding))
-  )
-    return true;
-  if (masked === undefined || masked.size === 0) return false;
+  const found = classification.verdict.findings.some(
+    (finding) => envelope.where.isInCall(finding.span.segment) && isAbove(finding),
+  );
+  const masked = found ? undefined : maskedHere();
+  // Nothing found and nothing masked is nearly every request; only then are the messages looked at.
+  if (!found && (masked === undefined || masked.size === 0)) return false;
+  if (!envelope.chat.messages.some((message) => message.toolCalls.length > 0)) return false;
+  if (masked === undefined) return found;
   return (
     knownValuesIn(
       envelope.segments.filter((segment) => envelope.where.isInCall(segment.pointer)),

@@ -192,8 +192,20 @@ function longLines(text: string): readonly string[] {
     .filter((line) => line.length >= LINE_CHARS);
 }
 
+/** Secrets of principals by installation key: an HMAC a request adds up. Principals are few and come from the configuration. */
+const secrets = new WeakMap<Buffer, Map<string, string>>();
+const MAX_SECRETS = 10_000;
+
+function secretOf(key: Buffer, principal: string): string {
+  let known = secrets.get(key);
+  if (known === undefined || known.size > MAX_SECRETS) secrets.set(key, (known = new Map()));
+  let secret = known.get(principal);
+  if (secret === undefined) known.set(principal, (secret = createHmac('sha256', key).update(principal).digest('hex')));
+  return secret;
+}
+
 /** Keyed by a per-principal secret prefix, so that one principal's marks say nothing about another's. */
 function digester(key: Buffer, principal: string): (kind: string, text: string) => string {
-  const secret = createHmac('sha256', key).update(principal).digest('hex');
+  const secret = secretOf(key, principal);
   return (kind, text) => hash('sha256', `${secret}\n${kind}\n${text}\n${secret}`);
 }
