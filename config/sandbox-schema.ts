@@ -1,7 +1,8 @@
 /** How tools are run. The sandbox's own part of the schema, read by the broker's processes without the rest. */
 import { z } from 'zod';
+import { SandboxEgress } from './sandbox-egress-schema.ts';
 import { SandboxWatch } from './sandbox-watch-schema.ts';
-import { bytes, label, milliseconds } from './schema-terms.ts';
+import { bytes, milliseconds } from './schema-terms.ts';
 
 /** Timers past 2^31 ms fire at once, and a time limit that fires at once stops every tool. */
 const upToADay = milliseconds.max(86_400_000);
@@ -112,28 +113,7 @@ export const Sandbox = z.strictObject({
   maxAgeMs: milliseconds
     .default(604_800_000)
     .describe('And one older than this, however busy, once nothing runs in it.'),
-  egress: z
-    .strictObject({
-      allow: z
-        .array(
-          z.strictObject({
-            host: z.string().describe('Host name; `*.example.org` matches below it and not itself.'),
-            ports: z.array(z.int().min(1).max(65535)).default([443]).describe('TCP ports.'),
-            methods: z
-              .array(z.string())
-              .default(['GET', 'HEAD'])
-              .describe(
-                'HTTP methods, in capitals. CONNECT opens a TLS tunnel to the host, in which method and path cannot be seen; most programs need it for https.',
-              ),
-            paths: z.array(z.string()).default(['/']).describe('Path prefixes; not applied inside a tunnel.'),
-          }),
-        )
-        .default([])
-        .describe('What may be reached; empty means nothing.'),
-      upToLabel: label.default('public').describe('Egress closes when the conversation is above.'),
-    })
-    .prefault({})
-    .describe('The only way out of a sandbox.'),
+  egress: SandboxEgress.prefault({}).describe('The only way out of a sandbox.'),
   watch: SandboxWatch.prefault({}).describe('What raises an alarm, and what an alarm does.'),
   tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over the defaults above.'),
   allow: selectors.optional().describe('Tools or groups that may be used at all; absent means all that are offered.'),

@@ -73,5 +73,20 @@ function egressProblems({ allow }: SandboxConfig['egress'], complain: Complain):
     if (rule.paths.some((path) => !/^\/[\x21-\x7e]*$/.test(path))) complain(`${key}.paths`, 'each begins with a slash');
     if (rule.methods.some((method) => !/^[A-Z]{1,32}$/.test(method)))
       complain(`${key}.methods`, 'in capitals, as on the wire');
+    if (rule.credential !== undefined) credentialProblems(rule, rule.credential.secret, `${key}.credential`, complain);
   });
+}
+
+function credentialProblems(
+  rule: SandboxConfig['egress']['allow'][number],
+  secret: string,
+  key: string,
+  complain: Complain,
+): void {
+  if (!secret.startsWith('file:/'))
+    complain(`${key}.secret`, 'needs file:/path; the executor, which alone reads it, has no environment');
+  if (rule.host.startsWith('*.'))
+    complain(`${key}`, 'needs a host named exactly: whoever holds a name beneath a wildcard would be sent it');
+  if (rule.methods.every((method) => method === 'CONNECT'))
+    complain(`${key}`, 'cannot be added inside a tunnel; name the methods it is for');
 }

@@ -33,8 +33,9 @@ export function recordSandboxEvent(event: BrokerEvent, log: Log, metrics: Metric
       return;
     }
     case 'egress': {
-      const { code, rule, tool, scopeKey, connections, bytesOut, bytesIn } = event.event;
+      const { code, rule, tool, scopeKey, connections, credentials, bytesOut, bytesIn } = event.event;
       metrics.egressConnections.inc({ outcome: code }, connections);
+      if (credentials > 0) metrics.egressCredentials.inc({ rule }, credentials);
       metrics.egressBytes.inc({ direction: 'out' }, bytesOut);
       metrics.egressBytes.inc({ direction: 'in' }, bytesIn);
       const fields = {
@@ -44,6 +45,7 @@ export function recordSandboxEvent(event: BrokerEvent, log: Log, metrics: Metric
         tool,
         scope: scopeKey.slice(0, 12),
         connections,
+        credentials,
         bytesOut,
         bytesIn,
       };

@@ -28,6 +28,7 @@ export interface Metrics {
   readonly sandboxEvents: Counter<'event'>;
   readonly sandboxAlerts: Counter<'alert'>;
   readonly egressConnections: Counter<'outcome'>;
+  readonly egressCredentials: Counter<'rule'>;
   readonly egressBytes: Counter<'direction'>;
   readonly sessionMarks: Gauge;
   readonly refusedCallers: Counter<'code'>;
@@ -167,6 +168,12 @@ export function createMetrics(): Metrics {
       name: 'sluice_sandbox_egress_connections_total',
       help: 'Connections of tools to the network: relayed, or why refused.',
       labelNames: ['outcome'],
+      registers,
+    }),
+    egressCredentials: new Counter({
+      name: 'sluice_sandbox_egress_credentials_total',
+      help: 'Connections of tools to which a credential was added, by the rule that did.',
+      labelNames: ['rule'],
       registers,
     }),
     egressBytes: new Counter({

@@ -20,11 +20,16 @@ export const egressEvent = z.strictObject({
     'not-tls-for-host',
     'over-limit',
     'honey-credential',
+    'tls-required',
+    'credential-unavailable',
+    'credential-echoed',
   ]),
   /** Config key of the rule; empty when none allowed it. */
   rule: z.string(),
   /** Connections that ended so since the last report of this call. */
   connections: z.int().min(1),
+  /** On how many of them a credential was added. */
+  credentials: z.int().min(0),
   bytesOut: z.int().min(0),
   bytesIn: z.int().min(0),
 });

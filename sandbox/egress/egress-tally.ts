@@ -18,13 +18,14 @@ export class EgressTally {
     this.#report = report;
   }
 
-  add({ code, rule, bytesOut, bytesIn }: Passage): void {
+  add({ code, rule, credentials, bytesOut, bytesIn }: Passage): void {
     const key = `${code} ${rule}`;
-    const sum = this.#sums.get(key) ?? { code, rule, connections: 0, bytesOut: 0, bytesIn: 0 };
+    const sum = this.#sums.get(key) ?? { code, rule, connections: 0, credentials: 0, bytesOut: 0, bytesIn: 0 };
     this.#sums.set(key, {
       code,
       rule,
       connections: sum.connections + 1,
+      credentials: sum.credentials + credentials,
       bytesOut: sum.bytesOut + bytesOut,
       bytesIn: sum.bytesIn + bytesIn,
     });

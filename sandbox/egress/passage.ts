@@ -5,6 +5,8 @@ import type { EgressEvent } from './egress-event.ts';
 export interface Passage {
   code: EgressEvent['code'];
   rule: string;
+  /** 1 when a credential was added. */
+  credentials: 0 | 1;
   bytesOut: number;
   bytesIn: number;
 }

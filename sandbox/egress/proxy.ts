@@ -6,6 +6,7 @@
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { chmodSync, chownSync, rmSync } from 'node:fs';
+import type { EgressCredential } from './credentials.ts';
 import { dial } from './dial.ts';
 import type { Dialler } from './dial.ts';
 import type { Meter, Passage } from './passage.ts';
@@ -41,6 +42,8 @@ export interface ProxyOptions {
   readonly socket: string;
   readonly owner?: { readonly uid: number; readonly gid: number };
   readonly rules: EgressRules;
+  /** By key of the rule. */
+  readonly credentials?: ReadonlyMap<string, EgressCredential>;
   readonly lookup: Lookup;
   readonly dial?: Dialler;
   readonly limits?: EgressLimits;
@@ -67,10 +70,10 @@ export async function openEgressProxy(options: ProxyOptions): Promise<EgressProx
   const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     if (clients.size >= limits.connections) {
       client.destroy();
-      return options.report({ code: 'over-limit', rule: '', bytesOut: 0, bytesIn: 0 });
+      return options.report({ code: 'over-limit', rule: '', credentials: 0, bytesOut: 0, bytesIn: 0 });
     }
     clients.add(client);
-    const passage: Passage = { code: 'bad-request', rule: '', bytesOut: 0, bytesIn: 0 };
+    const passage: Passage = { code: 'bad-request', rule: '', credentials: 0, bytesOut: 0, bytesIn: 0 };
     client.on('error', () => client.destroy());
     client.on('close', () => {
       clients.delete(client);
@@ -121,6 +124,11 @@ async function serveConnection(client: Socket, passage: Passage, serving: Servin
     return answer(client, decision.code === 'bad-request' ? 400 : 403, decision.why);
   }
   passage.rule = decision.rule;
+  const credential = decision.credentialed ? serving.credentials?.get(decision.rule) : undefined;
+  if (decision.credentialed && credential === undefined) {
+    passage.code = 'credential-unavailable';
+    return answer(client, 502, 'the credential for this host cannot be used; tell the operator');
+  }
   if (decision.via === 'tunnel' && rest.length > 0) return answer(client, 400, 'something follows the request');
 
   const resolved = await resolveHost(decision.host, serving.lookup, serving.limits.resolveMs);
@@ -144,7 +152,7 @@ async function serveConnection(client: Socket, passage: Passage, serving: Servin
   upstream.on('close', () => client.end());
   client.on('close', () => upstream.destroy());
   if (decision.via === 'tunnel') relayTunnel(client, upstream, decision.host, passage, serving.meter);
-  else relayRequest(client, upstream, { head, rest, decision, inspect }, passage, serving.meter);
+  else relayRequest(client, upstream, { head, rest, decision, inspect, credential }, passage, serving.meter);
 }
 
 type ReadHead =

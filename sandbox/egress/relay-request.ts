@@ -3,6 +3,8 @@
  * framing, and no hop-by-hop header. What comes after its body is a second request that nobody checked, and cuts it off.
  */
 import type { Socket } from 'node:net';
+import type { EgressCredential } from './credentials.ts';
+import { EchoFilter } from './echo-filter.ts';
 import type { Meter, Passage } from './passage.ts';
 import { relayBack } from './relay-tunnel.ts';
 import { RequestBody } from './request-body.ts';
@@ -32,6 +34,7 @@ export interface CheckedRequest {
   readonly decision: Extract<EgressDecision, { kind: 'allowed' }>;
   /** True when what came in must not go out. What came with the head was shown before. */
   readonly inspect: (bytes: Buffer) => boolean;
+  readonly credential: EgressCredential | undefined;
 }
 
 export function relayRequest(
@@ -76,8 +79,11 @@ export function relayRequest(
   const early = new RequestBody(head.body).push(rest);
   if (early.kind === 'refused') return cut('bad-request');
   passage.code = 'relayed';
-  relayBack(upstream, client, passage, meter);
-  if (!send(Buffer.from(toHead(head, decision), 'latin1'))) return;
+  const { credential } = request;
+  passage.credentials = credential === undefined ? 0 : 1;
+  const filter = credential === undefined ? undefined : new EchoFilter(credential.hidden);
+  relayBack(upstream, client, passage, meter, filter);
+  if (!send(Buffer.from(toHead(head, decision, credential), 'latin1'))) return;
   forward(rest);
   client.on('data', (chunk: Buffer) => (request.inspect(chunk) ? cut('honey-credential') : forward(chunk)));
   client.on('end', () => {
@@ -87,7 +93,11 @@ export function relayRequest(
   client.resume();
 }
 
-function toHead(head: RequestHead, decision: CheckedRequest['decision']): string {
+function toHead(
+  head: RequestHead,
+  decision: CheckedRequest['decision'],
+  credential: EgressCredential | undefined,
+): string {
   const usual = decision.via === 'https' ? 443 : 80;
   const named = new Set(
     head.headers
@@ -99,13 +109,17 @@ function toHead(head: RequestHead, decision: CheckedRequest['decision']): string
           .map((option) => option.trim()),
       ),
   );
-  const passed = head.headers.filter(
-    ([name]) => !NOT_FORWARDED.has(name.toLowerCase()) && !named.has(name.toLowerCase()),
-  );
+  // A compressed reply could not be searched for the credential.
+  const replaced = credential === undefined ? [] : [credential.header.toLowerCase(), 'accept-encoding'];
+  const passed = head.headers.filter(([name]) => {
+    const key = name.toLowerCase();
+    return !NOT_FORWARDED.has(key) && !named.has(key) && !replaced.includes(key);
+  });
   const lines = [
     `${head.method} ${decision.path} HTTP/1.1`,
     `Host: ${decision.host}${decision.port === usual ? '' : `:${decision.port}`}`,
     ...passed.map(([name, value]) => `${name}: ${value}`),
+    ...(credential === undefined ? [] : [`${credential.header}: ${credential.value}`, 'Accept-Encoding: identity']),
     ...(head.body.kind === 'length' ? [`Content-Length: ${head.body.bytes}`] : []),
     ...(head.body.kind === 'chunked' ? ['Transfer-Encoding: chunked'] : []),
     'Connection: close',

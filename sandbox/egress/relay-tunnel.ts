@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { parseHostName } from '../domain-pattern.ts';
 import { parseClientHello } from './client-hello.ts';
+import type { EchoFilter } from './echo-filter.ts';
 import type { Meter, Passage } from './passage.ts';
 
 export function relayTunnel(client: Socket, upstream: Socket, host: string, passage: Passage, meter: Meter): void {
@@ -33,15 +34,23 @@ export function relayTunnel(client: Socket, upstream: Socket, host: string, pass
   client.resume();
 }
 
-/** Upstream to client, counted. */
-export function relayBack(upstream: Socket, client: Socket, passage: Passage, meter: Meter): void {
-  upstream.on('data', (chunk: Buffer) => {
+/** Upstream to client, counted, and without what the filter keeps back. */
+export function relayBack(upstream: Socket, client: Socket, passage: Passage, meter: Meter, filter?: EchoFilter): void {
+  upstream.on('data', (received: Buffer) => {
+    const filtered = filter?.push(received) ?? { kind: 'pass', bytes: received };
+    if (filtered.kind === 'cut') {
+      passage.code = 'credential-echoed';
+      client.destroy();
+      return void upstream.destroy();
+    }
+    const chunk = filtered.bytes;
+    if (chunk.length === 0) return;
     if (!meter(passage, 'bytesIn', chunk.length)) {
       client.destroy();
       return void upstream.destroy();
     }
     if (!client.write(chunk)) upstream.pause();
   });
-  upstream.on('end', () => client.end());
+  upstream.on('end', () => client.end(filter?.rest() ?? ''));
   client.on('drain', () => upstream.resume());
 }

@@ -13,7 +13,8 @@ export type EgressDenial =
   | 'host-not-allowed'
   | 'port-not-allowed'
   | 'method-not-allowed'
-  | 'path-not-allowed';
+  | 'path-not-allowed'
+  | 'tls-required';
 
 export type EgressDecision =
   | {
@@ -25,6 +26,8 @@ export type EgressDecision =
       readonly path: string;
       /** The rule that allowed it, for the audit. */
       readonly rule: string;
+      /** Whether that rule adds a credential. Never set but over TLS that ends at the proxy. */
+      readonly credentialed: boolean;
     }
   | { readonly kind: 'denied'; readonly code: EgressDenial; readonly why: string };
 
@@ -65,7 +68,14 @@ function decideRequest(rules: EgressRules, head: RequestHead): EgressDecision {
   if (!hostHeaderFits(head, host, port, usual)) return denied('bad-request', 'the Host header is not the URL’s host');
   const [pathname = ''] = path.split('?');
   if (AMBIGUOUS_PATH.test(pathname)) return denied('bad-request', 'the path is not in its plainest spelling');
-  return decide(rules, { via: scheme === 'https' ? 'https' : 'http', method: head.method, host, port, path });
+  const upgraded = scheme === 'http' && port === 80 && rules.some((rule) => rule.upgrade && isFor(rule, host));
+  return decide(rules, {
+    via: scheme === 'https' || upgraded ? 'https' : 'http',
+    method: head.method,
+    host,
+    port: upgraded ? 443 : port,
+    path,
+  });
 }
 
 function decide(
@@ -80,10 +90,7 @@ function decide(
 ): EgressDecision {
   const { via, method, host, port, path } = asked;
   const numbered = rules.map((rule, index) => ({ rule, key: `sandbox.egress.allow.${index}` }));
-  const ofHost = numbered.filter(({ rule }) => {
-    const pattern = parseDomainPattern(rule.host);
-    return pattern !== undefined && matchesDomain(pattern, host);
-  });
+  const ofHost = numbered.filter(({ rule }) => isFor(rule, host));
   if (ofHost.length === 0) return denied('host-not-allowed', 'this host is not on the list (sandbox.egress.allow)');
   const ofPort = ofHost.filter(({ rule }) => rule.ports.includes(port));
   if (ofPort.length === 0) return denied('port-not-allowed', 'this port of the host is not on the list');
@@ -96,12 +103,25 @@ function decide(
         : 'this method is not on the list for the host',
     );
   const [pathname = ''] = path.split('?');
+  // Without its credential the request would be another one than was meant, and with it everybody on the way could read it.
+  if (via === 'http' && ofMethod.every(({ rule }) => rule.credential !== undefined))
+    return denied('tls-required', 'the rule for this host adds a credential, so it is reached over https only');
   const chosen =
     via === 'tunnel'
       ? ofMethod[0]
-      : ofMethod.find(({ rule }) => rule.paths.some((prefix) => isBeneath(pathname, prefix)));
+      : ofMethod.find(
+          ({ rule }) =>
+            (via !== 'http' || rule.credential === undefined) &&
+            rule.paths.some((prefix) => isBeneath(pathname, prefix)),
+        );
   if (chosen === undefined) return denied('path-not-allowed', 'this path is not on the list for the host');
-  return { kind: 'allowed', via, host, port, path, rule: chosen.key };
+  const credentialed = via === 'https' && chosen.rule.credential !== undefined;
+  return { kind: 'allowed', via, host, port, path, rule: chosen.key, credentialed };
+}
+
+function isFor(rule: EgressRules[number], host: string): boolean {
+  const pattern = parseDomainPattern(rule.host);
+  return pattern !== undefined && matchesDomain(pattern, host);
 }
 
 /** `/v1` covers `/v1` and `/v1/x`, not `/v10`. */

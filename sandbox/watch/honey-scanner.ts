@@ -2,7 +2,7 @@
  * Looks for honey credentials in a stream of chunks, across their borders and through line breaks. Tokens that are known to
  * have been within reach are looked for in every usual spelling, others of the same key as they were planted.
  */
-import { spellingsOf } from './honey.ts';
+import { spellingsOf } from '../spellings.ts';
 import type { HoneyKey } from './honey.ts';
 
 /** Longer than any spelling of one token. */

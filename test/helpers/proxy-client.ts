@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Config } from '../../config/schema.ts';
+import type { EgressCredential } from '../../sandbox/egress/credentials.ts';
 import type { Passage } from '../../sandbox/egress/passage.ts';
 import { EGRESS_LIMITS, openEgressProxy } from '../../sandbox/egress/proxy.ts';
 import type { EgressLimits } from '../../sandbox/egress/proxy.ts';
@@ -48,6 +49,8 @@ export interface Proxy {
   readonly events: Passage[];
   readonly lookups: string[];
   readonly dialled: string[];
+  /** Hosts to which TLS was asked for, in the same order; empty for plain connections. */
+  readonly tlsFor: string[];
   /** Sends bytes, in the given pieces, and returns all that comes back until the proxy closes. */
   readonly send: (...pieces: readonly (string | Buffer)[]) => Promise<string>;
   /** The same, but what follows the request waits for the proxy's answer to it. */
@@ -60,6 +63,7 @@ export async function startProxy(options: {
   readonly names?: Readonly<Record<string, readonly string[]>>;
   readonly origin?: Origin;
   readonly limits?: Partial<EgressLimits>;
+  readonly credentials?: ReadonlyMap<string, EgressCredential>;
   readonly inspector?: () => (bytes: Buffer) => boolean;
 }): Promise<Proxy> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-egress-'));
@@ -67,6 +71,7 @@ export async function startProxy(options: {
   const events: Proxy['events'] = [];
   const lookups: string[] = [];
   const dialled: string[] = [];
+  const tlsFor: string[] = [];
   const proxy = await openEgressProxy({
     socket,
     rules: Config.parse({ sandbox: { egress: { allow: options.allow } } }).sandbox.egress.allow,
@@ -74,8 +79,10 @@ export async function startProxy(options: {
       lookups.push(host);
       return Promise.resolve(options.names?.[host] ?? ['93.184.216.34']);
     },
-    dial: ({ addresses, port }) => {
+    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+    dial: ({ addresses, port, tlsFor: host }) => {
       dialled.push(`${addresses[0]}:${port}`);
+      tlsFor.push(host);
       if (options.origin === undefined) return Promise.resolve(undefined);
       const { port: originPort } = options.origin;
       return new Promise((resolve) => {
@@ -114,5 +121,5 @@ export async function startProxy(options: {
     });
   const send: Proxy['send'] = (...pieces) => exchange(pieces, 'at-once');
   const tunnel: Proxy['tunnel'] = (request, ...pieces) => exchange([request, ...pieces], 'after-reply');
-  return { socket, events, lookups, dialled, send, tunnel };
+  return { socket, events, lookups, dialled, tlsFor, send, tunnel };
 }

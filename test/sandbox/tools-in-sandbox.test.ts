@@ -14,7 +14,13 @@ const POLICY = {
   scope: 'session',
   workspace: 'rw',
   network: 'egress',
-  egress: { allow: [{ host: 'allowed.invalid', ports: [80] }], upToLabel: 'internal' },
+  egress: {
+    allow: [
+      { host: 'allowed.invalid', ports: [80] },
+      { host: 'secret.invalid', credential: { secret: 'file:/tmp/to be replaced' }, upgrade: true },
+    ],
+    upToLabel: 'internal',
+  },
   agents: {
     once: { tools: Object.fromEntries(['exec', 'write', 'read'].map((tool) => [tool, { scope: 'call' }])) },
     reader: { allow: ['group:fs-read'] },
@@ -24,14 +30,21 @@ const POLICY = {
 // Real sandboxes on a machine that may be busy with the rest of the suite.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
 
+/** Of an egress rule: added outside, and never to be found inside. */
+const CREDENTIAL = 'CANARY-credential-51c9';
+const withSecret = (path: string): unknown => JSON.parse(JSON.stringify(POLICY).replace('/tmp/to be replaced', path));
+
 let stateDir = '';
+let secretDir = '';
 let client: SandboxClient;
 const events: BrokerEvent[] = [];
 
 beforeAll(async () => {
   stateDir = mkdtempSync(join(tmpdir(), 'sluice-real-'));
+  secretDir = mkdtempSync(join(tmpdir(), 'sluice-secret-'));
+  writeFileSync(join(secretDir, 'token'), `${CREDENTIAL}\n`, { mode: 0o600 });
   client = await createToolExecutor({
-    config: Config.parse({ sandbox: POLICY }).sandbox,
+    config: Config.parse({ sandbox: withSecret(join(secretDir, 'token')) }).sandbox,
     labels: ['public', 'internal', 'confidential'],
     stateDir,
     onEvent: (event) => events.push(event),
@@ -42,6 +55,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.close();
   rmSync(stateDir, { recursive: true, force: true });
+  rmSync(secretDir, { recursive: true, force: true });
 });
 
 interface Ran {
@@ -195,6 +209,21 @@ describe('in a real sandbox', () => {
     const codes = events.flatMap((event) => (event.kind === 'egress' ? [event.event.code] : []));
     expect(codes).toEqual(['host-not-allowed', 'bad-request', 'name-not-found']);
     expect(JSON.stringify(events)).not.toContain('evil');
+  });
+
+  test('the credential of a rule is nowhere inside, nor in receipts, events or the executor’s environment', async (ctx) => {
+    needSandbox(ctx);
+    const needle = CREDENTIAL.slice(0, 12);
+    // The brackets keep the pattern from finding itself.
+    const pattern = `[${needle[0]}]${needle.slice(1)}`;
+    const script = `curl -s -m 5 http://secret.invalid/ 2>&1; env | grep -c '${pattern}'; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep -ac '${pattern}'; grep -rsl '${pattern}' /etc /run /tmp /home /opt/backup /workspace /var | wc -l; ls ${secretDir} 2>&1 | grep -c token`;
+    const outcome = await call('exec', { command: script });
+    if (outcome.kind !== 'exited') throw new Error(outcome.kind);
+    const lines = outcome.stdout.head.trim().split('\n');
+    expect(lines.slice(-4)).toEqual(['0', '0', '0', '0']);
+    expect(JSON.stringify([outcome, events, client.status()])).not.toContain(needle);
+    const [executor = 0] = processesWith('executor-main').filter((pid) => parentOf(pid) === process.pid);
+    expect(readFileSync(`/proc/${executor}/environ`, 'latin1')).not.toContain(needle);
   });
 
   test('above the label there is no way out at all', async (ctx) => {

@@ -56,13 +56,13 @@ describe('sandbox explain', () => {
     expect(code).toBe(0);
     const { settings, environment } = JSON.parse(stdout) as {
       settings: { name: string; value: unknown; origin: { layer: string; key: string } }[];
-      environment: string[];
+      environment: { name: string; key: string }[];
     };
     const origin = (name: string): unknown => settings.find((each) => each.name === name)?.origin;
     expect(origin('scope')).toEqual({ layer: 'agent-tool', key: 'sandbox.agents.main.tools.exec.scope' });
     expect(origin('memoryBytes')).toEqual({ layer: 'tool', key: 'sandbox.tools.exec.memoryBytes' });
     expect(origin('timeoutMs')).toEqual({ layer: 'defaults', key: 'sandbox.timeoutMs' });
-    expect(environment).toEqual(['TOKEN']);
+    expect(environment).toEqual([{ name: 'TOKEN', key: 'sandbox.tools.exec.environment.TOKEN' }]);
     expect(stdout).not.toContain('CANARY');
   });
 

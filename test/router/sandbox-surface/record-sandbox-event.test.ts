@@ -29,6 +29,7 @@ const egress = (change: Partial<EgressEvent>): BrokerEvent => ({
     code: 'relayed',
     rule: 'sandbox.egress.allow.0',
     connections: 1,
+    credentials: 0,
     bytesOut: 10,
     bytesIn: 1000,
     ...change,

@@ -23,7 +23,13 @@ describe('an allowed request', () => {
     await expect
       .poll(() => proxy.events)
       .toEqual([
-        { code: 'relayed', rule: 'sandbox.egress.allow.0', bytesOut: origin.received().length, bytesIn: answer.length },
+        {
+          code: 'relayed',
+          rule: 'sandbox.egress.allow.0',
+          credentials: 0,
+          bytesOut: origin.received().length,
+          bytesIn: answer.length,
+        },
       ]);
   });
 

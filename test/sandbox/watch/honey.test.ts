@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HoneyKey, spellingsOf } from '../../../sandbox/watch/honey.ts';
+import { spellingsOf } from '../../../sandbox/spellings.ts';
+import { HoneyKey } from '../../../sandbox/watch/honey.ts';
 import { HoneyScanner } from '../../../sandbox/watch/honey-scanner.ts';
 
 const key = new HoneyKey(Buffer.alloc(32, 7));
