@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { Access } from './access-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
+import { Surfaces } from './surfaces-schema.ts';
 import { Telemetry } from './telemetry-schema.ts';
 import { bytes, label, milliseconds, name, score, secretReference } from './schema-terms.ts';
 
@@ -245,6 +246,7 @@ export const Config = z.strictObject({
   policy: Policy.prefault({}).describe('Where requests may go.'),
   sessions: Sessions.prefault({}).describe('How conversations are remembered.'),
   tools: Tools.prefault({}).describe('What happens to tool calls of models.'),
+  surfaces: Surfaces.prefault({}).describe('What the APIs for clients keep and carry.'),
   sandbox: Sandbox.prefault({}).describe('How tools are run.'),
   telemetry: Telemetry.prefault({}).describe('What is measured and told about requests.'),
   stateDir: z

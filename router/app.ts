@@ -22,6 +22,7 @@ import { listRunning, listTags, OLLAMA_VERSION, showModel } from './pipeline/oll
 import { admit } from './principals/admit.ts';
 import type { Role } from './principals/principal.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
+import { addResponseRoutes } from './responses/routes.ts';
 import { addSandboxRoutes } from './sandbox-surface/routes.ts';
 import { refreshGauges } from './telemetry/refresh-gauges.ts';
 
@@ -118,6 +119,7 @@ export function createApp(current: () => Context): Hono<AppEnv> {
     const { registry } = refreshGauges(current());
     return c.text(await registry.metrics(), 200, { 'content-type': registry.contentType });
   });
+  addResponseRoutes(app, error);
   addSandboxRoutes(app);
   app.notFound((c) => error('not_found', c.req.path));
   app.onError((fault, c) => {

@@ -178,6 +178,50 @@ export const ERRORS = {
     type: 'invalid_request_error',
     message: 'The local model cannot do what was asked (tools, images or thinking).',
   },
+  previous_response_not_found: {
+    status: 400,
+    type: 'invalid_request_error',
+    message:
+      'The previous response is not kept here: it was never stored, has expired, or was deleted. Send the conversation in full.',
+  },
+  response_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    message: 'There is no response of this id here: it was never stored, has expired, or was deleted.',
+  },
+  item_not_found: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'The item is not kept here: it was never stored, has expired, or was deleted. Send the item itself.',
+  },
+  conversation_unsupported: {
+    status: 400,
+    type: 'invalid_request_error',
+    message:
+      'Sluice keeps no conversation objects and lets no provider keep them. Use previous_response_id, or send the conversation in full.',
+  },
+  background_unsupported: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'Sluice makes no responses in the background. Send the request without background, streamed or not.',
+  },
+  not_cancellable: {
+    status: 400,
+    type: 'invalid_request_error',
+    message:
+      'Only a response that is made in the background can be cancelled, and Sluice makes none. Close the stream.',
+  },
+  provider_tool_refused: {
+    status: 400,
+    type: 'invalid_request_error',
+    message:
+      'Refused by policy: the request offers tools a provider would run by itself, and surfaces.providerTools is "refuse". Offer functions instead.',
+  },
+  websocket_unsupported: {
+    status: 426,
+    type: 'invalid_request_error',
+    message: 'This path is not served over WebSocket. Use POST with server-sent events.',
+  },
   clearance_failed: {
     status: 400,
     type: 'invalid_request_error',

@@ -28,6 +28,7 @@ import { provePolicy } from './policy/prove.ts';
 import { KeyRing } from './principals/key-ring.ts';
 import { createLimits } from './principals/limits.ts';
 import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
+import { createResponseStore } from './responses/response-store.ts';
 import { createSealMemory } from './seals.ts';
 import { createSessionMemory } from './sessions/memory.ts';
 import { openState } from './store/open-state.ts';
@@ -147,6 +148,11 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     pending: createPendingRounds(),
     seals: createSealMemory(key),
     bodies: new BodyBudget(config.listen.maxOpenBytes),
+    responses: createResponseStore({
+      maxResponses: config.surfaces.responses.maxResponses,
+      maxChars: config.surfaces.responses.maxBytes,
+      maxAgeMs: config.surfaces.responses.maxAgeMs,
+    }),
     metrics,
     telemetry: new Telemetry({
       config,

@@ -8,6 +8,7 @@ export const DECISION_HEADERS = [
   'x-sluice-model',
   'x-sluice-policy',
   'x-sluice-request-id',
+  'x-sluice-removed',
 ] as const;
 
 export interface DecisionHeaderInput {
@@ -17,6 +18,8 @@ export interface DecisionHeaderInput {
   /** Absent when the request failed before a decision was made. */
   readonly decision?: Decision;
   readonly model?: string;
+  /** Codes of what was left out of the request. */
+  readonly removed?: readonly string[];
 }
 
 export function decisionHeaders(input: DecisionHeaderInput): Record<string, string> {
@@ -28,6 +31,9 @@ export function decisionHeaders(input: DecisionHeaderInput): Record<string, stri
     'x-sluice-model': headerSafe(input.model ?? ''),
     'x-sluice-policy': input.policyDigest.slice(0, 12),
     'x-sluice-request-id': input.requestId,
+    ...(input.removed === undefined || input.removed.length === 0
+      ? {}
+      : { 'x-sluice-removed': input.removed.slice(0, 16).map(headerSafe).join(',') }),
     ...(input.demo ? { 'x-sluice-demo': 'stand-in models' } : {}),
   };
 }

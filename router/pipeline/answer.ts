@@ -21,7 +21,7 @@ export class Answer {
   readonly id: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly protocol: RequestProtocol;
+  protocol: RequestProtocol;
   readonly principal: Principal;
   readonly context: Context;
   /** Aborted when the client goes away before its reply is complete. */
@@ -67,6 +67,7 @@ export class Answer {
       policyDigest: this.context.policyDigest,
       demo: this.context.demo,
       model: this.model,
+      removed: this.protocol.removed?.() ?? [],
       ...(this.decision === undefined ? {} : { decision: this.decision }),
     });
   }

@@ -7,6 +7,7 @@ import type { MaskStore } from '../masking/store.ts';
 import type { KeyRing } from '../principals/key-ring.ts';
 import type { Limits } from '../principals/limits.ts';
 import type { CompiledPolicy } from '../policy/decide.ts';
+import type { ResponseStore } from '../responses/response-store.ts';
 import type { SealMemory } from '../seals.ts';
 import type { SessionMemory } from '../sessions/memory.ts';
 import type { Store } from '../store/store.ts';
@@ -36,6 +37,7 @@ export interface Context {
   readonly seals: SealMemory;
   /** What all open requests hold of their bodies. */
   readonly bodies: BodyBudget;
+  readonly responses: ResponseStore;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
   readonly log: Log;
@@ -53,4 +55,6 @@ export interface RequestScope {
   /** Features of its wire that the client asked for in headers, each of a form that says nothing else. */
   readonly features: readonly string[];
   readonly signal: AbortSignal;
+  /** What the conversation is already known to be, from what it was continued from. */
+  readonly floor?: { readonly label: string; readonly maskable: boolean };
 }

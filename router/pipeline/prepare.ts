@@ -15,7 +15,7 @@ import { toolSawSensitive } from './tool-taint.ts';
 import { decide } from '../policy/decide.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { IN_MESSAGES } from '../protocols/whereabouts.ts';
-import { type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
+import { atLeast, type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
 import { StoreFault } from '../store/database.ts';
 import { complexityInput, insideToolLoop } from './complexity-input.ts';
 import type { Context, RequestScope } from './context.ts';
@@ -93,7 +93,7 @@ export async function prepare(
     read.blocks?.messageKeys,
   );
   const recalled = await recall(trace, context);
-  const { remembered } = recalled;
+  const remembered = atLeast(recalled.remembered, scope.floor, context.policy.ladder);
   const unseen =
     recalled.kind === 'lost'
       ? [STORE_UNAVAILABLE]

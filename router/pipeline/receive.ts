@@ -4,9 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody } from '../http/body.ts';
+import type { ErrorCode } from '../errors.ts';
 import { newRequestId } from '../http/request-id.ts';
 import type { Caller } from '../principals/principal.ts';
-import type { RequestProtocol } from '../protocols/protocol.ts';
+import type { Protocol, RequestProtocol } from '../protocols/protocol.ts';
 import { Answer } from './answer.ts';
 import type { Context, RequestScope } from './context.ts';
 import { countTurn } from './count-turn.ts';
@@ -20,6 +21,17 @@ export interface Received {
   readonly readAt: number;
 }
 
+/** A request whose body says more than it holds: what is prepared instead, and by which protocol. */
+export type Opened =
+  | {
+      readonly kind: 'opened';
+      readonly bytes: Uint8Array;
+      readonly protocol: Protocol;
+      /** What the conversation is already known to be. */
+      readonly floor?: RequestScope['floor'];
+    }
+  | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer: string };
+
 /** receive reads, prepares and hands over to `work`; whatever happens, the request is answered, counted and logged once. */
 export async function receive(
   request: IncomingMessage,
@@ -27,6 +39,7 @@ export async function receive(
   protocol: RequestProtocol,
   { principal, context }: Caller,
   work: (received: Received) => Promise<void>,
+  open?: (bytes: Buffer) => Opened,
 ): Promise<void> {
   const answer = new Answer(newRequestId(), request, response, protocol, principal, context);
   context.metrics.openRequests.inc();
@@ -43,6 +56,9 @@ export async function receive(
     if (body.kind === 'problem') return answer.fail(body.code);
     const readAt = performance.now();
     answer.mark('read');
+    const opened = open?.(body.bytes);
+    if (opened?.kind === 'problem') return answer.fail(opened.code, opened.pointer);
+    if (opened !== undefined) answer.protocol = opened.protocol;
     const scope: RequestScope = {
       id: answer.id,
       principal: principal.id,
@@ -50,8 +66,12 @@ export async function receive(
       conversationIds: conversationIds(request, context),
       features: protocol.features?.(request.headers) ?? [],
       signal: answer.gone.signal,
+      ...(opened?.floor === undefined ? {} : { floor: opened.floor }),
     };
-    const prepared = await prepare(body.bytes, protocol, scope, context, { pass: 'first', nearMisses: 'omit' });
+    const prepared = await prepare(opened?.bytes ?? body.bytes, answer.protocol, scope, context, {
+      pass: 'first',
+      nearMisses: 'omit',
+    });
     if (prepared.kind === 'problem') return answer.fail(prepared.code, prepared.pointer);
     const { turn } = prepared;
     answer.turn = turn;

@@ -6,11 +6,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Caller } from '../principals/principal.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Answer } from './answer.ts';
-import type { RequestScope } from './context.ts';
+import type { Context, RequestScope } from './context.ts';
 import { dispatch, type Dispatched } from './dispatch.ts';
 import { passThrough } from './pass-through.ts';
 import type { Turn } from './prepare.ts';
-import { receive } from './receive.ts';
+import { receive, type Received } from './receive.ts';
 import { rememberTurn } from './remember.ts';
 import { canRunTools } from './tool-loop.ts';
 import { writeEvents } from './write-events.ts';
@@ -21,17 +21,23 @@ export function serveChat(
   protocol: Protocol,
   caller: Caller,
 ): Promise<void> {
-  const { context } = caller;
-  return receive(request, response, protocol, caller, async ({ answer, turn, scope, readAt }) => {
-    if (turn.decision.route.kind !== 'refuse' && (await rememberTurn(turn, context)) === 'store-failed')
-      return answer.fail('store_unavailable');
-    const dispatched = await dispatch(turn, protocol, scope, context, {
-      raw: canRunTools(turn, context) ? 'needs-events' : 'allowed',
-    });
-    context.metrics.addedSeconds.observe((performance.now() - readAt) / 1000);
-    answer.mark('dispatched');
-    return write(answer, protocol, turn, dispatched, scope);
+  return receive(request, response, protocol, caller, (received) => answerChat(received, protocol, caller.context));
+}
+
+/** answerChat takes a received request to the end of its reply. */
+export async function answerChat(
+  { answer, turn, scope, readAt }: Received,
+  protocol: Protocol,
+  context: Context,
+): Promise<void> {
+  if (turn.decision.route.kind !== 'refuse' && (await rememberTurn(turn, context)) === 'store-failed')
+    return answer.fail('store_unavailable');
+  const dispatched = await dispatch(turn, protocol, scope, context, {
+    raw: canRunTools(turn, context) ? 'needs-events' : 'allowed',
   });
+  context.metrics.addedSeconds.observe((performance.now() - readAt) / 1000);
+  answer.mark('dispatched');
+  return write(answer, protocol, turn, dispatched, scope);
 }
 
 async function write(

@@ -15,8 +15,8 @@ export interface RequestBlocks {
   readonly blocks: readonly Block[];
   /** Known before any block is read. */
   readonly gaps: readonly Gap[];
-  /** Keys of the messages' blocks, in order. */
-  readonly messageKeys: readonly string[];
+  /** Keys of the messages' blocks, in order; undefined for a message that is no block of its own. */
+  readonly messageKeys: readonly (string | undefined)[];
 }
 
 export interface BlockOptions {
@@ -41,7 +41,10 @@ export interface Spelling {
 }
 
 /** blocksOf cuts a document; together its blocks hold every leaf. */
-export function blocksOf(document: JsonDocument, options: BlockOptions): Omit<RequestBlocks, 'gaps'> {
+export function blocksOf(
+  document: JsonDocument,
+  options: BlockOptions,
+): { readonly blocks: readonly Block[]; readonly messageKeys: readonly string[] } {
   const collect = createCollector(document, options.placementOf);
   const blocks: Block[] = [];
   const messageKeys: string[] = [];

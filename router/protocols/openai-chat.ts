@@ -36,6 +36,11 @@ const CLIENT_MEMBERS = [
 ];
 const CLIENT_MEMBER_PREFIXES = ['litellm_', 'langfuse_'];
 
+/** isClientMember: whether a member of a body names the client, and so stays here. */
+export function isClientMember(name: string): boolean {
+  return CLIENT_MEMBERS.includes(name) || CLIENT_MEMBER_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
 const TALK = new Set(['content', 'refusal', 'reasoning_content', 'reasoning']);
 const PART_TALK = new Set(['text', 'refusal']);
 const META: Placement = { role: 'meta', talk: 'none', unread: 'none' };
@@ -93,9 +98,7 @@ export const openaiChat: PassthroughProtocol = {
 
   forUpstream(document, change) {
     const set: Record<string, string> = { model: JSON.stringify(change.model), stream: String(change.stream) };
-    const drop = [...document.members.keys()].filter(
-      (name) => CLIENT_MEMBERS.includes(name) || CLIENT_MEMBER_PREFIXES.some((prefix) => name.startsWith(prefix)),
-    );
+    const drop = [...document.members.keys()].filter(isClientMember);
     // Kept replies are copies outside that no latch can call back. Not set where the client was silent: many compatible servers refuse the field.
     if (document.members.has('store')) set['store'] = 'false';
     const options = document.root['stream_options'];

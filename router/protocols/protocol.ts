@@ -55,6 +55,8 @@ export interface RequestProtocol {
   ): string;
   /** The source with a line of ours put before all the model reads. Absent where the body has `messages` with roles. */
   withPreface?(document: JsonDocument, text: string): string;
+  /** What of this request does not leave though its client sent it, as codes for the reply's headers. Only on protocols made for one request. */
+  removed?(): readonly string[];
   /** An error before the reply began, in the protocol's own envelope. */
   errorReply(error: PublicError, requestId: string): ErrorReply;
 }

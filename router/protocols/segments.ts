@@ -16,6 +16,8 @@ export interface Placement {
   readonly talk: ReadonlySet<string> | 'all' | 'none';
   /** Leaves that hold what nobody can read as text (an image's base64): the protocol made a gap of it, or segments of its own. */
   readonly unread: Pick<ReadonlySet<string>, 'has'> | 'none';
+  /** Where one container holds words of several (a body's own members): the role by key. */
+  readonly roles?: ReadonlyMap<string | number, Segment['role']>;
 }
 
 /** All conversation is one flow: a value cut between two messages or parts is found where they meet. */
@@ -38,7 +40,9 @@ export const WIRE_WORDS: ReadonlySet<string> = new Set(
     'strict store n logprobs top_logprobs presence_penalty frequency_penalty reasoning_effort verbosity metadata user index image_url url detail ' +
     'properties required items enum additionalProperties anyOf oneOf allOf not default format minimum maximum minLength maxLength minItems maxItems ' +
     'pattern $schema $ref $defs definitions title examples const object string number integer boolean array null system assistant tool developer ' +
-    'cache_control ephemeral refusal reasoning_content'
+    'cache_control ephemeral refusal reasoning_content ' +
+    'input instructions message input_text output_text function_call function_call_output call_id output custom_tool_call custom_tool_call_output ' +
+    'reasoning summary summary_text encrypted_content annotations status completed include truncation max_output_tokens effort namespace custom grammar'
   ).split(' '),
 );
 
@@ -103,7 +107,7 @@ function collect(
       continue;
     const { placement } = place;
     const pointer = `${place.pointer}/${escapeToken(leaf.key)}`;
-    const { role } = placement;
+    const role = kind === 'key' ? placement.role : (placement.roles?.get(leaf.key) ?? placement.role);
     if (kind === 'key') {
       segments.push({ pointer, role, form: 'key', text, hint: place.hint, flow: -1 });
       continue;

@@ -9,6 +9,7 @@
 import { createHmac, hash } from 'node:crypto';
 import { KeyedMemory } from '../../classifiers/keyed-memory.ts';
 import type { ChatMessage } from '../chat.ts';
+import { rankOf } from '../policy/rank.ts';
 import type { BandStore } from './bands.ts';
 import { identifyingId } from './identifying-id.ts';
 import type { Mark, MarkStore } from './marks.ts';
@@ -37,6 +38,21 @@ export interface SessionMemory {
   ): Promise<void>;
   rememberBand(trace: ConversationTrace, band: 'simple' | 'complex'): void;
   readonly size: number;
+}
+
+/** atLeast joins what is remembered with what is known from elsewhere; labels only rise. */
+export function atLeast(
+  remembered: Remembered,
+  floor: Pick<Remembered, 'label' | 'maskable'> | undefined,
+  ladder: readonly string[],
+): Remembered {
+  if (floor === undefined) return remembered;
+  const isHigher = rankOf(ladder, floor.label) > rankOf(ladder, remembered.label);
+  return {
+    ...remembered,
+    label: isHigher ? floor.label : remembered.label,
+    maskable: remembered.maskable && floor.maskable,
+  };
 }
 
 /** What a request's conversation is known by. */
@@ -145,7 +161,7 @@ export function traceConversation(
   principal: string,
   messages: readonly ChatMessage[],
   ids: readonly string[],
-  messageKeys: readonly string[] = [],
+  messageKeys: readonly (string | undefined)[] = [],
 ): ConversationTrace {
   const digestOf = digester(key, principal);
   const chains: string[] = [];

@@ -30,7 +30,13 @@ const DOORS: readonly { readonly module: RegExp; readonly only: readonly string[
   { module: /^@redactpii\/node$/, only: ['classifiers/recognizers/redactpii.ts'] },
   {
     module: /^(hono|@hono\/node-server)(\/|$)/,
-    only: ['router/app.ts', 'router/listen.ts', 'router/http/app-env.ts', 'router/sandbox-surface/'],
+    only: [
+      'router/app.ts',
+      'router/listen.ts',
+      'router/http/app-env.ts',
+      'router/sandbox-surface/',
+      'router/responses/routes.ts',
+    ],
   },
   { module: /^(node:)?sqlite$/, only: ['router/store/sqlite.ts'] },
   { module: /^pg$/, only: ['router/store/postgres.ts'] },

@@ -8,6 +8,7 @@
  *     fake.wire();         // every byte ever received
  *     await fake.close();
  */
+import { type FakeResponsesReply, renderResponses } from './fake-responses.ts';
 import { startRudeServer, type RecordedRequest, type RudeReply, type RudeServer } from './rude-server.ts';
 
 export interface FakeAnswer {
@@ -62,6 +63,8 @@ export interface FakeOpenAIOptions {
   readonly models?: readonly string[];
   /** Decides from the request instead of the script. */
   readonly reply?: (request: RecordedRequest) => FakeOpenAIReply;
+  /** Answers /v1/responses, in order; the last one repeats. Without it that path is unknown. */
+  readonly responses?: readonly FakeResponsesReply[] | ((request: RecordedRequest) => FakeResponsesReply);
 }
 
 export async function startFakeOpenAI(options: FakeOpenAIOptions = {}): Promise<FakeOpenAI> {
@@ -76,6 +79,13 @@ export async function startFakeOpenAI(options: FakeOpenAIOptions = {}): Promise<
         owned_by: 'fake',
       }));
       return { kind: 'answer', status: 200, body: JSON.stringify({ object: 'list', data }) };
+    }
+    if (request.method === 'POST' && request.path === '/v1/responses' && options.responses !== undefined) {
+      const { responses } = options;
+      const reply =
+        typeof responses === 'function' ? responses(request) : responses[Math.min(next, responses.length - 1)];
+      next += 1;
+      if (reply !== undefined) return renderResponses(reply, request, (name) => fault(name, 'gpt-fake', request));
     }
     if (request.method !== 'POST' || request.path !== '/v1/chat/completions') {
       return refusal(404, {

@@ -25,7 +25,7 @@ export interface TestSluice {
   sentToCloud(): string;
   /** Everything logged so far. */
   logged(): string;
-  ask(body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  ask(body: unknown, headers?: Readonly<Record<string, string>>, path?: string): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -41,6 +41,8 @@ export interface TestSluiceOptions {
   readonly stateDir?: string;
   /** Highest label the local upstream may see. */
   readonly homeSees?: string;
+  /** Which API the cloud upstream is asked by. */
+  readonly cloudApi?: 'chat' | 'responses';
 }
 
 export async function startSluice(options: TestSluiceOptions = {}): Promise<TestSluice> {
@@ -51,7 +53,7 @@ export async function startSluice(options: TestSluiceOptions = {}): Promise<Test
 stateDir: "${stateDir}"
 upstreams:
   - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
-  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
+  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.config ?? ''}`;
   const loaded = parseConfig(yaml, '/test/sluice.yaml', {});
   if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.problems));
@@ -82,8 +84,8 @@ ${options.config ?? ''}`;
     local,
     sentToCloud: () => cloud.wire().toString('utf8'),
     logged: () => lines.join(''),
-    ask: (body, headers = {}) =>
-      fetch(`${url}/v1/chat/completions`, {
+    ask: (body, headers = {}, path = '/v1/chat/completions') =>
+      fetch(`${url}${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body:

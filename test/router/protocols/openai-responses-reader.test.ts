@@ -14,7 +14,7 @@ import {
   responsesBody,
   responsesEvents,
   toFrames,
-} from './responses-events.ts';
+} from '../../helpers/responses-events.ts';
 
 async function* bytes(...pieces: readonly (string | Buffer)[]): AsyncIterable<Uint8Array> {
   for (const piece of pieces) yield Buffer.from(piece);

@@ -5,6 +5,8 @@ export interface ResponsesAnswer {
   readonly status?: 'completed' | 'incomplete' | 'failed';
   readonly reason?: 'max_output_tokens' | 'content_filter';
   readonly error?: { readonly code: string; readonly message: string };
+  /** Between events. */
+  readonly gapMs?: number;
   /** Characters per delta. */
   readonly piece?: number;
 }

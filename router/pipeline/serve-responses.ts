@@ -1,0 +1,96 @@
+/**
+ * OpenAI's /responses from HTTP to HTTP: what the request only points to is put in, then it takes the road of every chat; what comes of it is kept for the client to come back to. Fails
+ * closed: a pointer to nothing, or to somebody else's, is an error before anything is sent.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { JsonObject } from '../json/document.ts';
+import { parseJson } from '../json/parse.ts';
+import { toJsonText } from '../json/splice.ts';
+import { createOpenAIResponses } from '../protocols/openai-responses.ts';
+import type { Protocol } from '../protocols/protocol.ts';
+import { readResponsesShape } from '../protocols/openai-responses-shape.ts';
+import { expand } from '../responses/expand.ts';
+import { idOf } from '../responses/response-store.ts';
+import type { Caller } from '../principals/principal.ts';
+import type { Answer } from './answer.ts';
+import { receive, type Opened } from './receive.ts';
+import { isMaskable } from './remember.ts';
+import { answerChat } from './serve-chat.ts';
+
+const MAX_LEAVES = 500_000;
+
+export function serveResponses(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
+  const { context } = caller;
+  const principal = caller.principal.id;
+  let answer: Answer | undefined;
+  let protocol: Protocol = FALLBACK;
+  const open = (bytes: Buffer): Opened => {
+    const parsed = parseJson(bytes, { maxDepth: context.config.listen.maxDepth, maxLeaves: MAX_LEAVES });
+    if (parsed.kind === 'problem') return { kind: 'problem', ...parsed.problem };
+    const { root } = parsed.document;
+    const expanded = expand(parsed.document, principal, context.responses);
+    if (expanded.kind === 'problem') return expanded;
+    const { previous, own } = expanded;
+    const shape = readResponsesShape({ ...root, previous_response_id: null });
+    if (shape.kind === 'problem') return { kind: 'problem', ...shape.problem };
+    const { providerTools } = context.config.surfaces;
+    if (providerTools === 'refuse' && shape.tools.provided.length > 0)
+      return { kind: 'problem', code: 'provider_tool_refused', pointer: '/tools' };
+    protocol = createOpenAIResponses({
+      providerTools: providerTools === 'carry' ? 'carry' : 'strip',
+      writer: { request: root, tools: shape.tools.known, onDone: (reply) => keep(reply, root) },
+    });
+    return {
+      kind: 'opened',
+      bytes: expanded.source === parsed.document.source ? bytes : Buffer.from(expanded.source),
+      protocol,
+      ...(previous === undefined ? {} : { floor: { label: previous.label, maskable: previous.maskable } }),
+    };
+
+    function keep(reply: Readonly<Record<string, unknown>>, asked: JsonObject): void {
+      const turn = answer?.turn;
+      if (asked['store'] === false || context.config.surfaces.responses.store === 'off' || turn === undefined) return;
+      const output = Array.isArray(reply['output']) ? (reply['output'] as readonly unknown[]) : [];
+      context.responses.keep({
+        id: String(reply['id']),
+        principal,
+        // The last turn's: a tool may have raised it.
+        label: answer?.decision?.label ?? turn.decision.label,
+        maskable: isMaskable(turn, context),
+        body: JSON.stringify(reply),
+        input: own.map(withId),
+        output: output.map(toJsonText),
+        previous,
+      });
+    }
+  };
+  return receive(
+    request,
+    response,
+    FALLBACK,
+    caller,
+    async (received) => {
+      answer = received.answer;
+      return answerChat(received, protocol, context);
+    },
+    open,
+  );
+}
+
+/** Until the body is read there is no request to make a protocol for. */
+const FALLBACK = createOpenAIResponses({
+  providerTools: 'strip',
+  writer: { request: {}, tools: new Map(), onDone: () => undefined },
+});
+
+/** Items are listed and referred to by id, which clients need not give. */
+function withId(item: string): string {
+  if (idOf(item) !== '') return item;
+  const value = JSON.parse(item) as { readonly type?: string };
+  return toJsonText({
+    type: 'message',
+    ...value,
+    id: `${value.type === undefined || value.type === 'message' ? 'msg' : 'item'}_${randomBytes(16).toString('hex')}`,
+  });
+}
