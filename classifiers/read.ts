@@ -11,6 +11,9 @@ import { compilePlan } from './scan/plan.ts';
 import type { ScanPlan } from './scan/plan.ts';
 import { Scan } from './scan/scan.ts';
 import type { Pace } from './pace.ts';
+import { createSkim, isBytes } from './skim/skim.ts';
+import type { Skim } from './skim/skim.ts';
+import type { WordList } from './skim/word-list.ts';
 import type { Gap, Signal } from './verdict.ts';
 import { DECODING_VIEWS } from './views/all.ts';
 import { buildRegions } from './views/decoding.ts';
@@ -23,6 +26,8 @@ const DEEPEST_VIEW = 2;
 /** Units per call of a recognizer; with 100 ns per unit at the very worst still well inside one slice. */
 const WINDOW_CHUNK = 4096;
 const SCAN_CHUNK = 8192;
+/** A tagger works on every word; it weighs more than the pass. */
+const TAGGER_COST = 4;
 /** How much of a value its hint opens. */
 const HINT_WINDOW = 4096;
 /**
@@ -44,6 +49,8 @@ export interface Reader {
   readonly recognizers: readonly Recognizer[];
   readonly taggers: readonly Tagger[];
   readonly views: readonly DecodingView[];
+  /** Made when it is first asked for; undefined where the module cannot run or cannot read by this plan. */
+  readonly skim: () => Skim | undefined;
 }
 
 /** A candidate with its place in the text that was given, and how it was seen. */
@@ -82,7 +89,14 @@ export function createReader(recognizers: readonly Recognizer[], taggers: readon
     { name: 'opaque', triggers: [{ kind: 'run', of: 'token', atLeast: 32 }], reach: { before: 0, after: 10 } },
     ...views.map((view) => ({ ...view, name: view.view })),
   ]);
-  return { plan, recognizers, taggers, views };
+  let skim: Skim | false | undefined;
+  return {
+    plan,
+    recognizers,
+    taggers,
+    views,
+    skim: () => (skim ??= (plan.skim && createSkim(plan.skim)) ?? false) || undefined,
+  };
 }
 
 interface Layer {
@@ -102,7 +116,7 @@ export function* read(
     work: BUDGET_BASE + BUDGET_PER_UNIT * text.length,
     views: VIEWS_BASE + VIEWS_PER_UNIT * text.length,
   };
-  const rewritten = yield* normalizeInSteps(text, pace);
+  const rewritten = reader.skim()?.isPlain(text) ? undefined : yield* normalizeInSteps(text, pace);
   const layers: readonly Layer[] = rewritten ? [{ view: 'normalized', rewritten }] : [];
   yield* readLayer(reader, rewritten?.text ?? text, layers, 0, budget, reading, options, pace);
 }
@@ -125,16 +139,31 @@ function* readLayer(
   const opaqueRule = reader.recognizers.length;
   const firstView = opaqueRule + 1;
   const { hint } = options.input;
-  const scan = new Scan(reader.plan, text, depth < DEEPEST_VIEW ? Infinity : firstView);
-  for (let before = 0, done = false; !done; before = scan.guardWork) {
-    done = scan.advance(SCAN_CHUNK);
+  const skim = isBytes(text) ? reader.skim() : undefined;
+  const scan = new Scan(reader.plan, text, depth < DEEPEST_VIEW ? Infinity : firstView, skim);
+  const runsTaggers =
+    options.tiers === 'all' &&
+    reader.taggers.length > 0 &&
+    (depth === 0 || layers.at(-1)?.view === 'base64' || layers.at(-1)?.view === 'hex');
+  // What taggers see comes after what recognizers see, in whatever order they run.
+  const tagged: Reading = { sightings: [], signals: [], gaps: [] };
+  const tagging = runsTaggers
+    ? new Tagging(reader.taggers, { ...options.input, text }, layers, depth, tagged, options)
+    : undefined;
+  for (let at = 0, before = 0, done = false; !done; before = scan.guardWork) {
+    const to = tagging && skim ? cutAt(text, at + TAGGER_WINDOW) : at + SCAN_CHUNK;
+    if (tagging && skim) {
+      done = scan.readWords(skim, to);
+      tagging.run({ start: at, end: to }, skim);
+    } else done = scan.advance(to - at);
     const asked = scan.guardWork - before;
     budget.work -= asked;
     if (budget.work < 0) {
       addGap(reading, { classifier: 'scan', cause: 'over-budget' });
       return;
     }
-    if (pace.isDue(SCAN_CHUNK + asked)) yield;
+    if (pace.isDue((to - at) * (tagging && skim ? TAGGER_COST : 1) + asked)) yield;
+    at = to;
   }
   for (const rule of rulesOfHint(reader, hint)) scan.open(rule, 0, Math.min(text.length, HINT_WINDOW));
 
@@ -173,9 +202,17 @@ function* readLayer(
       );
     }
   }
-  const runsTaggers =
-    options.tiers === 'all' && (depth === 0 || layers.at(-1)?.view === 'base64' || layers.at(-1)?.view === 'hex');
-  if (runsTaggers) yield* runTaggers(reader.taggers, text, layers, depth, reading, options, pace);
+  if (tagging && !skim) {
+    for (let start = 0; start < text.length;) {
+      const end = cutAt(text, start + TAGGER_WINDOW);
+      tagging.run({ start, end }, undefined);
+      if (pace.isDue((end - start) * TAGGER_COST)) yield;
+      start = end;
+    }
+  }
+  reading.sightings.push(...tagged.sightings);
+  reading.signals.push(...tagged.signals);
+  for (const gap of tagged.gaps) addGap(reading, gap);
 }
 
 function* runRecognizer(
@@ -212,32 +249,39 @@ function* runRecognizer(
   }
 }
 
-function* runTaggers(
-  taggers: readonly Tagger[],
-  text: string,
-  layers: readonly Layer[],
-  depth: number,
-  reading: Reading,
-  options: ReadOptions,
-  pace: Pace,
-): Generator<void, void> {
-  const input: TaggerInput = { text, ...options.input };
-  for (const tagger of taggers) {
-    const sink = {
-      candidate: (candidate: Candidate): void =>
-        addSighting(tagger.name, candidate, text, layers, depth, reading, options),
-      signal: (signal: Omit<Signal, 'pointer'>): void => void reading.signals.push(signal),
-    };
-    try {
-      for (let start = 0; start < text.length;) {
-        const end = cutAt(text, start + TAGGER_WINDOW);
-        tagger.tag(input, { start, end }, sink);
-        // A tagger works on every unit; it weighs more than a window of a recognizer.
-        if (pace.isDue((end - start) * 16)) yield;
-        start = end;
+/** Runs the taggers window by window; one that throws is not asked again about this text. */
+class Tagging {
+  readonly #taggers: Set<Tagger>;
+  readonly #input: TaggerInput;
+  readonly #reading: Reading;
+  readonly #report: (tagger: Tagger, candidate: Candidate) => void;
+
+  constructor(
+    taggers: readonly Tagger[],
+    input: TaggerInput,
+    layers: readonly Layer[],
+    depth: number,
+    reading: Reading,
+    options: ReadOptions,
+  ) {
+    this.#taggers = new Set(taggers);
+    this.#input = input;
+    this.#reading = reading;
+    this.#report = ({ name }, candidate) => addSighting(name, candidate, input.text, layers, depth, reading, options);
+  }
+
+  run(window: Window, words: WordList | undefined): void {
+    const input = words ? { ...this.#input, words } : this.#input;
+    for (const tagger of this.#taggers) {
+      try {
+        tagger.tag(input, window, {
+          candidate: (candidate) => this.#report(tagger, candidate),
+          signal: (signal) => void this.#reading.signals.push(signal),
+        });
+      } catch {
+        addGap(this.#reading, { classifier: tagger.name, cause: 'threw' });
+        this.#taggers.delete(tagger);
       }
-    } catch {
-      addGap(reading, { classifier: tagger.name, cause: 'threw' });
     }
   }
 }

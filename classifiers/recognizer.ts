@@ -8,6 +8,7 @@
  */
 import type { EntityType, ScoreStep } from './finding.ts';
 import type { Segment } from './segment.ts';
+import type { WordList } from './skim/word-list.ts';
 import type { Signal } from './verdict.ts';
 
 /**
@@ -108,6 +109,8 @@ export interface Tagger {
 export interface TaggerInput extends RecognizerInput {
   readonly role: Segment['role'];
   readonly form: Segment['form'];
+  /** The words of the window where the engine has read them already; good during the call. */
+  readonly words?: WordList;
 }
 export interface TaggerSink {
   candidate(candidate: Candidate): void;

@@ -7,6 +7,8 @@ import { buildAutomaton } from './automaton.ts';
 import type { Automaton } from './automaton.ts';
 import { compileGrams } from './digit-grams.ts';
 import type { GramTable } from './digit-grams.ts';
+import { skimPlan } from './skim-plan.ts';
+import type { SkimPlan } from './skim-plan.ts';
 
 /**
  * Triggers of views only. `single-characters`: that many letters or digits in a row, each alone between up to three other
@@ -54,6 +56,8 @@ export interface ScanPlan {
   readonly always: readonly number[];
   /** Digit groups shorter than this interest nobody. */
   readonly shortestGroup: number;
+  /** For the module of skim/; undefined when it cannot read by this plan. */
+  readonly skim: SkimPlan | undefined;
 }
 
 const DEFAULT_REACH: Reach = { before: 64, after: 64 };
@@ -102,20 +106,20 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
   const literals = [...rulesByLiteral.keys()];
   const automaton = buildAutomaton(literals);
   const hits: (Int32Array | undefined)[] = [];
-  for (const [state, ending] of automaton.ends) {
-    hits[state / automaton.classCount] = Int32Array.from(
-      [...ending].flatMap((id) =>
-        [...(rulesByLiteral.get(literals[id] ?? '') ?? [])].flatMap(([rule, whole]) => [
-          rule,
-          literals[id]?.length ?? 0,
-          whole,
-        ]),
-      ),
-    );
-  }
+  const hitsOf = (literal: string): readonly number[] =>
+    [...(rulesByLiteral.get(literal) ?? [])].flatMap(([rule, whole]) => [rule, literal.length, whole]);
+  for (const [state, ending] of automaton.ends)
+    hits[state / automaton.classCount] = Int32Array.from([...ending].flatMap((id) => hitsOf(literals[id] ?? '')));
   const required = rules.map((rule) => rule.requires?.digits ?? Infinity);
   const { table, masks } = compileGrams(digits.map(({ grams }) => grams));
   const byLength = (left: LengthRule, right: LengthRule): number => left.atLeast - right.atLeast;
+  const sortedRuns = {
+    alphanumeric: runs.alphanumeric.toSorted(byLength),
+    lettered: runs.lettered.toSorted(byLength),
+    hex: runs.hex.toSorted(byLength),
+    token: runs.token.toSorted(byLength),
+  };
+  const sortedSingles = singles.toSorted(byLength);
   return {
     rules,
     before: Int32Array.from(rules, (rule) => (rule.reach ?? DEFAULT_REACH).before),
@@ -127,16 +131,12 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
       .map(({ atLeast, rule }, index) => ({ atLeast, rule, low: 0, high: 0, ...masks[index] }))
       .toSorted(byLength),
     grams: table,
-    runs: {
-      alphanumeric: runs.alphanumeric.toSorted(byLength),
-      lettered: runs.lettered.toSorted(byLength),
-      hex: runs.hex.toSorted(byLength),
-      token: runs.token.toSorted(byLength),
-    },
-    singles: singles.toSorted(byLength),
+    runs: sortedRuns,
+    singles: sortedSingles,
     capitalized,
     lookAlikeDigits,
     always,
     shortestGroup: Math.min(...digits.map((rule) => rule.atLeast), ...required),
+    skim: skimPlan({ capitalized, runs: sortedRuns, singles: sortedSingles }, literals, hitsOf),
   };
 }

@@ -4,24 +4,17 @@
  */
 import type { Window } from '../recognizer.ts';
 import { edgeBefore, edgeBehind, gramKey, isExponent, markBetween, runKind } from './digit-grams.ts';
+import { WindowSet } from './window-set.ts';
+import { isLookAlikeNumber, isWhole } from './word-tests.ts';
+import { LONG_WITHOUT_DIGIT } from './skim-plan.ts';
 import type { DigitRule, LengthRule, ScanPlan } from './plan.ts';
-import {
-  ALPHANUMERIC,
-  DIGIT,
-  DIGIT_LOOK_ALIKE,
-  FOREIGN_LETTER,
-  HEX,
-  SEPARATOR,
-  TOKEN,
-  UNIT_KINDS,
-  UPPER,
-} from './unit-kinds.ts';
+import { EVENT, newSkimState, SKIM_CHUNK, STATE } from '../skim/skim.ts';
+import type { Skim, SkimState } from '../skim/skim.ts';
+import { ALPHANUMERIC, DIGIT, FOREIGN_LETTER, HEX, SEPARATOR, TOKEN, UNIT_KINDS, UPPER } from './unit-kinds.ts';
 
 const BOUNDARY = DIGIT | ALPHANUMERIC | TOKEN | FOREIGN_LETTER;
 /** Separators that may stand between two digits of a group, and characters between two single characters. */
 const LONGEST_GAP = 3;
-/** Runs without any digit count from this length on: no identifier of letters and digits is shorter and has none. */
-const LONG_WITHOUT_DIGIT = 25;
 
 /** Units; words and tokens that are longer open their window unasked. */
 const LONGEST_GUARDED = 256;
@@ -42,8 +35,7 @@ export class Scan {
   readonly #text: string;
   /** Rules from this id on are not run (views, once decoding is deep enough). */
   readonly #ruleLimit: number;
-  /** Per touched rule: start, end, start, end, … */
-  readonly #windows: (number[] | undefined)[] = [];
+  readonly #windows = new WindowSet();
   /** start, end, digits of every group that is long enough. */
   readonly #groups: number[] = [];
   /** Alphanumeric runs shorter than this are nobody's, unless they hold digits or stand alone. */
@@ -75,10 +67,15 @@ export class Scan {
   #singlesEnd = -1;
   #singles = 0;
   #guardWork = 0;
+  /** Reads in place of the loop here; only for a text of bytes. */
+  readonly #skim: Skim | undefined;
+  readonly #skimState: SkimState | undefined;
 
-  constructor(plan: ScanPlan, text: string, ruleLimit: number) {
+  constructor(plan: ScanPlan, text: string, ruleLimit: number, skim?: Skim) {
     this.#plan = plan;
     this.#text = text;
+    this.#skim = skim;
+    this.#skimState = skim && newSkimState();
     this.#ruleLimit = Math.min(NEVER, ruleLimit);
     const shortest = (rules: readonly LengthRule[]): number => rules[0]?.atLeast ?? NEVER;
     this.#shortestHex = shortest(plan.runs.hex);
@@ -88,6 +85,12 @@ export class Scan {
 
   /** advance scans up to `units` more; returns whether the text is done. */
   advance(units: number): boolean {
+    if (this.#skim && this.#skimState) {
+      const limit = Math.min(this.#text.length, this.#at + units);
+      do this.#advanceSkim(this.#skim, this.#skimState, Math.min(limit, this.#at + SKIM_CHUNK), false);
+      while (this.#at < limit);
+      return this.#isDone();
+    }
     const text = this.#text;
     const { automaton, hits } = this.#plan;
     const { classes, next, classCount } = automaton;
@@ -134,15 +137,71 @@ export class Scan {
     this.#kind = previous;
     this.#wordStart = wordStart;
     this.#tokenStart = tokenStart;
-    if (to < text.length) return false;
+    return this.#isDone();
+  }
+
+  #isDone(): boolean {
+    if (this.#at < this.#text.length) return false;
     this.#finish();
     return true;
+  }
+
+  /** The same events as in advance, from the module. */
+  #advanceSkim(skim: Skim, state: SkimState, to: number, wantsWords: boolean): void {
+    const count = skim.scan(this.#text, this.#at, to, state, wantsWords);
+    const { events } = skim;
+    const { hits, classCount } = this.#plan.skim ?? { hits: [], classCount: 1 };
+    const rowBytes = classCount * 4;
+    for (let index = 0; index < count; index++) {
+      const what = events[index * 2] as number;
+      const at = events[index * 2 + 1] as number;
+      const amount = what >>> 4;
+      switch (what & 15) {
+        case EVENT.hit:
+          this.#hit(hits[amount / rowBytes] as Int32Array, at);
+          break;
+        case EVENT.digitsStart:
+          this.#startDigits(at);
+          break;
+        case EVENT.digitsEnd:
+          this.#endDigits(at);
+          break;
+        case EVENT.word:
+          this.#endWord(at - amount, at);
+          break;
+        case EVENT.tokenRun:
+          this.#openRun(this.#plan.runs.token, at - amount, at);
+          break;
+        case EVENT.singles:
+          // Two events: the row's end and length, then its start.
+          index++;
+          this.#openSingles(amount, events[index * 2 + 1] as number, at);
+          break;
+      }
+    }
+    const { ints } = state;
+    this.#at = to;
+    this.#kind = ints[STATE.kind] as number;
+    this.#wordStart = ints[STATE.wordStart] as number;
+    this.#tokenStart = ints[STATE.tokenStart] as number;
+    this.#singles = ints[STATE.singles] as number;
+    this.#singlesStart = ints[STATE.singlesStart] as number;
+    this.#singlesEnd = ints[STATE.singlesEnd] as number;
+  }
+
+  /** readWords is advance, to the unit `to`, that leaves the words of the piece in the module; false when the text has more. */
+  readWords(skim: Skim, to: number): boolean {
+    if (this.#skimState === undefined) throw new TypeError('this text is read unit by unit');
+    this.#advanceSkim(skim, this.#skimState, to, true);
+    return this.#isDone();
   }
 
   /** windows lists every rule that was triggered, with its windows merged, in order and inside the text. */
   *windows(): Generator<readonly [number, readonly Window[]]> {
     for (const rule of this.triggered()) {
-      const windows = this.#merged(rule);
+      const merged = this.#windows.merged(rule, this.#text.length);
+      const required = this.#plan.rules[rule]?.requires?.digits;
+      const windows = required === undefined ? merged : merged.filter((window) => this.#holdsGroup(window, required));
       if (windows.length > 0) yield [rule, windows];
     }
   }
@@ -153,37 +212,13 @@ export class Scan {
   }
 
   /** Ids of the rules with a window, whatever they require. */
-  triggered(): number[] {
-    const rules: number[] = [];
-    for (let rule = 0; rule < this.#windows.length; rule++) if (this.#windows[rule]) rules.push(rule);
-    return rules;
+  triggered(): readonly number[] {
+    return this.#windows.rules();
   }
 
   /** open adds a window that something outside the text asks for. */
   open(rule: number, start: number, end: number): void {
-    this.#add(rule, start, end);
-  }
-
-  #merged(rule: number): Window[] {
-    const flat = this.#windows[rule] ?? [];
-    const sorted: { start: number; end: number }[] = [];
-    let inOrder = true;
-    let last = 0;
-    for (let index = 0; index < flat.length; index += 2) {
-      const start = Math.max(0, flat[index] ?? 0);
-      inOrder &&= start >= last;
-      last = start;
-      sorted.push({ start, end: Math.min(this.#text.length, flat[index + 1] ?? 0) });
-    }
-    if (!inOrder) sorted.sort((left, right) => left.start - right.start);
-    const merged: { start: number; end: number }[] = [];
-    let open: { start: number; end: number } | undefined;
-    for (const window of sorted) {
-      if (open && window.start <= open.end) open.end = Math.max(open.end, window.end);
-      else merged.push((open = window));
-    }
-    const required = this.#plan.rules[rule]?.requires?.digits;
-    return required === undefined ? merged : merged.filter((window) => this.#holdsGroup(window, required));
+    this.#windows.add(rule, start, end);
   }
 
   /** Groups are in order and do not overlap; the first that ends after the window's start is found by halving. */
@@ -209,7 +244,7 @@ export class Scan {
     if ((this.#kind & TOKEN) !== 0) this.#openRun(this.#plan.runs.token, this.#tokenStart, end);
     this.#closeGroup();
     this.#closeSingles();
-    for (const rule of this.#plan.always) this.#add(rule, 0, end);
+    for (const rule of this.#plan.always) this.#windows.add(rule, 0, end);
   }
 
   #open(rule: number, start: number, end: number): void {
@@ -221,21 +256,7 @@ export class Scan {
       this.#guardWork += GUARD_OVERHEAD + ((end - start) >> GUARD_SHIFT);
       if (!guard(this.#text, start, end)) return;
     }
-    this.#add(rule, start - (before[rule] as number), end + (after[rule] as number));
-  }
-
-  #add(rule: number, from: number, to: number): void {
-    const windows = this.#windows[rule];
-    if (windows === undefined) {
-      while (this.#windows.length < rule) this.#windows.push(undefined);
-      this.#windows[rule] = [from, to];
-      return;
-    }
-    const last = windows.length - 1;
-    const lastEnd = windows[last] as number;
-    if (from <= lastEnd && from >= (windows[last - 1] as number)) {
-      if (to > lastEnd) windows[last] = to;
-    } else windows.push(from, to);
+    this.#windows.add(rule, start - (before[rule] as number), end + (after[rule] as number));
   }
 
   #openAll(rules: readonly number[], start: number, end: number): void {
@@ -353,7 +374,7 @@ export class Scan {
         this.#openRun(runs.lettered, start, end);
     }
     if (length >= this.#shortestHex) this.#findHex(start, end);
-    if (holdsDigit && length > 1 && lookAlikeDigits.length > 0 && this.#isLookAlikeNumber(start, end))
+    if (holdsDigit && length > 1 && lookAlikeDigits.length > 0 && isLookAlikeNumber(this.#text, start, end))
       this.#openAll(lookAlikeDigits, start, end);
     if (capitalized.length === 0 || length < 2) return;
     const first = UNIT_KINDS[this.#text.charCodeAt(start)] ?? 0;
@@ -379,36 +400,14 @@ export class Scan {
   }
 
   #closeSingles(): void {
-    for (const { atLeast, rule } of this.#plan.singles) {
-      if (atLeast > this.#singles) break;
-      this.#open(rule, this.#singlesStart, this.#singlesEnd);
-    }
+    this.#openSingles(this.#singles, this.#singlesStart, this.#singlesEnd);
     this.#singles = 0;
   }
 
-  /** Digits and letters that look like digits, both present; up to two capitals may lead (an IBAN's country). */
-  #isLookAlikeNumber(start: number, end: number): boolean {
-    const isCapital = (at: number): boolean => ((UNIT_KINDS[this.#text.charCodeAt(at)] ?? 0) & UPPER) !== 0;
-    const from = end - start >= 12 && isCapital(start) && isCapital(start + 1) ? start + 2 : start;
-    let lookAlikes = 0;
-    for (let at = from; at < end; at++) {
-      const kind = UNIT_KINDS[this.#text.charCodeAt(at)] ?? 0;
-      if ((kind & DIGIT_LOOK_ALIKE) !== 0) lookAlikes++;
-      else if ((kind & DIGIT) === 0) return false;
+  #openSingles(count: number, start: number, end: number): void {
+    for (const { atLeast, rule } of this.#plan.singles) {
+      if (atLeast > count) break;
+      this.#open(rule, start, end);
     }
-    return lookAlikes > 0 && lookAlikes < end - from;
   }
-}
-
-const isLower = (unit: number): boolean => unit >= 0x61 && unit <= 0x7a;
-const isUpper = (unit: number): boolean => unit >= 0x41 && unit <= 0x5a;
-
-/** A word by itself, or one of several grown together in camel case; a plural s may follow. */
-function isWhole(text: string, start: number, end: number): boolean {
-  const before = text.charCodeAt(start - 1);
-  if (isLower(before) && !isUpper(text.charCodeAt(start))) return false;
-  if (isUpper(before) && (isUpper(text.charCodeAt(start)) || isUpper(text.charCodeAt(start + 1)))) return false;
-  let after = text.charCodeAt(end);
-  if (after === 0x73) after = text.charCodeAt(end + 1);
-  return !isLower(after) && !(isUpper(after) && isUpper(text.charCodeAt(end - 1)));
 }

@@ -17,20 +17,22 @@ export class TagModel {
     this.#table = decodeWeights(weights);
   }
 
-  tagWords(tokens: Tokens, hint: number, tags: Uint8Array, certainty: Float32Array): void {
-    let previousTag = 0;
-    let beforeThat = 0;
-    for (let at = 0; at < tokens.count; at += 1) {
-      let tag = 0;
-      if (isCandidate(tokens, at, previousTag)) {
-        tag = this.#decide(tokens, at, previousTag, beforeThat, hint);
-        certainty[at] = this.#scores[tag] as number;
-      }
+  /** Only words that may belong to a name are looked at; returns whether any has a tag. */
+  tagWords(tokens: Tokens, hint: number, tags: Uint8Array, certainty: Float32Array): boolean {
+    const { names, nameCount, count } = tokens.words;
+    tags.fill(0, 0, count);
+    if (nameCount === 0) return false;
+    for (let index = 0; index < nameCount; index += 1) {
+      const at = names[index] as number;
+      const previousTag = at > 0 ? (tags[at - 1] as number) : 0;
+      if (!isCandidate(tokens, at, previousTag)) continue;
+      const tag = this.#decide(tokens, at, previousTag, at > 1 ? (tags[at - 2] as number) : 0, hint);
+      certainty[at] = this.#scores[tag] as number;
       tags[at] = tag;
-      beforeThat = previousTag;
-      previousTag = tag;
     }
     trustLists(tokens, tags, certainty);
+    for (let index = 0; index < nameCount; index += 1) if (tags[names[index] as number] !== 0) return true;
+    return false;
   }
 
   #decide(tokens: Tokens, at: number, previousTag: number, beforeThat: number, hint: number): number {

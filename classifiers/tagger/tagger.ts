@@ -36,9 +36,10 @@ export const NAME_TAGGER: Tagger = {
   name: 'names',
   entities: ['PERSON', 'PRIVATE_PERSON', 'LOCATION', 'ORGANIZATION'],
   tag(input, window, sink) {
-    tokens.read(input.text, window.start, window.end);
-    model.tagWords(tokens, hintHash(input.hint), tags, certainty);
+    tokens.read(input.text, window.start, window.end, input.words);
+    const isTagged = model.tagWords(tokens, tokens.words.nameCount === 0 ? 0 : hintHash(input.hint), tags, certainty);
     const keyed = trustKey(tokens, input.hint, tags, certainty);
+    if (!isTagged && !keyed) return;
     const mentions = readMentions(tokens, tags, certainty).filter(
       (mention) => mention.names > 0 && (mention.tag !== PERSON || !isEponym(tokens, mention)),
     );

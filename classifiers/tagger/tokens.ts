@@ -1,9 +1,10 @@
 /**
  * Tokens is one window of text as the tagger reads it: words, what stands before each, what the lists know. Buffers are
- * reused from window to window. Lists are asked only about words that are looked at.
+ * reused from window to window. What stands before a word is looked at only when asked.
  */
-import { SHAPE, Words } from '../linear/words.ts';
-import { knownBits } from './gazetteer.ts';
+import { SHAPE } from '../linear/words.ts';
+import { DescribedWords } from '../skim/described-words.ts';
+import type { WordList } from '../skim/word-list.ts';
 
 /** What stands between a word and the one before. */
 export const GAP = {
@@ -25,52 +26,58 @@ export const GAP = {
   semicolon: 15,
 } as const;
 
+const UNKNOWN = 255;
+/** The lists' part of a word's flags. */
+const LISTS = 15;
+
 export class Tokens {
-  readonly words: Words;
-  readonly gap: Uint8Array;
-  readonly known: Int8Array;
+  words: WordList;
+  readonly #own: DescribedWords;
+  readonly #gap: Uint8Array;
+  #from = 0;
   text = '';
   /** The writer uses no capitals, so small words may be names. */
   caseless = false;
 
   constructor(capacity: number) {
-    this.words = new Words(capacity);
-    this.gap = new Uint8Array(capacity);
-    this.known = new Int8Array(capacity);
+    this.#own = new DescribedWords(capacity);
+    this.words = this.#own;
+    this.#gap = new Uint8Array(capacity);
   }
   get count(): number {
     return this.words.count;
   }
-  read(text: string, from = 0, to = text.length): void {
+  /** read takes the window's words where somebody has read them already. */
+  read(text: string, from = 0, to = text.length, words?: WordList): void {
+    if (words === undefined) this.#own.read(text, from, to);
+    this.words = words ?? this.#own;
     this.text = text;
-    this.words.scan(text, from, to);
-    this.known.fill(-1, 0, this.count);
-    const { start, end, count } = this.words;
-    let capitals = 0;
-    for (let at = 0; at < count; at += 1) {
-      if ((this.shapeAt(at) & SHAPE.initialUpper) !== 0) capitals += 1;
-      const before = at === 0 ? from : (end[at - 1] as number);
-      this.gap[at] =
-        at === 0 && before === start[at]
-          ? GAP.start
-          : gapOf(text, before, start[at] as number, at === 0, this.#isInitial(at - 1));
-    }
-    this.caseless = capitals <= count / 40;
+    this.#from = from;
+    this.#gap.fill(UNKNOWN, 0, this.count);
+    this.caseless = this.words.capitals <= this.count / 40;
   }
   knownAt(at: number): number {
-    if (at < 0 || at >= this.count) return 0;
-    let bits = this.known[at] as number;
-    if (bits < 0) {
-      bits = knownBits(this.words.hash[at] as number);
-      this.known[at] = bits;
-    }
-    return bits;
+    return at < 0 || at >= this.count ? 0 : (this.words.flags[at] as number) & LISTS;
+  }
+  /** forget makes a word one that these lists do not know; for training. */
+  forget(at: number, lists: number): void {
+    this.words.flags[at] = (this.words.flags[at] as number) & ~lists;
   }
   shapeAt(at: number): number {
     return at < 0 || at >= this.count ? 0 : (this.words.shape[at] as number);
   }
   gapAt(at: number): number {
-    return at < 0 || at >= this.count ? GAP.newline : (this.gap[at] as number);
+    if (at < 0 || at >= this.count) return GAP.newline;
+    const known = this.#gap[at] as number;
+    if (known !== UNKNOWN) return known;
+    const { start, end } = this.words;
+    const before = at === 0 ? this.#from : (end[at - 1] as number);
+    const gap =
+      at === 0 && before === start[at]
+        ? GAP.start
+        : gapOf(this.text, before, start[at] as number, at === 0, this.#isInitial(at - 1));
+    this.#gap[at] = gap;
+    return gap;
   }
   hashAt(at: number): number {
     return at < 0 || at >= this.count ? 0 : (this.words.hash[at] as number);

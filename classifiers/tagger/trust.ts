@@ -22,7 +22,9 @@ export function trustLists(tokens: Tokens, tags: Uint8Array, certainty: Float32A
     tags[at] = PERSON;
     certainty[at] = CERTAINTY;
   };
-  for (let at = 0; at < tokens.count; at += 1) {
+  const { names, nameCount } = tokens.words;
+  for (let index = 0; index < nameCount; index += 1) {
+    const at = names[index] as number;
     if ((tokens.shapeAt(at) & SHAPE.initialUpper) === 0 || !isNameShaped(tokens, at)) continue;
     const known = tokens.knownAt(at);
     const before = tokens.hashAt(at - 1);

@@ -4,7 +4,7 @@
  * wants; it raises caution and can never lower it, so text that pretends to it gains nothing.
  */
 import { CueTable } from '../linear/cues.ts';
-import type { Words } from '../linear/words.ts';
+import type { WordList } from '../skim/word-list.ts';
 
 const KINDS = {
   negation:
@@ -18,7 +18,7 @@ const KINDS = {
   only: 'only,strictly,must,please,exclusively,always,nur,ausschliesslich,muss,bitte,uniquement,seulement,doit,solo,solamente,debe,unicamente,只能,必须,仅在',
 } as const;
 const NAMES = Object.keys(KINDS) as readonly (keyof typeof KINDS)[];
-const TABLE = new CueTable(Object.values(KINDS));
+export const LOCALITY_CUES = new CueTable(Object.values(KINDS));
 const [NEGATION, SEND, OUTSIDE, KEEP, LOCAL, ONLY] = NAMES.map((_, at) => at) as [
   number,
   number,
@@ -31,14 +31,15 @@ const [NEGATION, SEND, OUTSIDE, KEEP, LOCAL, ONLY] = NAMES.map((_, at) => at) as
 /** Words within which the parts of one directive stand. */
 const NEAR = 12;
 
-export function localityScore(words: Words): number {
+export function localityScore(words: WordList): number {
   // Word index of the last sighting, per kind.
   const last = new Int32Array(NAMES.length).fill(-NEAR * 2);
   let score = 0;
-  for (let at = 0; at < words.count; at += 1) {
+  for (let index = 0; index < words.cueCount; index += 1) {
+    const at = words.cues[index] as number;
     const hash = words.hash[at] as number;
-    const single = TABLE.single(hash);
-    const pair = at + 1 < words.count ? TABLE.pair(hash, words.hash[at + 1] as number) : -1;
+    const single = LOCALITY_CUES.single(hash);
+    const pair = at + 1 < words.count ? LOCALITY_CUES.pair(hash, words.hash[at + 1] as number) : -1;
     if (single < 0 && pair < 0) continue;
     if (single >= 0) last[single] = at;
     if (pair >= 0) last[pair] = at;

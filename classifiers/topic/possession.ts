@@ -3,7 +3,7 @@
  * apart (`a customer`, `export the list`) say nothing; an owner shortly before a thing does.
  */
 import { CueTable } from '../linear/cues.ts';
-import type { Words } from '../linear/words.ts';
+import type { WordList } from '../skim/word-list.ts';
 
 const KINDS = {
   owner:
@@ -20,7 +20,7 @@ const KINDS = {
 const NAMES = Object.keys(KINDS) as readonly (keyof typeof KINDS)[];
 const seen = new Set<string>();
 // A word may stand in one kind only; the first keeps it.
-const TABLE = new CueTable(
+export const POSSESSION_CUES = new CueTable(
   NAMES.map((name) =>
     KINDS[name]
       .split(',')
@@ -40,14 +40,16 @@ export interface Possessions {
 }
 
 /** Evidence in cues' units: 1.1 alone reaches 0.5; a second, different pair adds half. */
-export function possessions(words: Words): Possessions {
+export function possessions(words: WordList): Possessions {
   let owner = -NEAR * 2;
   let person = -NEAR * 2;
   const found = new Float64Array(NAMES.length);
-  for (let at = 0; at < words.count; at += 1) {
+  for (let index = 0; index < words.cueCount; index += 1) {
+    const at = words.cues[index] as number;
     const hash = words.hash[at] as number;
-    const single = TABLE.single(hash);
-    const kind = single >= 0 || at + 1 >= words.count ? single : TABLE.pair(hash, words.hash[at + 1] as number);
+    const single = POSSESSION_CUES.single(hash);
+    const kind =
+      single >= 0 || at + 1 >= words.count ? single : POSSESSION_CUES.pair(hash, words.hash[at + 1] as number);
     if (kind < 0) continue;
     if (kind === OWNER) owner = at;
     else if (kind === PERSON) person = at;

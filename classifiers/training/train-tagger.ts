@@ -85,10 +85,9 @@ function addRows(rows: Row[], labelled: LabelledText, tokens: Tokens, bits: numb
   tokens.read(labelled.text);
   const gold = goldTags(labelled, tokens);
   for (let at = 0; at < tokens.count; at += 1) {
-    if (gold[at] === 1 && random.chance(FORGOTTEN))
-      tokens.known[at] = tokens.knownAt(at) & ~(KNOWN.first | KNOWN.last | KNOWN.place);
+    if (gold[at] === 1 && random.chance(FORGOTTEN)) tokens.forget(at, KNOWN.first | KNOWN.last | KNOWN.place);
     if ((gold[at] === 2 || gold[at] === 3) && random.chance(FORGOTTEN * 1.5))
-      tokens.known[at] = tokens.knownAt(at) & KNOWN.dictionary;
+      tokens.forget(at, KNOWN.first | KNOWN.last | KNOWN.place);
   }
   const out = new Int32Array(MOST_FEATURES);
   let previousTag = 0;

@@ -1,0 +1,28 @@
+/** Questions about one word that a bit per unit cannot answer. */
+import { DIGIT, DIGIT_LOOK_ALIKE, UNIT_KINDS, UPPER } from './unit-kinds.ts';
+
+/** Digits and letters that look like digits, both present; up to two capitals may lead (an IBAN's country). */
+export function isLookAlikeNumber(text: string, start: number, end: number): boolean {
+  const isCapital = (at: number): boolean => ((UNIT_KINDS[text.charCodeAt(at)] ?? 0) & UPPER) !== 0;
+  const from = end - start >= 12 && isCapital(start) && isCapital(start + 1) ? start + 2 : start;
+  let lookAlikes = 0;
+  for (let at = from; at < end; at++) {
+    const kind = UNIT_KINDS[text.charCodeAt(at)] ?? 0;
+    if ((kind & DIGIT_LOOK_ALIKE) !== 0) lookAlikes++;
+    else if ((kind & DIGIT) === 0) return false;
+  }
+  return lookAlikes > 0 && lookAlikes < end - from;
+}
+
+const isLower = (unit: number): boolean => unit >= 0x61 && unit <= 0x7a;
+const isUpper = (unit: number): boolean => unit >= 0x41 && unit <= 0x5a;
+
+/** A word by itself, or one of several grown together in camel case; a plural s may follow. */
+export function isWhole(text: string, start: number, end: number): boolean {
+  const before = text.charCodeAt(start - 1);
+  if (isLower(before) && !isUpper(text.charCodeAt(start))) return false;
+  if (isUpper(before) && (isUpper(text.charCodeAt(start)) || isUpper(text.charCodeAt(start + 1)))) return false;
+  let after = text.charCodeAt(end);
+  if (after === 0x73) after = text.charCodeAt(end + 1);
+  return !isLower(after) && !(isUpper(after) && isUpper(text.charCodeAt(end - 1)));
+}
