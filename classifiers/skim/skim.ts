@@ -11,7 +11,7 @@ import { lexiconOf } from './lexicon.ts';
 import { SKIM_MODULE } from './skim-module.ts';
 import type { WordList } from './word-list.ts';
 
-/** Layout of the module's memory; assembly/skim.ts has the same numbers. */
+/** Layout of the module's memory; skim.as has the same numbers. */
 const AT = {
   splats: 512,
   columns: 576,

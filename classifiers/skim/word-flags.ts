@@ -1,4 +1,4 @@
-/** What the lexicon knows of a word, as bits. The module in assembly/ reads the first six. */
+/** What the lexicon knows of a word, as bits. skim.as reads the first six. */
 export const WORD = {
   first: 1,
   last: 2,

@@ -1,10 +1,10 @@
-/** Compiles assembly/skim.ts and writes skim-module.ts: `node classifiers/skim/write-module.ts`. A test holds the two together. */
+/** Compiles skim.as and writes skim-module.ts: `node classifiers/skim/write-module.ts`. A test holds the two together. */
 import { hash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
-const SOURCE = fileURLToPath(new URL('assembly/skim.ts', import.meta.url));
+const SOURCE = fileURLToPath(new URL('skim.as', import.meta.url));
 const OPTIONS = ['--runtime', 'stub', '--optimizeLevel', '3', '--noAssert', '--enable', 'simd', '--importMemory'];
 
 /** compileSkim returns the module's bytes; throws what the compiler says. */

@@ -112,7 +112,6 @@ export function isPlain(length: i32): i32 {
   return 1;
 }
 
-// @ts-ignore: decorator
 @inline
 function emit(what: i32, at: i32): void {
   store<i32>(out, what);
@@ -120,7 +119,6 @@ function emit(what: i32, at: i32): void {
   out += 8;
 }
 
-// @ts-ignore: decorator
 @inline
 function step(state: i32, unit: i32): i32 {
   return load<i32>(NEXT + <usize>state + <usize>load<u16>(COLUMNS + ((<usize>unit) << 1)));
@@ -134,7 +132,6 @@ function closeSingles(): void {
   singles = 0;
 }
 
-// @ts-ignore: decorator
 @inline
 function addSingle(start: i32): void {
   if (singles > 0 && start - singlesEnd > LONGEST_GAP) closeSingles();
@@ -202,7 +199,6 @@ function flagsOf(hash: i32): i32 {
   return found;
 }
 
-// @ts-ignore: decorator
 @inline
 function addWord(start: i32, end: i32, hash: i32, flags: i32, shape: i32): void {
   const at = <usize>words;
