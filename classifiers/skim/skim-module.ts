@@ -1,4 +1,4 @@
-/** Written by classifiers/skim/write-module.ts; do not edit. */
+/** Written by classifiers/training/write-skim.ts; do not edit. */
 export const SKIM_MODULE = {
   sha256: '3424d073a5aa2e141bd08a2bc019a677f02e3930b7b941f5a2f50bb4992fb53c',
   base64:

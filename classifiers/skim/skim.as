@@ -1,5 +1,5 @@
 /**
- * The one pass in WebAssembly: what Scan.advance and Words.scan do, for text of one byte per unit. Compiled by write-module.ts;
+ * The one pass in WebAssembly: what Scan.advance and Words.scan do, for text of one byte per unit. Compiled by training/write-skim.ts;
  * AssemblyScript, not TypeScript. Plain words of up to 15 letters cost one look into a memory of words, which holds what the
  * automaton and the lexicon make of them; everything else goes unit by unit. Reports events; judges nothing.
  */

@@ -15,7 +15,7 @@ import { createSkim, isBytes, newSkimState, SKIM_CHUNK } from '../../classifiers
 import type { Skim } from '../../classifiers/skim/skim.ts';
 import { SKIM_MODULE } from '../../classifiers/skim/skim-module.ts';
 import type { WordList } from '../../classifiers/skim/word-list.ts';
-import { compileSkim } from '../../classifiers/skim/write-module.ts';
+import { compileSkim } from '../../classifiers/training/write-skim.ts';
 
 const reader = createReader(builtInRecognizers(), builtInTaggers());
 const skimOf = (plan: ScanPlan): Skim => {

@@ -1,10 +1,10 @@
-/** Compiles skim.as and writes skim-module.ts: `node classifiers/skim/write-module.ts`. A test holds the two together. */
+/** Compiles classifiers/skim/skim.as into skim-module.ts: `node classifiers/training/write-skim.ts`. A test holds the two together. */
 import { hash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
-const SOURCE = fileURLToPath(new URL('skim.as', import.meta.url));
+const SOURCE = fileURLToPath(new URL('../skim/skim.as', import.meta.url));
 const OPTIONS = ['--runtime', 'stub', '--optimizeLevel', '3', '--noAssert', '--enable', 'simd', '--importMemory'];
 
 /** compileSkim returns the module's bytes; throws what the compiler says. */
@@ -26,7 +26,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       .toString('base64')
       .match(/.{1,110}/g) ?? [];
   writeFileSync(
-    fileURLToPath(new URL('skim-module.ts', import.meta.url)),
-    `/** Written by classifiers/skim/write-module.ts; do not edit. */\nexport const SKIM_MODULE = {\n  sha256: '${hash('sha256', bytes)}',\n  base64:\n    '${lines.join("' +\n    '")}',\n};\n`,
+    fileURLToPath(new URL('../skim/skim-module.ts', import.meta.url)),
+    `/** Written by classifiers/training/write-skim.ts; do not edit. */\nexport const SKIM_MODULE = {\n  sha256: '${hash('sha256', bytes)}',\n  base64:\n    '${lines.join("' +\n    '")}',\n};\n`,
   );
 }
