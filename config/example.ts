@@ -94,6 +94,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   match: 'internal_*',
   as: 'exec',
   host: 'api.example.com',
+  apiVersion: '2024-10-21',
   methods: 'GET',
   paths: '/v1',
   value: 'Project Bluebird',

@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { Access } from './access-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
 import { Surfaces } from './surfaces-schema.ts';
+import { Provider, Upstream } from './upstream-schema.ts';
 import { Telemetry } from './telemetry-schema.ts';
-import { bytes, label, milliseconds, name, score, secretReference } from './schema-terms.ts';
+import { bytes, label, milliseconds, name, score } from './schema-terms.ts';
 
 export const Listen = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on.'),
@@ -22,61 +23,6 @@ export const Listen = z.strictObject({
     .default(10_000)
     .describe('How long SIGTERM waits for open requests before they are cut with an error.'),
 });
-
-const upstreamBase = {
-  name: name.describe('Name used in rules, headers, metrics and receipts.'),
-  sees: label.describe('Highest label this upstream may see.'),
-  connectTimeoutMs: milliseconds.default(5_000).describe('TCP and TLS connect.'),
-  firstByteTimeoutMs: milliseconds
-    .default(600_000)
-    .describe('From request sent to first response byte; local models load slowly.'),
-  idleTimeoutMs: milliseconds.default(300_000).describe('Longest silence inside a response.'),
-};
-
-export const OllamaUpstream = z.strictObject({
-  kind: z
-    .literal('ollama')
-    .describe('`ollama`: local, native API. `openai`: cloud, any server that speaks the chat API of OpenAI.'),
-  ...upstreamBase,
-  url: z.url().describe('Base URL of the Ollama server.'),
-  model: z
-    .string()
-    .default('')
-    .describe('Model for routed requests; empty takes the first model that is really local.'),
-  contextTokens: z
-    .int()
-    .min(512)
-    .default(8192)
-    .describe('num_ctx sent with every request; always the same, because a change reloads the model.'),
-  overflow: z
-    .enum(['refuse', 'raise-window'])
-    .default('refuse')
-    .describe(
-      'Prompt longer than the window: refuse with an error, or ask Ollama for a larger window up to maxContextTokens.',
-    ),
-  maxContextTokens: z.int().min(512).default(32_768).describe('Largest window asked for under raise-window.'),
-  keepAlive: z.string().default('5m').describe('How long Ollama keeps the model loaded.'),
-});
-
-export const OpenAIUpstream = z.strictObject({
-  kind: z
-    .literal('openai')
-    .describe('`ollama`: local, native API. `openai`: cloud, any server that speaks the chat API of OpenAI.'),
-  ...upstreamBase,
-  url: z.url().describe('Base URL, with /v1.'),
-  apiKey: secretReference.optional().describe('Reference to the API key.'),
-  model: z.string().min(1).describe('Model for routed requests.'),
-  models: z.array(z.string()).default([]).describe('Further model names clients may ask for by name.'),
-  api: z
-    .enum(['chat', 'responses'])
-    .default('chat')
-    .describe(
-      'Which of OpenAI’s APIs the server is asked by. `responses` carries reasoning, custom tools and namespaces as they are; every client works with either.',
-    ),
-});
-
-/** Built-in scripted models for the demo. Only demo mode makes them; a config file cannot. */
-export const StandInUpstream = z.strictObject({ kind: z.literal('stand-in'), ...upstreamBase, model: z.string() });
 
 export const EntityRule = z.strictObject({
   label: label.describe('Label a finding of this entity gives the request.'),
@@ -212,12 +158,6 @@ export const Tools = z.strictObject({
     .describe(
       'First match decides. A bundled tool that was offered by the proxy runs in the sandbox; a tool only the client declared is returned.',
     ),
-  providerRun: z
-    .array(z.string())
-    .default(['web_search', 'web_fetch', 'code_execution', 'tool_search*', 'advisor'])
-    .describe(
-      'Tools a cloud provider runs in its own house that may be carried to it, by name without the date (`*` stands for any run of characters); `mcp` lets it ask MCP servers the client names. Others, and all on the way to a local model, are left out.',
-    ),
   maxRounds: z
     .int()
     .min(1)
@@ -237,10 +177,11 @@ export const Config = z.strictObject({
     .describe('The ladder, lowest first.'),
   listen: Listen.prefault({}).describe('The HTTP listener.'),
   access: Access.prefault({}).describe('Who may ask.'),
-  upstreams: z
-    .array(z.discriminatedUnion('kind', [OllamaUpstream, OpenAIUpstream]))
-    .default([])
-    .describe('Models that can be reached; local ones are those of kind ollama.'),
+  upstreams: z.array(Upstream).default([]).describe('Models that can be reached; local ones are those of kind ollama.'),
+  providers: z
+    .record(name, Provider)
+    .default({})
+    .describe('Cloud APIs that upstreams of kind provider speak, by name.'),
   classify: Classify.prefault({}).describe('What counts as sensitive.'),
   complexity: Complexity.prefault({}).describe('What counts as complex.'),
   policy: Policy.prefault({}).describe('Where requests may go.'),
@@ -267,10 +208,7 @@ export const Config = z.strictObject({
 });
 
 export type Config = z.infer<typeof Config>;
-export type UpstreamConfig =
-  | z.infer<typeof OllamaUpstream>
-  | z.infer<typeof OpenAIUpstream>
-  | z.infer<typeof StandInUpstream>;
+export type { UpstreamConfig } from './upstream-schema.ts';
 export type ClassifyConfig = z.infer<typeof Classify>;
 export type PolicyConfig = z.infer<typeof Policy>;
 export type ToolsConfig = z.infer<typeof Tools>;

@@ -9,7 +9,10 @@ import type { AppEnv } from './http/app-env.ts';
 import { hasOneHost, hostAllowed, originAllowed, plainTarget } from './http/host-guard.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
+import { serveCount } from './pipeline/serve-count.ts';
 import { serveEmbed } from './pipeline/serve-embed.ts';
+import { anthropicErrorReply } from './protocols/anthropic-error.ts';
+import { anthropicCount, anthropicMessages } from './protocols/anthropic-messages.ts';
 import { ollamaChat } from './protocols/ollama-chat.ts';
 import { ollamaEmbed, ollamaEmbeddings } from './protocols/ollama-embed.ts';
 import { ollamaErrorReply } from './protocols/ollama-error.ts';
@@ -17,7 +20,7 @@ import { ollamaGenerate } from './protocols/ollama-generate.ts';
 import { openaiErrorReply } from './protocols/openai-error.ts';
 import { openaiChat } from './protocols/openai-chat.ts';
 import type { EmbedProtocol, Protocol } from './protocols/protocol.ts';
-import { listModels } from './pipeline/models.ts';
+import { describeForAnthropic, listForAnthropic, listModels } from './pipeline/models.ts';
 import { listRunning, listTags, OLLAMA_VERSION, showModel } from './pipeline/ollama-models.ts';
 import { admit } from './principals/admit.ts';
 import type { Role } from './principals/principal.ts';
@@ -34,6 +37,7 @@ const roleFor = (path: string): Role => (path === '/admin' || path.startsWith('/
 /** Paths that are answered by a model, each to its own protocol's letter. */
 const CHATS: readonly (readonly [string, Protocol])[] = [
   ['/v1/chat/completions', openaiChat],
+  ['/v1/messages', anthropicMessages],
   ['/api/chat', ollamaChat],
   ['/api/generate', ollamaGenerate],
 ];
@@ -47,9 +51,12 @@ export function createApp(current: () => Context): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const error = (code: ErrorCode, path: string, pointer = ''): Response => {
     const id = 'none';
-    const reply = path.startsWith('/api/')
-      ? ollamaErrorReply(publicError(code, pointer), id)
-      : openaiErrorReply(publicError(code, pointer), id);
+    const inForm = path.startsWith('/api/')
+      ? ollamaErrorReply
+      : /^\/v1\/messages(?:\/|$)/.test(path)
+        ? anthropicErrorReply
+        : openaiErrorReply;
+    const reply = inForm(publicError(code, pointer), id);
     return new Response(reply.body, {
       status: reply.status,
       headers: { 'content-type': reply.contentType, 'x-sluice-request-id': id },
@@ -79,6 +86,11 @@ export function createApp(current: () => Context): Hono<AppEnv> {
     });
     app.all(path, () => error('method_not_allowed', path));
   }
+  app.post('/v1/messages/count_tokens', async (c) => {
+    await serveCount(c.env.incoming, c.env.outgoing, anthropicCount, c.var.caller);
+    return RESPONSE_ALREADY_SENT;
+  });
+  app.all('/v1/messages/count_tokens', () => error('method_not_allowed', '/v1/messages/count_tokens'));
   for (const [path, protocol] of EMBEDDINGS) {
     app.post(path, async (c) => {
       await serveEmbed(c.env.incoming, c.env.outgoing, protocol, c.var.caller);
@@ -97,7 +109,12 @@ export function createApp(current: () => Context): Hono<AppEnv> {
   });
   for (const path of ['/api/version', '/api/tags', '/api/ps', '/api/show'])
     app.all(path, () => error('method_not_allowed', path));
-  app.get('/v1/models', async (c) => c.json({ object: 'list', data: await listModels(c.var.caller.context) }));
+  app.get('/v1/models', async (c) => {
+    const models = await listModels(c.var.caller.context);
+    // Clients of the Messages API ask the same path, and say which they are.
+    if (c.req.header('anthropic-version') === undefined) return c.json({ object: 'list', data: models });
+    return c.json(listForAnthropic(models));
+  });
   // Ids may hold slashes, encoded or not.
   app.get('/v1/models/*', async (c) => {
     const path = c.req.path.slice('/v1/models/'.length);
@@ -108,7 +125,8 @@ export function createApp(current: () => Context): Hono<AppEnv> {
       return error('model_not_found', c.req.path);
     }
     const model = (await listModels(c.var.caller.context)).find((each) => each.id === id);
-    return model === undefined ? error('model_not_found', c.req.path) : c.json(model);
+    if (model === undefined) return error('model_not_found', c.req.path);
+    return c.json(c.req.header('anthropic-version') === undefined ? model : describeForAnthropic(model));
   });
   app.get('/healthz', (c) => c.json(describeHealth(current())));
   app.get('/readyz', async (c) => {

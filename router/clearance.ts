@@ -16,6 +16,7 @@ export interface Cleared {
   readonly path: string;
   readonly body: string;
   readonly stream: boolean;
+  readonly model?: string;
   readonly features?: readonly string[];
 }
 
@@ -26,6 +27,8 @@ export interface OutgoingRequest {
   readonly path: '/chat/completions' | '/responses' | '/completions' | '/embeddings' | '/messages';
   readonly body: string;
   readonly stream: boolean;
+  /** Model asked for, as the configuration names it: some addresses hold it. */
+  readonly model?: string;
   /** Names of features that go into a header. Scanned like the body. */
   readonly features?: readonly string[];
 }

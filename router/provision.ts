@@ -74,7 +74,7 @@ function withDemoTools(config: Config): Config {
 
 export async function provision(options: ProvisionOptions): Promise<Provisioned> {
   const { environment } = options;
-  let opened = openUpstreams(options.config.upstreams, environment);
+  let opened = openUpstreams(options.config.upstreams, environment, options.config.providers);
   const demo =
     options.models === 'stand-ins' ||
     (options.models === 'stand-ins-if-alone' && opened.problems.length === 0 && !(await anyModelIn(opened)));

@@ -54,7 +54,7 @@ const MAX_LEAVES = 500_000;
 
 /** createJudge proves and builds one policy. `config` must come from the loader. */
 export function createJudge(config: Config): CreatedJudge {
-  const standIns = !config.upstreams.some((upstream) => upstream.kind === 'openai');
+  const standIns = !config.upstreams.some((upstream) => upstream.kind !== 'ollama');
   const upstreams: readonly UpstreamConfig[] = standIns ? standInUpstreams(config) : config.upstreams;
   const problems = [...provePolicy(config, upstreams)];
   // Equal rows must cost what they cost the first time.

@@ -31,6 +31,8 @@ export class Answer {
   /** Model that was asked or that answered; empty until one was. */
   model = '';
   outcome = 'internal';
+  /** What of the request was left out, by kind. */
+  removed: readonly string[] = [];
   usage: Usage | undefined;
   /** Set once events are being written: the one who can end the stream properly. */
   writer: ReplyWriter | undefined;
@@ -67,7 +69,7 @@ export class Answer {
       policyDigest: this.context.policyDigest,
       demo: this.context.demo,
       model: this.model,
-      removed: this.protocol.removed?.() ?? [],
+      removed: [...this.removed, ...(this.protocol.removed?.() ?? [])],
       ...(this.decision === undefined ? {} : { decision: this.decision }),
     });
   }

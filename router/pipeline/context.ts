@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { ClientKey } from '../upstreams/client-key.ts';
 import type { CloudUpstream, LocalUpstream } from '../upstreams/upstream.ts';
 import type { PendingRounds } from './pending-rounds.ts';
 
@@ -54,6 +55,8 @@ export interface RequestScope {
   readonly conversationIds: readonly string[];
   /** Features of its wire that the client asked for in headers, each of a form that says nothing else. */
   readonly features: readonly string[];
+  /** Only for upstreams whose configuration forwards it. */
+  readonly clientKey?: ClientKey;
   readonly signal: AbortSignal;
   /** What the conversation is already known to be, from what it was continued from. */
   readonly floor?: { readonly label: string; readonly maskable: boolean };

@@ -9,6 +9,7 @@ import { clear, type SealedPiece } from '../clearance.ts';
 import type { Decision, Reason, Route } from '../decision.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { GuardOptions, PassthroughGuard, PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
+import { withQuirks } from '../protocols/body-quirks.ts';
 import { CLOUD_WIRES } from '../protocols/wire.ts';
 import { failure } from '../upstreams/failure.ts';
 import type { PipeOptions, PipeOutcome } from '../upstreams/pipe-sink.ts';
@@ -16,7 +17,6 @@ import type { Context, RequestScope } from './context.ts';
 import { maskTurn, type Ready } from './mask-turn.ts';
 import { noteSeals } from './note-seals.ts';
 import type { Turn } from './prepare.ts';
-import { matchesName } from './tool-actions.ts';
 
 export type Dispatched =
   | {
@@ -142,7 +142,8 @@ async function toCloud(
     model,
     stream,
     includeUsage: stream,
-    carries: (family: string) => carries(context.config.tools.providerRun, family),
+    ...(upstream.maxTokens === undefined ? {} : { maxTokens: upstream.maxTokens }),
+    carriesTools: context.config.surfaces.providerTools === 'carry',
     keepSeal: (seal: string, said = '') => {
       const known = isFrom(seal, said);
       if (known) pieces.push({ seal, said });
@@ -150,12 +151,13 @@ async function toCloud(
     },
   };
   const native = isPassthrough(protocol, upstream.wire) ? protocol : undefined;
-  const body = native?.forUpstream(ready.document, change) ?? wire.fromNeutral(ready.chat, change);
+  const plain = native?.forUpstream(ready.document, change) ?? wire.fromNeutral(ready.chat, change);
+  const body = upstream.quirks === undefined ? plain : withQuirks(plain, upstream.quirks);
   const features = native === undefined ? [] : scope.features;
   const clearance = clear(
     ready.classification,
     ready.label,
-    { upstream: upstream.name, path: wire.path, body, stream, ...(features.length === 0 ? {} : { features }) },
+    { upstream: upstream.name, path: wire.path, body, stream, model, ...(features.length === 0 ? {} : { features }) },
     { sees: view.sees, ladder: context.policy.ladder },
     context.classifier,
     { pieces, isFrom },
@@ -165,6 +167,8 @@ async function toCloud(
     return inward(turn, { code: 'door-refused', entities: clearance.entities }, 'clearance_failed', scope, context);
   }
   const { cleared } = clearance;
+  const clientKey =
+    upstream.forwardsClientKey === true && scope.clientKey !== undefined ? { clientKey: scope.clientKey } : {};
   const createGuard = native?.createGuard?.bind(native);
   const passes = ready.guard === undefined || native?.guardRestores === true;
   if (options.raw === 'allowed' && passes && createGuard !== undefined && upstream.pipeRaw !== undefined) {
@@ -172,13 +176,13 @@ async function toCloud(
     return {
       kind: 'pipe',
       openGuard: (how) => createGuard({ ...how, ...ready.guard, note }),
-      pipe: (response, pipeOptions) => pipe(cleared, response, pipeOptions),
+      pipe: (response, pipeOptions) => pipe(cleared, response, { ...pipeOptions, ...clientKey }),
       onFailure,
       decision: turn.decision,
       model,
     };
   }
-  const reply = await upstream.send(cleared, { signal: scope.signal });
+  const reply = await upstream.send(cleared, { signal: scope.signal, ...clientKey });
   if (reply.kind === 'failed') return onFailure(reply.failure);
   const events = noteSeals((stream ? wire.readStream : wire.readBody)(reply.body, upstream.name), note);
   return { kind: 'events', events: ready.restore(events), decision: turn.decision, model };
@@ -187,11 +191,6 @@ async function toCloud(
 /** A rejection is the request's own fault and would fail at home too; an abort is the client's wish. */
 function fallsBack(failure: UpstreamFailure): boolean {
   return failure.code !== 'upstream_rejected' && failure.code !== 'aborted' && failure.code !== 'model_not_found';
-}
-
-/** MCP servers are somebody else's again: no wildcard names them. */
-function carries(patterns: readonly string[], family: string): boolean {
-  return family === 'mcp' ? patterns.includes('mcp') : patterns.some((pattern) => matchesName(pattern, family));
 }
 
 function isPassthrough(protocol: Protocol, wire: string): protocol is PassthroughProtocol {

@@ -35,3 +35,18 @@ export async function catalogue(context: Context): Promise<readonly ModelInfo[]>
       add({ id, ownedBy: upstream.standIn ? 'sluice-stand-in' : upstream.name, createdSeconds: 0 });
   return [...found.values()];
 }
+
+/** What the Messages API calls a model. */
+export function describeForAnthropic({ id, created }: ListedModel): object {
+  return { type: 'model', id, display_name: id, created_at: new Date(created * 1000).toISOString() };
+}
+
+/** One page that holds all. */
+export function listForAnthropic(models: readonly ListedModel[]): object {
+  return {
+    data: models.map(describeForAnthropic),
+    has_more: false,
+    first_id: models[0]?.id ?? null,
+    last_id: models.at(-1)?.id ?? null,
+  };
+}

@@ -8,6 +8,7 @@ import type { ErrorCode } from '../errors.ts';
 import { newRequestId } from '../http/request-id.ts';
 import type { Caller } from '../principals/principal.ts';
 import type { Protocol, RequestProtocol } from '../protocols/protocol.ts';
+import { readClientKey } from '../upstreams/client-key.ts';
 import { Answer } from './answer.ts';
 import type { Context, RequestScope } from './context.ts';
 import { countTurn } from './count-turn.ts';
@@ -64,6 +65,7 @@ export async function receive(
       principal: principal.id,
       agent: principal.terms.agent,
       conversationIds: conversationIds(request, context),
+      ...(forwards(context) ? clientKeyOf(request) : {}),
       features: protocol.features?.(request.headers) ?? [],
       signal: answer.gone.signal,
       ...(opened?.floor === undefined ? {} : { floor: opened.floor }),
@@ -85,6 +87,16 @@ export async function receive(
     account.close();
     answer.finish();
   }
+}
+
+/** Nobody holds a client's key where no upstream is to get it. */
+function forwards(context: Context): boolean {
+  return [...context.clouds.values()].some((upstream) => upstream.forwardsClientKey === true);
+}
+
+function clientKeyOf(request: IncomingMessage): Pick<RequestScope, 'clientKey'> {
+  const clientKey = readClientKey(request.headers);
+  return clientKey === undefined ? {} : { clientKey };
 }
 
 function conversationIds(request: IncomingMessage, context: Context): readonly string[] {

@@ -30,6 +30,15 @@ export async function answerChat(
   protocol: Protocol,
   context: Context,
 ): Promise<void> {
+  if (protocol.offersProviderTools?.(turn.envelope.document) === true) {
+    const { providerTools } = context.config.surfaces;
+    if (providerTools === 'refuse') {
+      answer.outcome = 'refused';
+      return answer.fail('provider_tool_refused', '/tools');
+    }
+    // A local model is offered none, whatever may be carried.
+    if (providerTools === 'strip' || turn.decision.route.kind === 'local') answer.removed = ['provider-tools'];
+  }
   if (turn.decision.route.kind !== 'refuse' && (await rememberTurn(turn, context)) === 'store-failed')
     return answer.fail('store_unavailable');
   const dispatched = await dispatch(turn, protocol, scope, context, {

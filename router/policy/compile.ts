@@ -16,11 +16,11 @@ export function compilePolicy(config: Config, upstreams: readonly UpstreamConfig
       kind: isLocal(upstream) ? 'local' : 'cloud',
       sees: upstream.sees,
       models:
-        upstream.kind === 'openai'
-          ? [upstream.model, ...upstream.models]
-          : upstream.kind === 'stand-in' && !isLocal(upstream)
+        upstream.kind === 'ollama' || isLocal(upstream)
+          ? []
+          : upstream.kind === 'stand-in'
             ? [upstream.model]
-            : [],
+            : [upstream.model, ...upstream.models],
     })),
     rules: config.policy.rules.map((rule) => {
       const condition = compileCondition(rule.when);

@@ -14,6 +14,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'model_not_local',
   'clearance_failed',
   'store_unavailable',
+  'provider_tool_refused',
 ]);
 
 const TYPES: Readonly<Record<number, string>> = {

@@ -6,7 +6,7 @@
 import type { JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
 import { SEARCH_BLOBS } from './anthropic-blocks.ts';
-import { isProviderTool, toolFamily } from './anthropic-tools.ts';
+import { isProviderTool } from './anthropic-tools.ts';
 import type { UpstreamChange } from './protocol.ts';
 import { isObject } from './shape.ts';
 
@@ -19,7 +19,7 @@ type KeepSeal = NonNullable<UpstreamChange['keepSeal']>;
 
 export function forAnthropic(document: JsonDocument, change: UpstreamChange): string {
   const { root } = document;
-  const { carries = () => false, keepSeal = () => false } = change;
+  const { carriesTools = false, keepSeal = () => false } = change;
   const set: Record<string, string> = { model: JSON.stringify(change.model), stream: String(change.stream) };
   const drop = CLIENT_MEMBERS.filter((name) => document.members.has(name));
 
@@ -31,7 +31,7 @@ export function forAnthropic(document: JsonDocument, change: UpstreamChange): st
   }
 
   const tools = list(root['tools']);
-  const isKept = (tool: JsonValue): boolean => !isProviderTool(tool) || carries(toolFamily(tool));
+  const isKept = (tool: JsonValue): boolean => carriesTools || !isProviderTool(tool);
   if (tools.some((tool) => !isKept(tool))) {
     const kept = keptItems(document, 'tools', isKept);
     if (kept === '[]') drop.push('tools', 'tool_choice');
@@ -41,7 +41,7 @@ export function forAnthropic(document: JsonDocument, change: UpstreamChange): st
     if (named !== undefined && !tools.some((tool) => isKept(tool) && isObject(tool) && tool['name'] === named))
       drop.push('tool_choice');
   }
-  if (document.members.has('mcp_servers') && !carries('mcp')) drop.push('mcp_servers');
+  if (document.members.has('mcp_servers') && !carriesTools) drop.push('mcp_servers');
 
   const messages = list(root['messages']).map((message) => forIssuer(message, keepSeal));
   if (messages.some((message, index) => message !== list(root['messages'])[index])) {

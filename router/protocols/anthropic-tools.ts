@@ -3,7 +3,7 @@
  * a model elsewhere. Fails closed: a type nobody knows counts as run by the provider.
  */
 import type { ToolDeclaration } from '../chat.ts';
-import type { JsonObject, JsonValue } from '../json/document.ts';
+import type { JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { fail, isObject, string } from './shape.ts';
 
 const text = { type: 'string' };
@@ -64,10 +64,13 @@ export function isProviderTool(tool: JsonValue): boolean {
   return typeof type !== 'string' || !(COMPUTER.test(type) || CLIENT_RUN.some(([pattern]) => pattern.test(type)));
 }
 
-/** toolFamily is a provider tool's type without its date: `web_search_20250305` is `web_search`; an MCP toolset is `mcp`. */
-export function toolFamily(tool: JsonValue): string {
-  const type = isObject(tool) && typeof tool['type'] === 'string' ? tool['type'] : '';
-  return type.startsWith('mcp') ? 'mcp' : type.replace(/_\d{8}$/, '');
+/** offersProviderTools: whether a request names any, or MCP servers for the provider to ask. */
+export function offersProviderTools({ root }: JsonDocument): boolean {
+  const { tools, mcp_servers: servers } = root;
+  return (
+    (Array.isArray(tools) && (tools as readonly JsonValue[]).some(isProviderTool)) ||
+    (Array.isArray(servers) && servers.length > 0)
+  );
 }
 
 /** readAnthropicTools gives the tools any model can be offered, in order. */

@@ -62,6 +62,8 @@ export interface RequestProtocol {
 }
 
 export interface Protocol extends RequestProtocol {
+  /** Whether the request offers tools that a provider would run by itself. Absent: the wire has none, or they are looked for elsewhere. */
+  offersProviderTools?(document: JsonDocument): boolean;
   createWriter(sink: ByteSink, options: WriterOptions): ReplyWriter;
   /** Of reply ids: `chatcmpl-`. */
   readonly idPrefix: string;
@@ -126,8 +128,8 @@ export interface UpstreamChange {
   readonly includeUsage: boolean;
   /** Whether an opaque piece of an earlier reply (encrypted reasoning, a signature) is known to come from this very upstream. Any other must not leave; absent: none is known. */
   readonly keepSeal?: (seal: string, said?: string) => boolean;
-  /** Whether a tool that the provider runs may be carried, by its name without the date. Absent: none. */
-  readonly carries?: (family: string) => boolean;
+  /** Whether tools that the provider runs by itself may be carried. Absent: no. */
+  readonly carriesTools?: boolean;
   /** For wires that demand a bound on the answer, where the client gave none. */
   readonly maxTokens?: number;
 }

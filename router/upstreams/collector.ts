@@ -34,7 +34,7 @@ export function openCollector(config: TelemetryConfig['traces'], environment: En
       connectTimeoutMs: TIMEOUT_MS,
       firstByteTimeoutMs: TIMEOUT_MS,
       idleTimeoutMs: TIMEOUT_MS,
-      ...(secret === undefined ? {} : { authorization: secret }),
+      ...(secret === undefined ? {} : { key: { header: 'authorization', scheme: 'Bearer', key: secret } }),
       explain: () => 'upstream_rejected',
     });
     return {

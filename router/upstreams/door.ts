@@ -7,22 +7,36 @@
  */
 import type { ServerResponse } from 'node:http';
 import { Pool } from 'undici';
-import type { Secret } from '../../config/secret.ts';
 import type { UpstreamFailure } from '../chat.ts';
 import type { Cleared } from '../clearance.ts';
 import type { SpanBatch } from '../telemetry/otlp.ts';
 import { admit } from './admit.ts';
+import type { ClientKey } from './client-key.ts';
 import { Exchange, type Sink, type Timeouts } from './exchange.ts';
 import { DoorFault, failure, retryAfter, type FailureCode } from './failure.ts';
-import { headerValue, inwardHeaders, outwardHeaders, type IncomingHeaders } from './headers.ts';
+import {
+  headerValue,
+  inwardHeaders,
+  outwardHeaders,
+  withClientKey,
+  type IncomingHeaders,
+  type KeyHeader,
+} from './headers.ts';
 import { PipeSink, type PipeOptions, type PipeOutcome } from './pipe-sink.ts';
 import { ReplyBody } from './reply-body.ts';
+import type { SendOptions } from './upstream.ts';
 
 export interface DoorOptions extends Timeouts {
   /** Name of the upstream in failures, and the one a Cleared must have been cleared for. */
   readonly name: string;
   readonly url: string;
-  readonly authorization?: Secret;
+  readonly key?: KeyHeader;
+  /** Sent with every request, from the configuration. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Header that names the features a client asked for. Absent: they are not sent. */
+  readonly featureHeader?: string;
+  /** Where below the URL a cleared request goes, query and all; its own path when absent. Made of the configuration alone. */
+  readonly address?: (cleared: Cleared) => string;
   /** Turns a refusal's status and body into a code. The body is dropped afterwards. */
   readonly explain: (status: number, body: string) => FailureCode;
 }
@@ -45,7 +59,7 @@ export interface LocalDoor {
 }
 
 export interface CloudDoor {
-  sendCleared(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<DoorReply>;
+  sendCleared(cleared: Cleared, options: SendOptions): Promise<DoorReply>;
   /** The cheapest way from the upstream's socket to the client's response. See pipe-sink.ts. */
   pipeRaw(cleared: Cleared, response: ServerResponse, options: PipeOptions): Promise<PipeOutcome>;
   /** For the `openai` client: the model list only. */
@@ -80,7 +94,7 @@ const CLOUD_CATALOGUE: ReadonlySet<string> = new Set(['GET /models']);
 export function openLocalDoor(options: DoorOptions): LocalDoor {
   const line = new Line(options, LOCAL_CATALOGUE);
   if (isOllamaCloud(line.url.hostname)) throw new DoorFault('not_local');
-  const headers = outwardHeaders('application/x-ndjson', options.authorization);
+  const headers = outwardHeaders('application/x-ndjson', options.key);
   return {
     send: (path, body, { signal }) => line.reply(path, body, headers, signal),
     fetch: line.fetch,
@@ -91,18 +105,24 @@ export function openLocalDoor(options: DoorOptions): LocalDoor {
 /** openCloudDoor connects nothing yet. Throws DoorFault for a URL that cannot be. */
 export function openCloudDoor(options: DoorOptions): CloudDoor {
   const line = new Line(options, CLOUD_CATALOGUE);
-  const whole = outwardHeaders('application/json', options.authorization);
-  const streamed = outwardHeaders('text/event-stream', options.authorization);
+  const whole = outwardHeaders('application/json', options.key, options.headers);
+  const streamed = outwardHeaders('text/event-stream', options.key, options.headers);
+  const headersOf = ({ stream, features }: Cleared, clientKey: ClientKey | undefined): string[] => {
+    let headers = stream ? streamed : whole;
+    if (options.featureHeader !== undefined && features !== undefined)
+      headers = [...headers, options.featureHeader, features.join(',')];
+    return clientKey === undefined ? headers : withClientKey(headers, options.key, clientKey);
+  };
+  const addressOf = options.address ?? ((cleared: Cleared) => cleared.path);
   return {
-    async sendCleared(cleared, { signal }) {
+    async sendCleared(cleared, { signal, clientKey }) {
       admit(cleared, options.name);
-      return line.reply(cleared.path, cleared.body, cleared.stream ? streamed : whole, signal);
+      return line.reply(addressOf(cleared), cleared.body, headersOf(cleared, clientKey), signal);
     },
     async pipeRaw(cleared, response, pipe) {
       admit(cleared, options.name);
-      return cleared.stream
-        ? line.pipe(cleared.path, cleared.body, streamed, 'stream', response, pipe)
-        : line.pipe(cleared.path, cleared.body, whole, 'whole', response, pipe);
+      const headers = headersOf(cleared, pipe.clientKey);
+      return line.pipe(addressOf(cleared), cleared.body, headers, cleared.stream ? 'stream' : 'whole', response, pipe);
     },
     fetch: line.fetch,
     close: () => line.close(),
@@ -112,7 +132,7 @@ export function openCloudDoor(options: DoorOptions): CloudDoor {
 /** openCollectorDoor connects nothing yet. Throws DoorFault for a URL that cannot be. */
 export function openCollectorDoor(options: DoorOptions): CollectorDoor {
   const line = new Line(options, new Set());
-  const headers = outwardHeaders('application/json', options.authorization);
+  const headers = outwardHeaders('application/json', options.key);
   return {
     sendSpans: (batch, { signal }) => line.reply('/v1/traces', batch, headers, signal),
     close: () => line.close(),
@@ -310,7 +330,7 @@ class Line {
         method,
         path,
         body,
-        outwardHeaders('application/json', this.#options.authorization),
+        outwardHeaders('application/json', this.#options.key, this.#options.headers),
         new Exchange(this.#options.name, this.#catalogueTimeouts, sink, signal),
       );
     });

@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
-import type { OllamaUpstream } from '../../config/schema.ts';
+import type { OllamaUpstream } from '../../config/upstream-schema.ts';
 import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
 import {
   ContextWindow,

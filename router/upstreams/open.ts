@@ -1,10 +1,12 @@
 /** Upstream configurations to upstreams. Opens no connection. Fails closed: an address or a key that cannot be honoured is a problem, never an upstream without it. */
 import type { ConfigProblem } from '../../config/explain.ts';
 import { type Environment, resolveSecret } from '../../config/load.ts';
-import type { UpstreamConfig } from '../../config/schema.ts';
+import type { ProviderConfig, UpstreamConfig } from '../../config/upstream-schema.ts';
 import { DoorFault } from './failure.ts';
 import { createOllamaUpstream } from './ollama.ts';
+import { createCloudUpstream } from './cloud.ts';
 import { createOpenAIUpstream } from './openai.ts';
+import { profileOf } from './provider.ts';
 import { createCloudStandIn, createLocalStandIn } from './stand-in.ts';
 import type { CloudUpstream, LocalUpstream } from './upstream.ts';
 
@@ -19,7 +21,11 @@ const URL_FAULTS: Readonly<Partial<Record<DoorFault['code'], string>>> = {
   not_local: "is Ollama's cloud: an upstream of kind ollama has to be a server of your own",
 };
 
-export function openUpstreams(configs: readonly UpstreamConfig[], environment: Environment): OpenUpstreams {
+export function openUpstreams(
+  configs: readonly UpstreamConfig[],
+  environment: Environment,
+  providers: Readonly<Record<string, ProviderConfig>> = {},
+): OpenUpstreams {
   const locals = new Map<string, LocalUpstream>();
   const clouds = new Map<string, CloudUpstream>();
   const problems: ConfigProblem[] = [];
@@ -38,14 +44,31 @@ export function openUpstreams(configs: readonly UpstreamConfig[], environment: E
       case 'ollama':
         locals.set(config.name, createOllamaUpstream(config));
         return;
-      case 'openai': {
+      case 'openai':
+      case 'azure':
+      case 'anthropic':
+      case 'provider': {
+        const profile = profileOf(config, providers);
+        if (profile === undefined) {
+          problems.push({
+            path: `upstreams.${config.name}.provider`,
+            message: `"${config.kind === 'provider' ? config.provider : ''}" is not described under providers`,
+          });
+          return;
+        }
         const apiKey = config.apiKey === undefined ? undefined : resolveSecret(config.apiKey, environment);
         if (config.apiKey !== undefined && apiKey === undefined)
           problems.push({
             path: `upstreams.${config.name}.apiKey`,
             message: `${config.apiKey} is not set or cannot be read`,
           });
-        else clouds.set(config.name, createOpenAIUpstream(config, apiKey));
+        else
+          clouds.set(
+            config.name,
+            config.kind === 'openai'
+              ? createOpenAIUpstream(config, apiKey)
+              : createCloudUpstream(config, profile, apiKey),
+          );
         return;
       }
       case 'stand-in':

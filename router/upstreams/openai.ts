@@ -4,10 +4,10 @@
  */
 import { OpenAI } from 'openai';
 import type { z } from 'zod';
-import type { OpenAIUpstream } from '../../config/schema.ts';
+import type { OpenAIUpstream } from '../../config/upstream-schema.ts';
 import type { Secret } from '../../config/secret.ts';
-import { openCloudDoor } from './door.ts';
-import { codeOfStatus, type FailureCode } from './failure.ts';
+import { createCloudUpstream } from './cloud.ts';
+import { profileOf } from './provider.ts';
 import type { CloudUpstream } from './upstream.ts';
 
 export interface CloudHealth {
@@ -26,15 +26,9 @@ export interface OpenAICloud extends CloudUpstream {
 const HEALTH_TIMEOUT_MS = 5_000;
 
 export function createOpenAIUpstream(config: z.infer<typeof OpenAIUpstream>, apiKey: Secret | undefined): OpenAICloud {
-  const door = openCloudDoor({
-    name: config.name,
-    url: config.url,
-    connectTimeoutMs: config.connectTimeoutMs,
-    firstByteTimeoutMs: config.firstByteTimeoutMs,
-    idleTimeoutMs: config.idleTimeoutMs,
-    explain: explainOpenAI,
-    ...(apiKey === undefined ? {} : { authorization: apiKey }),
-  });
+  const profile = profileOf(config, {});
+  if (profile === undefined) throw new Error('an OpenAI upstream has a profile');
+  const cloud = createCloudUpstream(config, profile, apiKey);
   // The client never sees the key: the door writes its own authorization and reads none of the client's headers.
   const client = new OpenAI({
     baseURL: config.url,
@@ -44,17 +38,10 @@ export function createOpenAIUpstream(config: z.infer<typeof OpenAIUpstream>, api
     maxRetries: 0,
     timeout: HEALTH_TIMEOUT_MS,
     logLevel: 'off',
-    fetch: door.fetch,
+    fetch: cloud.fetch,
   });
   return {
-    kind: 'cloud',
-    name: config.name,
-    standIn: false,
-    wire: config.api === 'responses' ? 'openai-responses' : 'openai-chat',
-    models: [...new Set([config.model, ...config.models])],
-    defaultModel: config.model,
-    send: (cleared, options) => door.sendCleared(cleared, options),
-    pipeRaw: (cleared, response, options) => door.pipeRaw(cleared, response, options),
+    ...cloud,
     async health() {
       try {
         const page = await client.models.list();
@@ -66,41 +53,5 @@ export function createOpenAIUpstream(config: z.infer<typeof OpenAIUpstream>, api
         return { kind: status === 404 || status === 405 ? 'reachable' : 'unreachable', models: [] };
       }
     },
-    close: () => door.close(),
   };
-}
-
-const BY_ERROR_CODE: Readonly<Record<string, FailureCode>> = {
-  context_length_exceeded: 'context_too_long',
-  string_above_max_length: 'context_too_long',
-  model_not_found: 'model_not_found',
-  invalid_api_key: 'upstream_unauthorized',
-  insufficient_quota: 'upstream_overloaded',
-  rate_limit_exceeded: 'upstream_overloaded',
-  unsupported_parameter: 'unsupported_by_model',
-  unsupported_value: 'unsupported_by_model',
-};
-
-/** explainOpenAI reads `error.code` out of a refusal, then its `type`, and falls back on the status. */
-export function explainOpenAI(status: number, body: string): FailureCode {
-  for (const word of errorWords(body)) {
-    if (Object.hasOwn(BY_ERROR_CODE, word)) return BY_ERROR_CODE[word] ?? codeOfStatus(status);
-  }
-  return codeOfStatus(status);
-}
-
-function errorWords(body: string): readonly string[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return [];
-  }
-  if (typeof parsed !== 'object' || parsed === null || !('error' in parsed)) return [];
-  const { error } = parsed;
-  if (typeof error !== 'object' || error === null) return [];
-  const words: string[] = [];
-  if ('code' in error && typeof error.code === 'string') words.push(error.code);
-  if ('type' in error && typeof error.type === 'string') words.push(error.type);
-  return words;
 }

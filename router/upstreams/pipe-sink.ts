@@ -6,12 +6,15 @@
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { UpstreamFailure } from '../chat.ts';
+import type { ClientKey } from './client-key.ts';
 import type { Exchange } from './exchange.ts';
 import { failure } from './failure.ts';
 
 export interface PipeOptions {
   /** Absent: the response closing early is the only abort. */
   readonly signal?: AbortSignal;
+  /** Only for an upstream that forwards it. */
+  readonly clientKey?: ClientKey;
   /** Called once, before the head is written; returns the headers the client gets. */
   readonly onHead: (headers: Readonly<Record<string, string>>) => OutgoingHttpHeaders;
   /** What of a stream's chunk may go on now, such as whole events only. `overflow` ends the reply as malformed. Absent: all of it. */

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
-import type { StandInUpstream } from '../../config/schema.ts';
+import type { StandInUpstream } from '../../config/upstream-schema.ts';
 import type { ChatRequest, ReplyEvent } from '../chat.ts';
 import { admit } from './admit.ts';
 import { failure, UpstreamError } from './failure.ts';

@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import type { ChatRequest, ReplyEvent, UpstreamFailure } from '../chat.ts';
 import type { Cleared } from '../clearance.ts';
 import type { WireName } from '../protocols/wire.ts';
+import type { ClientKey } from './client-key.ts';
 import type { PipeOptions, PipeOutcome } from './pipe-sink.ts';
 
 export interface ModelInfo {
@@ -83,17 +84,34 @@ export type CloudReply =
     }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
 
+export interface SendOptions {
+  readonly signal: AbortSignal;
+  /** Only for an upstream that forwards it. */
+  readonly clientKey?: ClientKey;
+}
+
+export interface BodyQuirks {
+  readonly rename: Readonly<Record<string, string>>;
+  readonly drop: readonly string[];
+}
+
 export interface CloudUpstream {
   readonly kind: 'cloud';
   readonly name: string;
   readonly standIn: boolean;
   /** Wire the upstream speaks; bodies of this protocol pass through as they are. */
   readonly wire: WireName;
-  send(cleared: Cleared, options: { readonly signal: AbortSignal }): Promise<CloudReply>;
+  send(cleared: Cleared, options: SendOptions): Promise<CloudReply>;
   /** The same reply written straight to the client, where nothing has to be restored or looked at. Absent where there is no socket. */
   pipeRaw?(cleared: Cleared, response: ServerResponse, options: PipeOptions): Promise<PipeOutcome>;
   /** Model names clients may ask for. */
   readonly models: readonly string[];
   readonly defaultModel: string;
+  /** What its API calls otherwise, or refuses, of the bodies sent there. */
+  readonly quirks?: BodyQuirks;
+  /** Longest answer asked for where the client gave no limit and the wire demands one. */
+  readonly maxTokens?: number;
+  /** The client's own key is sent in place of ours. */
+  readonly forwardsClientKey?: boolean;
   close(): Promise<void>;
 }

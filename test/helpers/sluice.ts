@@ -14,12 +14,15 @@ import { createLog } from '../../router/telemetry/log.ts';
 import type { BoundedOutput, ToolExecutor, ToolOutcome, ToolRequest } from '../../sandbox/executor.ts';
 import { type FakeOllama, startFakeOllama } from './fake-ollama.ts';
 import type { FakeOllamaOptions } from './fake-ollama-model.ts';
+import { type FakeAnthropic, type FakeAnthropicOptions, startFakeAnthropic } from './fake-anthropic.ts';
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from './fake-openai.ts';
 
 export interface TestSluice {
   readonly url: string;
   readonly context: Context;
   readonly cloud: FakeOpenAI;
+  /** A fake of Anthropic's API; asked only where the options name it. */
+  readonly claude: FakeAnthropic;
   readonly local: FakeOllama;
   /** Every byte the cloud ever got, heads included. */
   sentToCloud(): string;
@@ -33,6 +36,10 @@ export interface TestSluiceOptions {
   /** YAML besides upstreams, stateDir. */
   readonly config?: string;
   readonly cloud?: FakeOpenAIOptions;
+  /** Given, an upstream `claude` of kind anthropic comes before the other cloud. */
+  readonly claude?: FakeAnthropicOptions;
+  /** Of that upstream, further YAML members: `, sees: internal`. */
+  readonly claudeMore?: string;
   readonly local?: FakeOllamaOptions;
   readonly sandbox?: 'on' | 'off' | ToolExecutor;
   /** Taken instead of the fakes' own. */
@@ -47,13 +54,14 @@ export interface TestSluiceOptions {
 
 export async function startSluice(options: TestSluiceOptions = {}): Promise<TestSluice> {
   const cloud = await startFakeOpenAI(options.cloud ?? {});
+  const claude = await startFakeAnthropic(options.claude ?? {});
   const local = await startFakeOllama(options.local ?? {});
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'sluice-test-'));
   const yaml = `
 stateDir: "${stateDir}"
 upstreams:
   - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
-  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
+${options.claude === undefined ? '' : `  - { kind: anthropic, name: claude, url: "${claude.url}", model: claude-fake, models: [claude-other], apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000${options.claudeMore ?? ''} }\n`}  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.config ?? ''}`;
   const loaded = parseConfig(yaml, '/test/sluice.yaml', {});
   if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.problems));
@@ -81,8 +89,9 @@ ${options.config ?? ''}`;
     url,
     context,
     cloud,
+    claude,
     local,
-    sentToCloud: () => cloud.wire().toString('utf8'),
+    sentToCloud: () => cloud.wire().toString('utf8') + claude.wire().toString('utf8'),
     logged: () => lines.join(''),
     ask: (body, headers = {}, path = '/v1/chat/completions') =>
       fetch(`${url}${path}`, {
@@ -96,7 +105,7 @@ ${options.config ?? ''}`;
     async close() {
       await listening.listener.drain(50);
       await provisioned.close();
-      await Promise.all([cloud.close(), local.close()]);
+      await Promise.all([cloud.close(), claude.close(), local.close()]);
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
     },
   };

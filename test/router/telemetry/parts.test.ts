@@ -19,6 +19,7 @@ const cloud = (url: string): UpstreamConfig => ({
   model: 'gpt-5',
   models: ['gpt-5-mini'],
   api: 'chat',
+  forwardClientKey: false,
   ...timeouts,
 });
 

@@ -6,7 +6,7 @@ import type { UpstreamFailure } from '../../../router/chat.ts';
 import type { Cleared } from '../../../router/clearance.ts';
 import { openCloudDoor, type CloudDoor, type DoorOptions } from '../../../router/upstreams/door.ts';
 import { failureOf } from '../../../router/upstreams/failure.ts';
-import { explainOpenAI } from '../../../router/upstreams/openai.ts';
+import { explainOpenAI } from '../../../router/upstreams/explain-openai.ts';
 import type { PipeOptions, PipeOutcome } from '../../../router/upstreams/pipe-sink.ts';
 import { startFakeOpenAI, type FakeOpenAI, type FakeOpenAIReply } from '../../helpers/fake-openai.ts';
 

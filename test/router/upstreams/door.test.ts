@@ -49,7 +49,9 @@ describe('sendCleared() lets nothing out that clear() did not make', () => {
 describe('what goes out', () => {
   it('is the cleared body byte for byte under our own headers and no others', async () => {
     const fake = await fakeWith({ text: 'ok' });
-    const opened = door(fake.url, { authorization: new Secret('sk-test-key') });
+    const opened = door(fake.url, {
+      key: { header: 'authorization', scheme: 'Bearer', key: new Secret('sk-test-key') },
+    });
     await outcome(opened, clearedFor('cloud', { ...BODY, text: 'ünï ☃ \u{1F600}' }));
     const [request] = fake.requests;
     expect(request?.body).toBe(JSON.stringify({ ...BODY, text: 'ünï ☃ \u{1F600}' }));

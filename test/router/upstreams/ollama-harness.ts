@@ -1,6 +1,6 @@
 /** What the tests of the local upstream share. Everything opened is closed after each test. */
 import { afterEach } from 'vitest';
-import { OllamaUpstream } from '../../../config/schema.ts';
+import { OllamaUpstream } from '../../../config/upstream-schema.ts';
 import type { ChatRequest, ReplyEvent } from '../../../router/chat.ts';
 import { createOllamaUpstream, type OllamaLocal } from '../../../router/upstreams/ollama.ts';
 import { chatRequest } from '../../helpers/chat-request.ts';

@@ -1,8 +1,9 @@
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
-import { OpenAIUpstream } from '../../../config/schema.ts';
+import { OpenAIUpstream } from '../../../config/upstream-schema.ts';
 import { Secret } from '../../../config/secret.ts';
-import { createOpenAIUpstream, explainOpenAI, type OpenAICloud } from '../../../router/upstreams/openai.ts';
+import { explainOpenAI } from '../../../router/upstreams/explain-openai.ts';
+import { createOpenAIUpstream, type OpenAICloud } from '../../../router/upstreams/openai.ts';
 import { codeOfStatus, retryAfter } from '../../../router/upstreams/failure.ts';
 import { clearedFor } from '../../helpers/cleared.ts';
 import { startFakeOpenAI, type FakeOpenAI, type FakeOpenAIOptions } from '../../helpers/fake-openai.ts';
