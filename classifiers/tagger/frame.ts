@@ -24,13 +24,14 @@ const CUES = new CueTable([
   'how many,how much,how far,how long,how old,how fast,how often,what fraction,what percentage,what percent,what number,what total,find the,find her,find his,find their,find its,how big,how large,how heavy,how tall,what was,what will,what would,what are,what is,calculate,determine,wie viele,wie viel,combien de,cuantos,cuantas,cuanto',
   'each,twice,half,third,quarter,remaining,altogether,total,dozen,per,times,more,less,fewer,cost,costs,price,bought,buys,sells,sold,pays,paid,earns,gave,gives,left,spend,spends,saves,miles,hours,minutes,pounds,ounces,inches,feet,gallons,percent,dollars,cents,apples,oranges,cookies,marbles,candies,pencils,eggs,books,boxes,bags,older,younger,average,week,weeks,day,days',
   'following is,which of,best describes,most likely,is correct,true statement,not true,all except,none of,all of,both of,answer choices,multiple choice,correct answer,following statements,false statement,statement best,court will,guilty of,liable for,best defense,prevail,will prevail,plaintiff recover,judgment for,hypothesis,experiment,researcher,psychologist',
+  'the truth,sentence plausible,first premise,second premise,the premises,deductively valid,valid argument,following argument,the argument,explicitly stated,typical person,about causation,logically follows,swap partners,swap positions,trade gifts,the leftmost,the rightmost,pos tag,pos tags,mask token,coreference,antecedent,pronoun refers,sentences explain,is ambiguous,following sentence,following sentences,logical deduction,says that,tells the',
   'story,stories,poem,novel,fiction,screenplay,fairy,tale,character,characters,protagonist,villain,wizard,dragon,knight,castle,ghost,detective,roleplay,rpg,dnd,dungeon,plot,scene,dialogue,dialog,script,fantasy,superhero,starship,spaceship,anime,manga,imagine,pretend,once upon,riddle,puzzle,joke,lyrics,haiku,sonnet,game,geschichte,gedicht,histoire,conte,poeme,cuento,poema,personaje,liar,knights,dice,coin,cards,hat,hats',
   'according to,theory,theorem,philosophy,philosopher,philosophers,economist,sociologist,president,emperor,pope,saint,century,war,revolution,empire,treaty,constitution,speech,wrote,painted,composed,invented,discovered,argued,argues,believed,claimed,proposed,novelist,poet,playwright,painter,composer,scientist,inventor,actor,actress,singer,rapper,band,album,film,films,movie,movies,directed,biography,quote,quotes,style of,works of,ideas of,amendment,doctrine,essay,manifesto,laureate,nobel,olympic,champion,senator,congress,ceo of,founder of',
   'patient,patients,pt,pts,year old,female,male,surgery,post op,operative,outpatient,prescribing,side effects,yo male,yo female,yo,diagnosed,diagnosis,mrn,dob,admitted,discharged,hospital,clinic,medical center,ssn,passport,employee id,account number,policy number,plan id,insurance,fibrillation,hypertension,diabetes,diabetic,neuropathy,copd,cancer,chronic,disease,mri,infection,stroke,asthma,icu,clinical,prescribed,treated,treatment,seen at,medication,meds,hx,symptoms,therapy,patientin,hopital,iban,beneficiary',
 ]);
 
 export function readFrame(tokens: Tokens): Frame {
-  const counts = [0, 0, 0, 0, 0, 0];
+  const counts = [0, 0, 0, 0, 0, 0, 0];
   let numbers = 0;
   const bump = (group: number): void => {
     if (group >= 0) counts[group] = (counts[group] as number) + 1;
@@ -41,7 +42,8 @@ export function readFrame(tokens: Tokens): Frame {
     if (at + 1 < tokens.count) bump(CUES.pair(hash, tokens.hashAt(at + 1)));
     if ((tokens.shapeAt(at) & SHAPE.allDigit) !== 0) numbers += 1;
   }
-  const [exercise, quantity, exam, fiction, publicLife, records] = counts as [
+  const [exercise, quantity, exam, logic, fiction, publicLife, records] = counts as [
+    number,
     number,
     number,
     number,
@@ -54,7 +56,10 @@ export function readFrame(tokens: Tokens): Frame {
   const doubt = records >= 2 ? 0 : 1;
   return {
     exercise: doubt * exerciseDegree(exercise, quantity, numbers, questions),
-    exam: Math.max(options >= 3 ? 1 : 0, doubt * Math.max(options >= 2 ? 1 : 0, degree(exam, 2))),
+    exam: Math.max(
+      options >= 3 ? 1 : 0,
+      doubt * Math.max(options >= 2 ? 1 : 0, degree(exam, 2), degree(logic * 0.7, 1.4)),
+    ),
     fiction: degree(fiction * spread(tokens.count), 1.2),
     code: degree(symbols / Math.max(12, tokens.count) - 0.12, 0.25),
     records,

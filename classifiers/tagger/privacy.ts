@@ -108,11 +108,18 @@ export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, compan
   )
     damp('public-figure', 0.5);
   damp('place', isPlace(tokens, mention) ? 0.25 : 0);
+  if (form === 'full-name' && mention.listed === 0 && hasOrdinaryWord(tokens, mention)) damp('ordinary-word', 0.12);
+  // `travis`, `nil`: a name in small letters among the marks of code is one of the code's own.
+  if (form === 'lone-name' && frame.code > 0.2 && (tokens.shapeAt(mention.from) & SHAPE.initialUpper) === 0)
+    damp('identifier', 0.5);
   damp('exercise', frame.exercise * (form === 'full-name' ? 0.25 : 0.5));
   damp('exam', frame.exam * 0.5);
   damp('fiction', frame.fiction * 0.35);
   damp('code', frame.code * 0.35);
   damp('public-life', frame.publicLife * 0.2);
+  // A capitalised word nobody lists is no person because people are near; only what says so of itself counts.
+  if (form === 'lone-name' && mention.listed === 0 && score >= DOUBTFUL && !steps.some(saysName))
+    damp('unlisted-word', score - DOUBTFUL + 0.03);
   return {
     form,
     score,
@@ -122,12 +129,23 @@ export function privacyOf(tokens: Tokens, mention: Mention, frame: Frame, compan
   };
 }
 
+/** The most a lone word of no list gets from its company. */
+const DOUBTFUL = 0.48;
+const NAME_SAYING = new Set(['introduced', 'family', 'greeted', 'key', 'addressed', 'speaks']);
+const saysName = (step: ScoreStep): boolean => step.kind === 'context' && NAME_SAYING.has(step.word);
+
 /** All its words are words of places and none is a first name of the lists only. */
 function isPlace(tokens: Tokens, mention: Mention): boolean {
   for (let at = mention.from; at < mention.to; at += 1) {
     if ((tokens.knownAt(at) & KNOWN.place) === 0 || (tokens.knownAt(at) & KNOWN.first) !== 0) return false;
   }
   return true;
+}
+
+/** `Anal Cancer`, `Append Val`: no word of the lists and one of the dictionary. */
+function hasOrdinaryWord(tokens: Tokens, mention: Mention): boolean {
+  for (let at = mention.from; at < mention.to; at += 1) if ((tokens.knownAt(at) & KNOWN.dictionary) !== 0) return true;
+  return false;
 }
 
 const OWNERS = hashes('my,his,her,their,mein,sein,ihr,mon,son,mi,su');

@@ -121,7 +121,9 @@ function gapOf(text: string, from: number, to: number, first: boolean, afterInit
       unit === 0x3e
     )
       gap = GAP.bracket;
-    else if (unit === 0x2d || unit === 0x2010 || unit === 0x2011) gap = GAP.hyphen;
+    // `Anna\n- Ben` is a list and `Anna - Ben` two sides; only a tight hyphen joins.
+    else if (unit === 0x2d || unit === 0x2010 || unit === 0x2011)
+      gap = gap === GAP.newline ? GAP.newline : spaced ? GAP.other : GAP.hyphen;
     else if (unit === 0x2f || unit === 0x5c || unit === 0x7c) gap = GAP.slash;
     else if (unit === 0x40 || unit === 0x23) gap = GAP.at;
     else gap = GAP.other;

@@ -18,15 +18,16 @@ const FIRST_UNIT = /[\p{Lu}\p{Ll}\p{N}_]/u;
 const UNCASED = /\p{Lo}/u;
 
 const REPOSITORY_LOGIN = /^(?:git|hg|svn|gitea|forgejo)@/i;
-const NOBODY = /^(?:no-?reply|do-?not-?reply|noreply-[a-z]{1,20}|mailer-daemon)@/i;
+const NOBODY = /^(?:no-?reply|do-?not-?reply|noreply-[a-z]{1,20}|mailer-daemon)@|@(?:users\.)?no-?reply\./i;
 const RESERVED_DOMAIN =
   /@(?:[a-z0-9-]{1,40}\.){0,3}(?:example\.(?:com|org|net|edu)|[a-z0-9-]{1,40}\.(?:example|invalid|test|localhost)|domain\.(?:com|tld)|email\.(?:com|tld)|company\.com|yourdomain\.com|mydomain\.com|yourcompany\.com)$/i;
 const STAND_IN_LOCAL =
   /^(?:user(?:name)?|you|your[._-]?(?:name|e?mail)?|name|e?mail|test(?:er|ing)?|foo|bar|baz|example|admin|someone|somebody|anyone|info|hello|contact|support|sales|me|abc|xyz|first[._-]?last|firstname[._-]?lastname|recipient|sender|from|to|a|b|x)\d{0,3}@/i;
 const VERSION_DOMAIN = /@(?:v?\d{1,9}\.\d{1,9}[.-]|v\d{1,9}\.)/i;
 const FILE_DOMAIN = /@\d(?:\.\d)?x\.(?:png|jpe?g|gif|webp|svg|avif|bmp)$/i;
-/** `x@w.T` and `a@b.shape`: matrix products in code. */
-const CODE_MEMBER = /@\w{1,24}\.(?:T|shape|dot|data|size|reshape|transpose|numpy|detach|values|grad|weight|mean|sum)$/;
+/** `x@w.T` and `a@b.shape`: matrix products in code. `word` over `@app.route`: a decorator on the next line. */
+const CODE_MEMBER =
+  /@\w{1,24}\.(?:T|shape|dot|data|size|reshape|transpose|numpy|detach|values|grad|weight|mean|sum|route|websocket|setter|getter|deleter|property|fixture|parametrize|command|option|argument|task|register|errorhandler|validator|cached_property|listener|event|middleware|decorator|wraps)$/;
 const URL_USER_INFO = /:\/\/[^\s/@"'<>]{0,200}$/;
 
 function isNoAddress(value: string, { text, start }: Around): boolean {

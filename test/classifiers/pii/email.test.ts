@@ -35,6 +35,8 @@ describe('emailAddress', () => {
     ['matrix product', 'y = x@w.T + a@b.shape'],
     ['address that reaches nobody', 'Co-Authored-By: Bot <noreply@acme.io>'],
     ['stand-in', 'git config user.email you@example.com'],
+    ['a host that takes no mail', 'git config user.email "${ACTOR}@users.noreply.github.com"'],
+    ['decorator after a word', 'from lib import function\n@sock.route("/ws")'],
     ['decorator', '@app.route("/") def f(): pass'],
     ['handle', 'ask @ann_lee on the forum'],
     ['user info of a URL', 'postgres://app:hunter2@db.acme.io:5432/x'],

@@ -37,6 +37,7 @@ describe('a private person', () => {
     ['owner', "That was Katherine's birthday party", 'Katherine'],
     ['signature', 'Best regards,\nHelena Marchetti\nAccounting', 'Helena Marchetti'],
     ['field', 'Name: Rajesh Kulkarni\nRoom: 12', 'Rajesh Kulkarni'],
+    ['list', 'Invite these:\n- Karin Holmberg\n- Tomasz Wilczek', 'Karin Holmberg'],
     ['JSON in the text', '{"customer": "Aoife Gallagher", "id": 7}', 'Aoife Gallagher'],
     ['CSV row', 'id,name,city\n17,Marcus Feldmann,Kiel', 'Marcus Feldmann'],
     ['ticket', 'Ticket 4411: customer Samuel Brandt cannot log in', 'Samuel Brandt'],
@@ -96,6 +97,13 @@ describe('nobody is named by', () => {
     ['a philosopher', 'Compare the theory of John Rawls with that of Robert Nozick.'],
     ['a president', 'What did Abraham Lincoln say in his speech?'],
     ['an author', 'Write a poem in the style of Emily Dickinson.'],
+    [
+      'a puzzle of liars',
+      'Marta tells the truth. Ilse says Marta lies. Goran says Ilse tells the truth. Does Goran tell the truth?',
+    ],
+    ['a syllogism', 'First premise: no cousin of Nadine is an aunt of Pavel. Is this argument deductively valid?'],
+    ['a plausible sentence', 'Is the following sentence plausible? "Henrik Solberg took a corner kick."'],
+    ['a name in code', 'if err != nil {\n  travis := travis.New(); return travis.Run(ctx)\n}'],
     ['a story', 'Write a short story about a wizard called Percival and his dragon.'],
   ])('%s', (_, text) => {
     expect(privatePeople(text)).toEqual([]);
