@@ -18,7 +18,8 @@ const FIRST_UNIT = /[\p{Lu}\p{Ll}\p{N}_]/u;
 const UNCASED = /\p{Lo}/u;
 
 const REPOSITORY_LOGIN = /^(?:git|hg|svn|gitea|forgejo)@/i;
-const NOBODY = /^(?:no-?reply|do-?not-?reply|noreply-[a-z]{1,20}|mailer-daemon)@|@(?:users\.)?no-?reply\./i;
+const NOBODY =
+  /^(?:no-?reply|do-?not-?reply|noreply-[a-z]{1,20}|mailer-daemon)@|^[^@]{0,64}[{}$][^@]{0,64}@(?:users\.)?no-?reply\./i;
 const RESERVED_DOMAIN =
   /@(?:[a-z0-9-]{1,40}\.){0,3}(?:example\.(?:com|org|net|edu)|[a-z0-9-]{1,40}\.(?:example|invalid|test|localhost)|domain\.(?:com|tld)|email\.(?:com|tld)|company\.com|yourdomain\.com|mydomain\.com|yourcompany\.com)$/i;
 const STAND_IN_LOCAL =
