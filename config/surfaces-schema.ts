@@ -1,6 +1,6 @@
 /** What the client-facing APIs keep and carry. */
 import { z } from 'zod';
-import { bytes, milliseconds } from './schema-terms.ts';
+import { bytes, milliseconds, name } from './schema-terms.ts';
 
 export const Surfaces = z.strictObject({
   providerTools: z
@@ -9,6 +9,18 @@ export const Surfaces = z.strictObject({
     .describe(
       'Tools a provider would run by itself (web search, file search, code interpreter, image generation, remote MCP, hosted shells): leave them out and say so in x-sluice-removed, refuse the request, or carry them to upstreams with `api: responses`. Carried, they reach out from the cloud without passing here again.',
     ),
+  embeddings: z
+    .strictObject({
+      cloudModels: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Embedding models of a cloud upstream that may embed texts in which nothing was found, when a client asks for one by name. All other texts are embedded by a local model, whose vectors fit into no index of these.',
+        ),
+      cloudUpstream: name.optional().describe('The upstream that has them; the first cloud upstream when absent.'),
+    })
+    .prefault({})
+    .describe('Where /v1/embeddings may be answered from.'),
   responses: z
     .strictObject({
       store: z

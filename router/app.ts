@@ -17,6 +17,8 @@ import { ollamaChat } from './protocols/ollama-chat.ts';
 import { ollamaEmbed, ollamaEmbeddings } from './protocols/ollama-embed.ts';
 import { ollamaErrorReply } from './protocols/ollama-error.ts';
 import { ollamaGenerate } from './protocols/ollama-generate.ts';
+import { createOpenAICompletions } from './protocols/openai-completions.ts';
+import { openaiEmbeddings } from './protocols/openai-embeddings.ts';
 import { openaiErrorReply } from './protocols/openai-error.ts';
 import { openaiChat } from './protocols/openai-chat.ts';
 import type { EmbedProtocol, Protocol } from './protocols/protocol.ts';
@@ -44,6 +46,7 @@ const CHATS: readonly (readonly [string, Protocol])[] = [
 const EMBEDDINGS: readonly (readonly [string, EmbedProtocol])[] = [
   ['/api/embed', ollamaEmbed],
   ['/api/embeddings', ollamaEmbeddings],
+  ['/v1/embeddings', openaiEmbeddings],
 ];
 
 /** `current` is asked per request, so that a reload takes effect between requests and never inside one. */
@@ -91,6 +94,12 @@ export function createApp(current: () => Context): Hono<AppEnv> {
     return RESPONSE_ALREADY_SENT;
   });
   app.all('/v1/messages/count_tokens', () => error('method_not_allowed', '/v1/messages/count_tokens'));
+  // A protocol of its own per request: it echoes the prompt as the client sent it.
+  app.post('/v1/completions', async (c) => {
+    await serveChat(c.env.incoming, c.env.outgoing, createOpenAICompletions(), c.var.caller);
+    return RESPONSE_ALREADY_SENT;
+  });
+  app.all('/v1/completions', () => error('method_not_allowed', '/v1/completions'));
   for (const [path, protocol] of EMBEDDINGS) {
     app.post(path, async (c) => {
       await serveEmbed(c.env.incoming, c.env.outgoing, protocol, c.var.caller);

@@ -10,7 +10,7 @@ const FIELDS: ReadonlySet<string> = new Set(
    service_tier safety_identifier prompt_cache_key web_search_options verbosity input instructions output previous_response_id include
    session tool
    image_url url detail file file_data file_id filename input_audio data format functions system max_output_tokens truncation prompt suffix
-   call_id summary encrypted_content namespace conversation background item_reference action operation effort
+   best_of echo encoding_format dimensions call_id summary encrypted_content namespace conversation background item_reference action operation effort
    options images think keep_alive template raw context tool_name thinking num_predict top_k min_p truncate shift cache_control source media_type tool_use_id input_schema`.split(
     /\s+/,
   ),

@@ -1,5 +1,5 @@
 /**
- * Embeddings, always by a local model: a vector gives away much of its text, masked or not, and there is no reply to restore. The texts are classified all the
+ * Embeddings, by a local model unless the operator allows a cloud one for texts in which nothing was found: a vector gives away much of its text, masked or not, and there is no reply to restore. The texts are classified all the
  * same, because not every local upstream may see every label. Fails closed: no local upstream that may see them is a refusal; nothing goes outwards.
  */
 import { rankOf } from '../policy/rank.ts';
@@ -10,6 +10,7 @@ import type { EmbedProtocol } from '../protocols/protocol.ts';
 import type { Embedded, LocalUpstream } from '../upstreams/upstream.ts';
 import type { Context } from './context.ts';
 import type { Turn } from './prepare.ts';
+import { embedOutside } from './embed-outside.ts';
 import { receive } from './receive.ts';
 
 export function serveEmbed(
@@ -26,10 +27,16 @@ export function serveEmbed(
       return answer.fail(route.code);
     }
     const texts = protocol.readInput(turn.envelope.document);
-    const asked = turn.envelope.model === 'auto' ? '' : turn.envelope.model;
+    const named = turn.envelope.model === 'auto' ? '' : turn.envelope.model;
     let embedded: Embedded | undefined;
     answer.mark('dispatched');
-    for (const upstream of allowed(turn, context)) {
+    const outside = await embedOutside(turn, protocol, scope, context);
+    if (outside !== undefined) {
+      answer.decision = outside.decision;
+      embedded = outside.embedded;
+    }
+    const asked = protocol.unknownModel === 'route' && !(await isLocal(named, context)) ? '' : named;
+    for (const upstream of embedded === undefined ? allowed(turn, context) : []) {
       answer.decision = atHome(turn.decision, upstream);
       embedded = await upstream.embed(texts, { model: asked, signal: scope.signal });
       // Only a server without the model was not asked to read anything, so the next one may be.
@@ -43,7 +50,7 @@ export function serveEmbed(
     if (embedded.kind === 'failed') return answer.failUpstream(embedded.failure);
     answer.model = embedded.model;
     answer.usage = { inputTokens: embedded.inputTokens, outputTokens: 0, cachedInputTokens: 0, reasoningTokens: 0 };
-    const body = protocol.writeEmbeddings(embedded, performance.now() - readAt);
+    const body = protocol.writeEmbeddings(embedded, performance.now() - readAt, turn.envelope.document);
     response.writeHead(200, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(body),
@@ -52,6 +59,15 @@ export function serveEmbed(
     response.end(body);
     answer.outcome = 'answered';
   });
+}
+
+async function isLocal(model: string, context: Context): Promise<boolean> {
+  for (const upstream of context.locals.values()) {
+    const answer = await upstream.models();
+    if (answer.kind === 'models' && answer.models.some(({ id }) => id === model || id === `${model}:latest`))
+      return true;
+  }
+  return false;
 }
 
 /** Local upstreams that may see the label, the decision's own first. */

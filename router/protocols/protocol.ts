@@ -75,7 +75,15 @@ export interface EmbedProtocol extends RequestProtocol {
   /** What is to be embedded. Only for a document that `read` took. */
   readInput(document: JsonDocument): EmbedTexts;
   /** The body of the reply. */
-  writeEmbeddings(embedded: Embedded & { readonly kind: 'embedded' }, durationMs: number): string;
+  writeEmbeddings(
+    embedded: Embedded & { readonly kind: 'embedded' },
+    durationMs: number,
+    document: JsonDocument,
+  ): string;
+  /** A model name that no local server has: an error, or any local model that can embed, with the fact in the headers. */
+  readonly unknownModel?: 'route';
+  /** The body for a cloud upstream that embeds. Absent: never leaves. */
+  forUpstream?(document: JsonDocument, model: string): string;
 }
 
 /** A protocol that a cloud upstream speaks too: its bodies leave as the client's own source, spliced. Others are serialised from the neutral form (wire.ts). */

@@ -63,6 +63,8 @@ export interface FakeOpenAIOptions {
   readonly models?: readonly string[];
   /** Decides from the request instead of the script. */
   readonly reply?: (request: RecordedRequest) => FakeOpenAIReply;
+  /** The body of /v1/embeddings. Without it that path is unknown. */
+  readonly embed?: (request: RecordedRequest) => string;
   /** Answers /v1/responses, in order; the last one repeats. Without it that path is unknown. */
   readonly responses?: readonly FakeResponsesReply[] | ((request: RecordedRequest) => FakeResponsesReply);
 }
@@ -80,6 +82,8 @@ export async function startFakeOpenAI(options: FakeOpenAIOptions = {}): Promise<
       }));
       return { kind: 'answer', status: 200, body: JSON.stringify({ object: 'list', data }) };
     }
+    if (request.method === 'POST' && request.path === '/v1/embeddings' && options.embed !== undefined)
+      return { kind: 'answer', status: 200, body: options.embed(request) };
     if (request.method === 'POST' && request.path === '/v1/responses' && options.responses !== undefined) {
       const { responses } = options;
       const reply =
