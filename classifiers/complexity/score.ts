@@ -7,10 +7,11 @@
 import { FEATURES, readFeatures } from './features.ts';
 import type { Feature } from './features.ts';
 import { withoutHarness } from './harness.ts';
+import { KeyedMemory } from '../keyed-memory.ts';
 
 export interface ComplexityInput {
   /** In order. `meta` and unknown roles are left out by the caller. */
-  readonly segments: readonly { readonly role: 'system' | 'user' | 'assistant' | 'tool'; readonly text: string }[];
+  readonly segments: readonly ComplexitySegment[];
   readonly toolCount: number;
   /** Characters of the whole request, what the segments leave out included. */
   readonly totalChars: number;
@@ -20,6 +21,14 @@ export interface ComplexityInput {
   readonly structuredOutput: boolean;
   /** `unset` when the client did not say. */
   readonly reasoningEffort: 'unset' | 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh';
+}
+
+export interface ComplexitySegment {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  /** Not asked for where the key is known. */
+  readonly text: string;
+  /** Equal keys mean equal text; absent or empty: nothing is remembered of it. */
+  readonly key?: string;
 }
 
 export interface ComplexityReason {
@@ -90,21 +99,47 @@ export function scoreComplexity(input: ComplexityInput): Complexity {
   return { score: 1 / (1 + Math.exp(-logit)), reasons };
 }
 
-function asksOf(input: ComplexityInput): readonly string[] {
-  const asks: string[] = [];
-  for (let at = input.segments.length - 1; at >= 0 && asks.length < ASKS; at -= 1) {
-    const segment = input.segments[at];
-    if (segment?.role !== 'user') continue;
+/** What one message asks; null when nothing of the person's is left in it. Numbers, no text. */
+type AskFeatures = Float64Array | null;
+const asked = new KeyedMemory<AskFeatures>(20_000, 'complexity');
+const lengths = new KeyedMemory<number>(20_000, 'complexity lengths');
+
+function remembered<Value>(memory: KeyedMemory<Value>, key: string | undefined, read: () => Value): Value {
+  if (key === undefined || key === '') return read();
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  const value = read();
+  memory.set(key, value);
+  return value;
+}
+
+function askIn(segment: ComplexitySegment): AskFeatures {
+  return remembered(asked, segment.key, () => {
     const text = withoutHarness(segment.text).trim();
-    if (text !== '') asks.push(text);
+    return text === '' ? null : readFeatures(text);
+  });
+}
+
+/** Newest first. */
+function asksOf(input: ComplexityInput): readonly Float64Array[] {
+  const asks: Float64Array[] = [];
+  const add = (segment: ComplexitySegment): boolean => {
+    const features = segment.role === 'user' ? askIn(segment) : null;
+    if (features !== null) asks.push(features);
+    return features !== null;
+  };
+  for (let at = input.segments.length - 1; at >= 0 && asks.length < ASKS; at -= 1)
+    add(input.segments[at] as ComplexitySegment);
+  if (asks.length === ASKS) input.segments.some(add);
+  const system = input.segments.filter(({ role }) => role === 'system');
+  const systemChars = system.reduce((sum, each) => sum + remembered(lengths, each.key, () => each.text.length), 0);
+  if (systemChars > 0 && systemChars <= SYSTEM_ASK) {
+    const key = system.every((each) => (each.key ?? '') !== '')
+      ? `system ${system.map((each) => each.key).join(' ')}`
+      : '';
+    const features = remembered(asked, key, () => readFeatures(system.map(({ text }) => text).join('\n')));
+    if (features !== null) asks.push(features);
   }
-  if (asks.length === ASKS) {
-    const first = input.segments.find(({ role, text }) => role === 'user' && withoutHarness(text).trim() !== '');
-    if (first !== undefined) asks.push(withoutHarness(first.text).trim());
-  }
-  const system = input.segments.filter(({ role }) => role === 'system').map(({ text }) => text);
-  const systemChars = system.reduce((sum, text) => sum + text.length, 0);
-  if (systemChars > 0 && systemChars <= SYSTEM_ASK) asks.push(system.join('\n'));
   return asks;
 }
 
@@ -114,10 +149,9 @@ interface Ask {
 }
 
 /** `asks` are newest first. The maximum, so that a new easy message never hides a hard one at once. */
-function strongestAsk(asks: readonly string[]): Ask | undefined {
+function strongestAsk(asks: readonly Float64Array[]): Ask | undefined {
   let strongest: Ask | undefined;
-  for (const [age, text] of asks.entries()) {
-    const features = readFeatures(text);
+  for (const [age, features] of asks.entries()) {
     let logit = BIAS - FADE * age;
     for (let at = 0; at < features.length; at += 1) logit += (features[at] as number) * (WEIGHT_OF[at] as number);
     if (strongest === undefined || logit > strongest.logit) strongest = { logit, features };

@@ -15,7 +15,7 @@ export interface Container {
   readonly parent: Container | null;
   /** Name or index in the parent; empty for the root. */
   readonly key: string | number;
-  /** Counts the containers of a document from 0, the root, in source order. */
+  /** Where it opens in the source: no two containers of a document share it. */
   readonly ordinal: number;
   /** JSON Pointer; empty for the root. */
   readonly pointer: string;
@@ -35,31 +35,48 @@ export interface Leaf {
 
 export interface JsonDocument {
   readonly source: string;
+  /** Parts that were known by their hash are parsed when they are first asked for here. */
   readonly root: JsonObject;
-  /** In source order. */
+  /** In source order. Parses what was known by its hash. */
   readonly leaves: readonly Leaf[];
   /** Members of the root object: `keyStart` to `valueEnd` is the whole member without its comma. */
   readonly members: ReadonlyMap<string, Member>;
   /** Arrays that are members of the root, by name: what the tool loop grows. `close` is the index of the closing bracket. */
   readonly arrays: ReadonlyMap<string, { readonly close: number; readonly length: number }>;
-  /** Items of those arrays, by name; an empty array may have no entry. */
-  readonly items: ReadonlyMap<string, readonly Extent[]>;
+  /** Items of one of those arrays; none where there is no such array. */
+  itemsOf(name: string): readonly Item[];
+  /** Leaves of one item, or of one member with its key; parsed now where the part was known by its hash. */
+  leavesOf(part: Extent): readonly Leaf[];
+  /** The value of an item; parsed now where it was known by its hash. */
+  valueOf(item: Item): JsonValue;
 }
 
-/** Where a part of the body stands: in the source, and among the leaves. */
+/** Where a part of the body stands. */
 export interface Extent {
   readonly start: number;
   readonly end: number;
-  readonly firstLeaf: number;
-  readonly endLeaf: number;
+  /** Among the leaves; undefined where the part, or something in it, was known by its hash and so not parsed. */
+  readonly leaves: LeafRange | undefined;
+  /** Keyed hash of the part's value, where the parser was asked to remember; undefined for small values and scalars. Equal digests mean equal sources. */
+  readonly digest: string | undefined;
 }
 
-export interface Member {
+export interface LeafRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Item extends Extent {
+  readonly array: string;
+  readonly index: number;
+  /** Undefined where the item was known by its hash. */
+  readonly value: JsonValue | undefined;
+}
+
+export interface Member extends Extent {
   readonly keyStart: number;
   readonly valueStart: number;
   readonly valueEnd: number;
-  readonly firstLeaf: number;
-  readonly endLeaf: number;
 }
 
 export interface JsonLimits {

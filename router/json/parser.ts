@@ -7,80 +7,22 @@
  * request, and test/bench/json.ts holds this to a small multiple of JSON.parse.
  */
 import { escapeToken } from './document.ts';
-import type { Container, JsonLimits, JsonObject, JsonProblem, JsonValue, Leaf, Member, Extent } from './document.ts';
-
-/**
- * Objects of the value tree. A prototype that is itself empty keeps V8's fast properties, which Object.create(null) gives
- * up, and still inherits no name.
- */
-const Bag = function Bag() {} as unknown as new () => Record<string, JsonValue>;
-(Bag as unknown as { prototype: object }).prototype = Object.freeze(Object.create(null) as object);
+import type { Container, JsonLimits, JsonObject, JsonProblem, JsonValue } from './document.ts';
+import { Bag, ContainerNode, Fault, LeafNode } from './nodes.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
+export const COMMA = 0x2c;
 const COLON = 0x3a;
 export const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 export const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
+export const CLOSE_BRACKET = 0x5d;
 const MINUS = 0x2d;
 
 /** Key texts repeat hundreds of times in tool schemas; a hit saves a slice and V8's internalizing. Bounded, and keyed by text alone. */
 const KEY_CACHE_SIZE = 1024;
 const KEY_CACHE_MAX_LENGTH = 32;
-
-export class Fault {
-  readonly code: JsonProblem['code'];
-  readonly offset: number;
-  readonly pointer: string;
-  constructor(code: JsonProblem['code'], offset: number, pointer: string) {
-    this.code = code;
-    this.offset = offset;
-    this.pointer = pointer;
-  }
-}
-
-class LeafNode implements Leaf {
-  readonly kind: Leaf['kind'];
-  readonly container: Container;
-  readonly key: string | number;
-  readonly text: string;
-  readonly start: number;
-  readonly end: number;
-  constructor(
-    kind: Leaf['kind'],
-    container: Container,
-    key: string | number,
-    text: string,
-    start: number,
-    end: number,
-  ) {
-    this.kind = kind;
-    this.container = container;
-    this.key = key;
-    this.text = text;
-    this.start = start;
-    this.end = end;
-  }
-}
-
-export class ContainerNode implements Container {
-  readonly parent: ContainerNode | null;
-  readonly key: string | number;
-  readonly ordinal: number;
-  #pointer: string | undefined;
-  constructor(parent: ContainerNode | null, key: string | number, ordinal: number) {
-    this.parent = parent;
-    this.key = key;
-    this.ordinal = ordinal;
-  }
-  get pointer(): string {
-    if (this.parent === null) return '';
-    this.#pointer ??= `${this.parent.pointer}/${escapeToken(this.key)}`;
-    return this.#pointer;
-  }
-}
 
 /** `strict`: a request body. `scan`: JSON found inside a string, read only to be classified, where every duplicate counts. */
 type Mode = 'strict' | 'scan';
@@ -92,19 +34,20 @@ export class Parser {
   readonly mode: Mode;
   position = 0;
   values = 0;
-  containers = 0;
   depth = 0;
+  /** Deepest since it was last set back. */
+  deepest = 0;
   readonly leaves: LeafNode[] = [];
-  readonly members = new Map<string, Member>();
-  readonly arrays = new Map<string, { close: number; length: number }>();
-  readonly items = new Map<string, readonly Extent[]>();
   readonly keys: (string | undefined)[] = keyCache;
+  /** Where `source` begins in the document, when it is a part of one. */
+  readonly base: number;
 
-  constructor(source: string, units: Uint16Array, limits: JsonLimits, mode: Mode) {
+  constructor(source: string, units: Uint16Array, limits: JsonLimits, mode: Mode, base = 0) {
     this.source = source;
     this.units = units;
     this.limits = limits;
     this.mode = mode;
+    this.base = base;
   }
 
   fail(code: JsonProblem['code'], container: Container | null, key?: string | number): never {
@@ -219,7 +162,7 @@ export class Parser {
       this.position = start;
       this.fail('number_out_of_range', container, key);
     }
-    this.leaves.push(new LeafNode('number', container, key, text, start, position));
+    this.leaves.push(new LeafNode('number', container, key, text, this.base + start, this.base + position));
     return value;
   }
 
@@ -234,13 +177,13 @@ export class Parser {
       case QUOTE: {
         const start = this.position;
         const text = this.string(container, key);
-        this.leaves.push(new LeafNode('string', container, key, text, start, this.position));
+        this.leaves.push(new LeafNode('string', container, key, text, this.base + start, this.base + this.position));
         return text;
       }
       case OPEN_BRACE:
-        return this.object(new ContainerNode(container, key, ++this.containers));
+        return this.object(new ContainerNode(container, key, this.base + this.position));
       case OPEN_BRACKET:
-        return this.array(new ContainerNode(container, key, ++this.containers));
+        return this.array(new ContainerNode(container, key, this.base + this.position));
       case 0x74:
         this.literal('true', container, key);
         return true;
@@ -256,7 +199,7 @@ export class Parser {
   }
 
   object(self: ContainerNode): JsonObject {
-    if (++this.depth > this.limits.maxDepth) this.fail('too_deep', self);
+    this.descend(self);
     const isRoot = self.parent === null && this.mode === 'strict';
     const object = new Bag();
     this.position++;
@@ -276,18 +219,12 @@ export class Parser {
         this.position = keyStart;
         this.fail('duplicate_key', self, key);
       }
-      this.leaves.push(new LeafNode('key', self, key, key, keyStart, this.position));
+      this.leaves.push(new LeafNode('key', self, key, key, this.base + keyStart, this.base + this.position));
       if (this.skipWhitespace() !== COLON) this.fail('invalid_json', self, key);
       this.position++;
       unit = this.skipWhitespace();
-      const valueStart = this.position;
-      const value = this.value(unit, self, key);
-      object[key] = value;
-      if (isRoot) {
-        const endLeaf = this.leaves.length;
-        this.members.set(key, { keyStart, valueStart, valueEnd: this.position, firstLeaf, endLeaf });
-        if (Array.isArray(value)) this.arrays.set(key, { close: this.position - 1, length: value.length });
-      }
+      if (isRoot) this.rootMember(object, self, key, unit, keyStart, firstLeaf);
+      else object[key] = this.value(unit, self, key);
       unit = this.skipWhitespace();
       if (unit === CLOSE_BRACE) break;
       if (unit !== COMMA) this.fail('invalid_json', self, key);
@@ -300,10 +237,8 @@ export class Parser {
   }
 
   array(self: ContainerNode): readonly JsonValue[] {
-    if (++this.depth > this.limits.maxDepth) this.fail('too_deep', self);
+    this.descend(self);
     const array: JsonValue[] = [];
-    const isOfRoot = self.parent !== null && self.parent.parent === null && this.mode === 'strict';
-    const items: Extent[] = [];
     this.position++;
     let unit = this.skipWhitespace();
     if (unit === CLOSE_BRACKET) {
@@ -312,20 +247,43 @@ export class Parser {
       return array;
     }
     for (;;) {
-      const start = this.position;
-      const firstLeaf = this.leaves.length;
       array.push(this.value(unit, self, array.length));
-      if (isOfRoot) items.push({ start, end: this.position, firstLeaf, endLeaf: this.leaves.length });
       unit = this.skipWhitespace();
       if (unit === CLOSE_BRACKET) break;
       if (unit !== COMMA) this.fail('invalid_json', self, array.length - 1);
       this.position++;
       unit = this.skipWhitespace();
     }
-    if (isOfRoot) this.items.set(String(self.key), items);
     this.position++;
     this.depth--;
     return array;
+  }
+
+  /** A member of the root with its key, read again for its leaves. */
+  member(root: ContainerNode): JsonValue {
+    const start = this.position;
+    const key = this.name(root);
+    this.leaves.push(new LeafNode('key', root, key, key, this.base + start, this.base + this.position));
+    if (this.skipWhitespace() !== COLON) this.fail('invalid_json', root, key);
+    this.position++;
+    return this.value(this.skipWhitespace(), root, key);
+  }
+
+  descend(self: Container): void {
+    if (++this.depth > this.limits.maxDepth) this.fail('too_deep', self);
+    if (this.depth > this.deepest) this.deepest = this.depth;
+  }
+
+  /** One member of the root; a request body's parser says more of it. */
+  rootMember(
+    object: Record<string, JsonValue>,
+    self: ContainerNode,
+    key: string,
+    unit: number,
+    _keyStart: number,
+    _firstLeaf: number,
+  ): void {
+    object[key] = this.value(unit, self, key);
   }
 }
 

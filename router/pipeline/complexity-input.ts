@@ -5,13 +5,21 @@ import type { RequestEnvelope } from '../envelope.ts';
 
 const EFFORTS: ReadonlySet<string> = new Set(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);
 
-export function complexityInput(envelope: RequestEnvelope, config: Config): ComplexityInput {
+/** `messageKeys`: what messages are known by, where they are: of those that were scored before the text is not read. */
+export function complexityInput(
+  envelope: RequestEnvelope,
+  config: Config,
+  messageKeys: readonly (string | undefined)[] = [],
+): ComplexityInput {
   const local = config.upstreams.find((upstream) => upstream.kind === 'ollama');
   const { chat } = envelope;
   return {
-    segments: chat.messages.map((message) => ({
+    segments: chat.messages.map((message, index) => ({
       role: message.role,
-      text: message.content.map((part) => (part.kind === 'text' ? part.text : '')).join('\n'),
+      key: messageKeys[index] ?? '',
+      get text() {
+        return message.content.map((part) => (part.kind === 'text' ? part.text : '')).join('\n');
+      },
     })),
     toolCount: chat.tools.length,
     totalChars: envelope.document.source.length,

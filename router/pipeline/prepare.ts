@@ -10,6 +10,7 @@ import type { ChatMessage } from '../chat.ts';
 import type { Decision } from '../decision.ts';
 import type { RequestEnvelope } from '../envelope.ts';
 import type { ErrorCode } from '../errors.ts';
+import { KnownValues } from '../json/known-values.ts';
 import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
 import { decide } from '../policy/decide.ts';
@@ -38,6 +39,9 @@ export interface Turn {
 export type Prepared =
   | { readonly kind: 'turn'; readonly turn: Turn }
   | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer: string };
+
+/** What was read strictly before is known again by its hash; messages one by one, anything else in the root whole. */
+const RECALL = { values: new KnownValues(), cut: new Set(['messages', 'input']) };
 
 /** Leaves in one body; a 20 MB body of single digits would otherwise cost seconds. */
 const MAX_LEAVES = 500_000;
@@ -121,7 +125,7 @@ export async function prepare(
     blocks === undefined
       ? await context.classifier.classify(read.segments, [...read.gaps, ...unseen], how)
       : await context.classifier.classifyBlocks(blocks.blocks, [...blocks.gaps, ...unseen], how);
-  const scored = scoreComplexity(complexityInput(envelope, context.config));
+  const scored = scoreComplexity(complexityInput(envelope, context.config, read.blocks?.messageKeys));
   const band = bandOf(scored.score, context.config.complexity, remembered.band, insideToolLoop(envelope));
   const decision = decide(
     {
@@ -162,7 +166,7 @@ function readBody(
   protocol: RequestProtocol,
   limits: { readonly maxDepth: number; readonly maxLeaves: number },
 ) {
-  const parsed = parseJson(bytes, limits);
+  const parsed = parseJson(bytes, limits, RECALL);
   if (parsed.kind === 'problem')
     return { kind: 'problem', code: parsed.problem.code, pointer: parsed.problem.pointer } as const;
   const read = protocol.read(parsed.document);

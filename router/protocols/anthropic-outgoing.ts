@@ -45,7 +45,7 @@ export function forAnthropic(document: JsonDocument, change: UpstreamChange): st
 
   const messages = list(root['messages']).map((message) => forIssuer(message, keepSeal));
   if (messages.some((message, index) => message !== list(root['messages'])[index])) {
-    const items = document.items.get('messages') ?? [];
+    const items = document.itemsOf('messages');
     const texts = messages.flatMap((message, index) => {
       if (message === undefined) return [];
       const item = items[index];
@@ -72,7 +72,7 @@ const isBilling = (block: JsonValue): boolean =>
 /** The array `name` with only the items that are to stay, each in its own bytes. */
 function keptItems(document: JsonDocument, name: string, isKept: (item: JsonValue) => boolean): string {
   const values = list(document.root[name]);
-  const kept = (document.items.get(name) ?? []).filter((_, index) => isKept(values[index] ?? null));
+  const kept = document.itemsOf(name).filter((_, index) => isKept(values[index] ?? null));
   return `[${kept.map((item) => document.source.slice(item.start, item.end)).join(',')}]`;
 }
 

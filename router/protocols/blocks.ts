@@ -45,7 +45,7 @@ export function blocksOf(
   document: JsonDocument,
   options: BlockOptions,
 ): { readonly blocks: readonly Block[]; readonly messageKeys: readonly string[] } {
-  const collect = createCollector(document, options.placementOf);
+  const collect = createCollector(options.placementOf);
   const blocks: Block[] = [];
   const messageKeys: string[] = [];
   const add = (
@@ -55,13 +55,11 @@ export function blocksOf(
     files: () => BlockContent['segments'],
     spelled?: (source: string) => Spelling,
   ): string => {
-    const source = document.source.slice(extent.start, extent.end);
-    const { said, form } = spelled?.(source) ?? { said: source, form: '' };
-    const key = hash('sha256', `${SECRET}${options.protocol} ${name.length} ${name} ${said}`, 'base64');
+    const { key, form } = keyOf(name, extent, spelled);
     let content: BlockContent | undefined;
     const read = (): BlockContent => {
       if (content === undefined) {
-        const { segments, gaps } = collect(extent.firstLeaf, extent.endLeaf);
+        const { segments, gaps } = collect(document.leavesOf(extent));
         content = { segments: [...segments, ...files()], gaps };
       }
       return content;
@@ -69,11 +67,19 @@ export function blocksOf(
     blocks.push({ key: key + form, pointer, read });
     return key;
   };
+  const keyOf = (name: string, extent: Extent, spelled: ((source: string) => Spelling) | undefined) => {
+    const way = `${options.protocol} ${name.length} ${name} `;
+    // The parser has made the hash already of what it may know again. A name that is no word of the wire is the client's text, and no text is remembered.
+    if (spelled === undefined && extent.digest !== undefined && WIRE_WORDS.has(name)) return { key: way + extent.digest, form: '' };
+    const source = document.source.slice(extent.start, extent.end);
+    const { said, form } = spelled?.(source) ?? { said: source, form: '' };
+    return { key: hash('sha256', SECRET + way + said, 'base64'), form };
+  };
   for (const [name, member] of document.members) {
     const isCut = name === options.messages || options.alsoCut?.has(name) === true;
-    const items = isCut && WIRE_WORDS.has(name) ? document.items.get(name) : undefined;
-    if (items === undefined) {
-      add(name, `/${escapeToken(name)}`, { ...member, start: member.keyStart, end: member.valueEnd }, () => []);
+    const items = isCut && WIRE_WORDS.has(name) ? document.itemsOf(name) : [];
+    if (items.length === 0) {
+      add(name, `/${escapeToken(name)}`, member, () => []);
       continue;
     }
     // The array's own name is a word of the wire: no segment is lost with it.

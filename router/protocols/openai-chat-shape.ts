@@ -3,8 +3,9 @@
  * fields nobody knows are carried by the document and are no concern here.
  */
 import type { ChatMessage, ChatRequest, ContentPart, ModelToolCall, Sampling } from '../chat.ts';
-import type { JsonObject, JsonValue } from '../json/document.ts';
+import type { JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { takeAnswered } from '../tool-results.ts';
+import { knownMessage, rememberMessage, seenMessage, toolsOf } from './seen-parts.ts';
 import type { ShapeProblem } from './protocol.ts';
 import {
   array,
@@ -13,7 +14,6 @@ import {
   isObject,
   number,
   readFunction,
-  readTools,
   refuseLookAlikes,
   string,
   withoutFault,
@@ -42,28 +42,29 @@ export type ReadShape =
   | { readonly kind: 'shape'; readonly model: string; readonly chat: ChatRequest }
   | { readonly kind: 'problem'; readonly problem: ShapeProblem };
 
-export function readShape(body: JsonObject): ReadShape {
+export function readShape(document: JsonDocument): ReadShape {
   return withoutFault(() => ({
     kind: 'shape',
-    model: string(body, 'model', '') || 'auto',
-    chat: readChat(body),
+    model: string(document.root, 'model', '') || 'auto',
+    chat: readChat(document),
   }));
 }
 
-function readChat(body: JsonObject): ChatRequest {
+function readChat(document: JsonDocument): ChatRequest {
+  const body = document.root;
   refuseLookAlikes(body, BODY_NAMES, '');
-  if (body['messages'] === undefined) fail('missing_field', '/messages');
+  if (!document.members.has('messages')) fail('missing_field', '/messages');
   // Their replies come in another form than tool calls do, which no current client asks for.
   for (const key of ['functions', 'function_call'])
     if ((body[key] ?? null) !== null) fail('unsupported_value', `/${key}`);
-  const messages = readMessages(array(body, 'messages', ''));
+  const messages = messagesOf(document);
   const streamOptions = body['stream_options'] ?? null;
   if (streamOptions !== null && !isObject(streamOptions)) fail('wrong_type', '/stream_options');
   const includeUsage = isObject(streamOptions) ? (streamOptions['include_usage'] ?? false) : false;
   if (typeof includeUsage !== 'boolean') fail('wrong_type', '/stream_options/include_usage');
   return {
     messages,
-    tools: readTools(array(body, 'tools', '')),
+    tools: toolsOf(document),
     toolChoice: readToolChoice(body['tool_choice'] ?? null),
     parallelToolCalls: boolean(body, 'parallel_tool_calls', true),
     stream: boolean(body, 'stream', false),
@@ -75,28 +76,58 @@ function readChat(body: JsonObject): ChatRequest {
   };
 }
 
+/** The messages; of those that were known by their hash and read before, only what is asked for is read again. */
+function messagesOf(document: JsonDocument): readonly ChatMessage[] {
+  const { root } = document;
+  const items = document.itemsOf('messages');
+  if (items.every((item) => item.value !== undefined)) {
+    const messages = readMessages(array(root, 'messages', ''));
+    items.forEach((item, index) => rememberMessage(item, messages[index] as ChatMessage));
+    return messages;
+  }
+  let whole: readonly ChatMessage[] | undefined;
+  const readAgain = (index: number): ChatMessage =>
+    (whole ??= readMessages(array(root, 'messages', '')))[index] as ChatMessage;
+  return items.map((item, index) => {
+    const known = item.value === undefined ? knownMessage(item) : undefined;
+    if (known !== undefined) return seenMessage(known, () => readAgain(index));
+    const { message, given } = readMessage(document.valueOf(item), `/messages/${index}`);
+    rememberMessage(item, message);
+    // Whom a result without a name answers is said by the messages before it.
+    return message.role === 'tool' && given === ''
+      ? seenMessage({ role: 'tool', calls: 0, message }, () => readAgain(index))
+      : message;
+  });
+}
+
 function readMessages(items: readonly JsonValue[]): readonly ChatMessage[] {
   if (items.length === 0) fail('out_of_range', '/messages');
   // Calls of the latest assistant turn that no result has answered yet.
   let open: ModelToolCall[] = [];
   return items.map((item, index) => {
-    const at = `/messages/${index}`;
-    if (!isObject(item)) return fail('wrong_type', at);
-    refuseLookAlikes(item, MESSAGE_NAMES, at);
-    if (item['role'] === undefined) fail('missing_field', `${at}/role`);
-    if (typeof item['role'] !== 'string') fail('wrong_type', `${at}/role`);
-    const role = ROLES.get(item['role']) ?? fail('unknown_role', `${at}/role`);
-    if (item['content'] === undefined && role !== 'assistant') fail('missing_field', `${at}/content`);
-    const content = readContent(item['content'] ?? null, `${at}/content`);
-    const toolCalls = role === 'assistant' ? readToolCalls(item, at) : [];
-    const name = string(item, 'name', at);
-    if (role === 'assistant') open = [...toolCalls];
-    if (role !== 'tool') return { role, content, toolCalls, toolCallId: '', name };
-    const toolCallId = string(item, 'tool_call_id', at);
-    const given = name || string(item, 'tool_name', at);
-    const call = takeAnswered(open, toolCallId, given);
-    return { role, content, toolCalls, toolCallId, name: given || (call?.name ?? '') };
+    const { message, given } = readMessage(item, `/messages/${index}`);
+    if (message.role === 'assistant') open = [...message.toolCalls];
+    if (message.role !== 'tool') return message;
+    const call = takeAnswered(open, message.toolCallId, given);
+    return { ...message, name: given || (call?.name ?? '') };
   });
+}
+
+/** One message by itself; `given` is the tool's name where a result says it. */
+function readMessage(item: JsonValue, at: string): { readonly message: ChatMessage; readonly given: string } {
+  if (!isObject(item)) return fail('wrong_type', at);
+  refuseLookAlikes(item, MESSAGE_NAMES, at);
+  if (item['role'] === undefined) fail('missing_field', `${at}/role`);
+  if (typeof item['role'] !== 'string') fail('wrong_type', `${at}/role`);
+  const role = ROLES.get(item['role']) ?? fail('unknown_role', `${at}/role`);
+  if (item['content'] === undefined && role !== 'assistant') fail('missing_field', `${at}/content`);
+  const content = readContent(item['content'] ?? null, `${at}/content`);
+  const toolCalls = role === 'assistant' ? readToolCalls(item, at) : [];
+  const name = string(item, 'name', at);
+  if (role !== 'tool') return { message: { role, content, toolCalls, toolCallId: '', name }, given: '' };
+  const toolCallId = string(item, 'tool_call_id', at);
+  const given = name || string(item, 'tool_name', at);
+  return { message: { role, content, toolCalls, toolCallId, name: given }, given };
 }
 
 function readContent(value: JsonValue, at: string): readonly ContentPart[] {

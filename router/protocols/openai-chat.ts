@@ -13,6 +13,7 @@ import { createPassthroughGuard } from './openai-chat-passthrough.ts';
 import { readShape } from './openai-chat-shape.ts';
 import { createOpenAIChatWriter } from './openai-chat-writer.ts';
 import { openaiErrorReply } from './openai-error.ts';
+import { isSeenPlain } from './seen-parts.ts';
 import type { PassthroughProtocol, ReadChat, ToolResult } from './protocol.ts';
 import { type Placement } from './segments.ts';
 
@@ -54,9 +55,9 @@ export const openaiChat: PassthroughProtocol = {
   errorReply: openaiErrorReply,
 
   read(document): ReadChat {
-    const shape = readShape(document.root);
+    const shape = readShape(document);
     if (shape.kind === 'problem') return shape;
-    const parts = readParts(document);
+    const parts = readParts(document, shape.chat.messages);
     const { blocks, messageKeys } = blocksOf(document, {
       protocol: 'openai-chat',
       messages: 'messages',
@@ -179,10 +180,11 @@ const CARRIERS: Readonly<Record<string, { readonly holder: string; readonly key:
   file: { holder: 'file', key: 'file_data' },
 };
 
-function readParts(document: JsonDocument): Parts {
+function readParts(document: JsonDocument, messages: readonly ChatMessage[]): Parts {
   const parts: Parts = { gaps: [], files: [], unread: new Map() };
-  const messages = document.root['messages'] as readonly JsonObject[];
-  messages.forEach((message, index) => {
+  document.itemsOf('messages').forEach((item, index) => {
+    if (isSeenPlain(messages[index])) return;
+    const message = document.valueOf(item) as JsonObject;
     // Sound the provider keeps under an id: it says what nobody here can hear.
     if (isObject(message['audio'])) parts.gaps.push(gap(`/messages/${index}/audio`));
     const content = message['content'];

@@ -106,8 +106,8 @@ export function createOpenAIResponses(options: ResponsesOptions): ResponsesProto
         if (known) seals += 1;
         return known;
       };
-      const items = document.items.get('input');
-      if (items !== undefined)
+      const items = document.itemsOf('input');
+      if (items.length > 0)
         set['input'] = `[${itemsOf(document)
           .map((item, index) =>
             outgoingItem(item, keepSeal, document.source.slice(items[index]?.start, items[index]?.end)),
@@ -177,7 +177,7 @@ function without(item: JsonObject, names: readonly string[]): string {
 }
 
 function withoutProvided(document: JsonDocument): Readonly<Record<string, string>> {
-  const items = document.items.get('tools') ?? [];
+  const items = document.itemsOf('tools');
   const { tools, tool_choice: choice } = document.root;
   const stay = (tools as readonly JsonValue[]).flatMap((tool, index) =>
     isClientRun(tool) ? [document.source.slice(items[index]?.start, items[index]?.end)] : [],

@@ -60,37 +60,33 @@ interface Placed {
 }
 
 export function collectSegments(document: JsonDocument, placementOf: (container: Container) => Placement): Collected {
-  return createCollector(document, placementOf)(0, document.leaves.length);
+  return createCollector(placementOf)(document.leaves);
 }
 
-/** createCollector collects leaves `from` up to `to` of a document; ranges share what is known of a container, and the budget. */
+/** createCollector collects leaves of one document, part by part; parts share what is known of a container, and the budget. */
 export function createCollector(
-  document: JsonDocument,
   placementOf: (container: Container) => Placement,
-): (from: number, to: number) => Collected {
+): (leaves: readonly Leaf[]) => Collected {
   const budget = { values: MAX_INNER_VALUES };
-  const known: (Placed | undefined)[] = [];
-  return (from, to) => collect(document, placementOf, known, budget, from, to);
+  const known = new Map<number, Placed>();
+  return (leaves) => collect(leaves, placementOf, known, budget);
 }
 
 function collect(
-  document: JsonDocument,
+  leaves: readonly Leaf[],
   placementOf: (container: Container) => Placement,
-  known: (Placed | undefined)[],
+  known: Map<number, Placed>,
   budget: { values: number },
-  from: number,
-  to: number,
 ): Collected {
   const segments: Segment[] = [];
   const gaps: Gap[] = [];
   let last: Container | null = null;
   let place: Placed | undefined;
-  for (let index = from; index < to; index++) {
-    const leaf = document.leaves[index] as Leaf;
+  for (const leaf of leaves) {
     const { container, kind, text } = leaf;
     if (container !== last || place === undefined) {
       last = container;
-      place = known[container.ordinal];
+      place = known.get(container.ordinal);
       if (place === undefined) {
         place = {
           placement: placementOf(container),
@@ -99,7 +95,7 @@ function collect(
           // Strings of one array read on too: a value may be dealt out over its items.
           flow: typeof leaf.key === 'number' ? CONVERSATION_FLOW + 1 + container.ordinal : -1,
         };
-        known[container.ordinal] = place;
+        known.set(container.ordinal, place);
       }
     }
     if (text === '') continue;
