@@ -70,7 +70,8 @@ export function blocksOf(
   const keyOf = (name: string, extent: Extent, spelled: ((source: string) => Spelling) | undefined) => {
     const way = `${options.protocol} ${name.length} ${name} `;
     // The parser has made the hash already of what it may know again. A name that is no word of the wire is the client's text, and no text is remembered.
-    if (spelled === undefined && extent.digest !== undefined && WIRE_WORDS.has(name)) return { key: way + extent.digest, form: '' };
+    if (spelled === undefined && extent.digest !== undefined && WIRE_WORDS.has(name))
+      return { key: way + extent.digest, form: '' };
     const source = document.source.slice(extent.start, extent.end);
     const { said, form } = spelled?.(source) ?? { said: source, form: '' };
     return { key: hash('sha256', SECRET + way + said, 'base64'), form };

@@ -35,7 +35,7 @@ export function expand(document: JsonDocument, principal: string, store: Respons
   for (const [index, item] of (Array.isArray(input) ? (input as readonly JsonValue[]) : []).entries()) {
     const reference = referenceOf(item);
     if (reference === undefined) {
-      const extent = document.items.get('input')?.[index];
+      const extent = document.itemsOf('input')[index];
       own.push(document.source.slice(extent?.start, extent?.end));
       continue;
     }
