@@ -71,7 +71,14 @@ export function parseConfig(text: string, path: string, environment: Environment
   });
   if (problems.length > 0)
     return { kind: 'invalid', file: path, problems: problems as [ConfigProblem, ...ConfigProblem[]] };
-  return validate(document.toJS() ?? {}, path);
+  let input: unknown;
+  try {
+    input = document.toJS();
+  } catch {
+    // An alias of nothing, or more aliases than any file written by hand has (the YAML bomb).
+    return { kind: 'invalid', file: path, problems: [{ path: '', message: 'an alias (*name) cannot be resolved' }] };
+  }
+  return validate(input ?? {}, path);
 }
 
 function validate(input: unknown, file: string): LoadedConfig {

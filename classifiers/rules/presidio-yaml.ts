@@ -73,6 +73,7 @@ export function loadPresidioYaml(text: string, builtIn: ReadonlySet<EntityType>)
 }
 
 type Path = readonly (string | number)[];
+const UNRESOLVED = Symbol('unresolved');
 
 class Loader {
   readonly #document: Document;
@@ -89,8 +90,19 @@ class Loader {
     this.#builtIn = builtIn;
   }
 
+  /** An alias of nothing, or more aliases than a file written by hand has (the YAML bomb), is `UNRESOLVED`. */
+  #resolve(): unknown {
+    try {
+      return this.#document.toJS({ maxAliasCount: 100 }) as unknown;
+    } catch {
+      return UNRESOLVED;
+    }
+  }
+
   load(): LoadedRules {
-    const root: unknown = this.#document.toJS({ maxAliasCount: 100 });
+    const root = this.#resolve();
+    if (root === UNRESOLVED)
+      return { kind: 'invalid', problems: [{ line: 1, message: 'an alias (*name) cannot be resolved' }] };
     const isEngine = typeof root === 'object' && root !== null && 'recognizer_registry' in root;
     const base: Path = isEngine ? ['recognizer_registry'] : [];
     const registry = Registry.safeParse(isEngine ? root.recognizer_registry : root);

@@ -44,6 +44,12 @@ describe('parseConfig() refuses', () => {
     ],
     ['root in the sandbox', 'sandbox: { uid: 0 }', /^sandbox\.uid/],
     ['a list at the top', '- 1', /^: /],
+    ['an alias of nothing', 'log: *nothing', /alias \(\*name\) cannot be resolved/],
+    [
+      'a bomb of aliases',
+      `a: &a [x, x]\n${[...'bcdefghij'].map((name, n) => `${name}: &${name} [${`*${'abcdefghij'[n]},`.repeat(9)}]`).join('\n')}`,
+      /alias \(\*name\) cannot be resolved/,
+    ],
   ];
   it.each(rows)('%s', (_, yaml, expected) => {
     const found = problems(yaml);

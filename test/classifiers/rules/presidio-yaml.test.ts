@@ -122,6 +122,7 @@ describe('what cannot be honoured is a problem with its line', () => {
     ['a key of no dialect', 'recogniser: []\nrecognizers: []\n', 1, 'recogniser'],
     ['no YAML', 'recognizers: [\n', 2, 'YAML'],
     ['another kind of file', 'a: 1\n', 1, 'recognizers'],
+    ['an alias of nothing', 'recognizers: *nothing\n', 1, 'alias'],
   ])('%s', (_, yaml, line, message) => {
     const rules = loadPresidioYaml(yaml, BUILT_IN);
     expect(rules).toMatchObject({ kind: 'invalid', problems: [{ line, message: expect.stringContaining(message) }] });
