@@ -4,6 +4,7 @@
  */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
+import type { Admin } from './admin/admin.ts';
 import { type ErrorCode, publicError } from './errors.ts';
 import type { AppEnv } from './http/app-env.ts';
 import { hasOneHost, hostAllowed, originAllowed, plainTarget } from './http/host-guard.ts';
@@ -31,9 +32,11 @@ import { addResponseRoutes } from './responses/routes.ts';
 import { addSandboxRoutes } from './sandbox-surface/routes.ts';
 import { refreshGauges } from './telemetry/refresh-gauges.ts';
 
-/** Paths that say nothing of anybody, and the console's own files, which ask for a key themselves. All others need one. */
+/** Paths that say nothing of anybody. All others need a key. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/', '/api/version', '/healthz', '/readyz', '/metrics', '/console']);
-const isOpenPath = (path: string): boolean => OPEN_PATHS.has(path) || path.startsWith('/console/');
+/** The console's files hold nothing, and the admin API has a gate of its own (admin/gate.ts), which takes sessions of browsers beside admin keys. */
+const isOpenPath = (path: string): boolean =>
+  OPEN_PATHS.has(path) || path.startsWith('/console/') || path.startsWith('/admin/v1/');
 const roleFor = (path: string): Role => (path === '/admin' || path.startsWith('/admin/') ? 'admin' : 'agent');
 
 /** Paths that are answered by a model, each to its own protocol's letter. */
@@ -49,8 +52,8 @@ const EMBEDDINGS: readonly (readonly [string, EmbedProtocol])[] = [
   ['/v1/embeddings', openaiEmbeddings],
 ];
 
-/** `current` is asked per request, so that a reload takes effect between requests and never inside one. */
-export function createApp(current: () => Context): Hono<AppEnv> {
+/** `admin` absent: there is no admin side. `current` is asked per request, so that a reload takes effect between requests and never inside one. */
+export function createApp(current: () => Context, admin?: Admin): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const error = (code: ErrorCode, path: string, pointer = ''): Response => {
     const id = 'none';
@@ -148,6 +151,11 @@ export function createApp(current: () => Context): Hono<AppEnv> {
   });
   addResponseRoutes(app, error);
   addSandboxRoutes(app);
+  for (const path of admin === undefined ? [] : ['/admin/v1/*', '/console', '/console/*'])
+    app.all(path, async (c) => {
+      await admin?.serve(c.env.incoming, c.env.outgoing, current());
+      return RESPONSE_ALREADY_SENT;
+    });
   app.notFound((c) => error('not_found', c.req.path));
   app.onError((fault, c) => {
     current().log.error({ err: fault, event: 'fault' }, 'fault');

@@ -267,6 +267,39 @@ export const ERRORS = {
     message:
       'API keys and budgets cannot be checked now, because the store does not answer. Nothing was read of the request.',
   },
+  admin_unauthorized: {
+    status: 401,
+    type: 'authentication_error',
+    message:
+      'The admin side needs an admin key. Open the link that `sluice serve` printed at its start, or make a key with `sluice keys create NAME --role admin`.',
+  },
+  admin_forbidden: {
+    status: 403,
+    type: 'invalid_request_error',
+    message:
+      'The admin side takes no requests of other pages, and none that change something without the token of its own page.',
+  },
+  admin_rate_limited: {
+    status: 429,
+    type: 'api_error',
+    message: 'Too many attempts at the admin side. Wait a minute.',
+  },
+  admin_unusable: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'What was sent cannot be used; the problems name the line or the key.',
+  },
+  admin_unavailable: {
+    status: 409,
+    type: 'invalid_request_error',
+    message:
+      'This is not possible now: no configuration file, nothing to compare with, or not switched on by the policy.',
+  },
+  decision_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    message: 'No decision with this id is held; only the last telemetry.decisions are.',
+  },
   internal: {
     status: 500,
     type: 'api_error',

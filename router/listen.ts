@@ -1,6 +1,7 @@
 /** The HTTP server around the app: limits against slow clients, and a close that drains. */
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import type { Admin } from './admin/admin.ts';
 import { createApp } from './app.ts';
 import type { Context } from './pipeline/context.ts';
 
@@ -29,9 +30,10 @@ export async function listen(
   current: () => Context,
   host: string,
   port: number,
-  patience: Patience = PATIENCE,
+  options: { readonly patience?: Patience; readonly admin?: Admin } = {},
 ): Promise<Listening> {
-  const handle = getRequestListener(createApp(current).fetch, { overrideGlobalObjects: false });
+  const { patience = PATIENCE, admin } = options;
+  const handle = getRequestListener(createApp(current, admin).fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
       headersTimeout: patience.headersMs,
@@ -53,7 +55,10 @@ export async function listen(
     kind: 'listening',
     listener: {
       port: typeof address === 'object' && address !== null ? address.port : port,
-      drain: (drainMs) => drain(server, drainMs),
+      drain: (drainMs) => {
+        admin?.close();
+        return drain(server, drainMs);
+      },
     },
   };
 }

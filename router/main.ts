@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { checkCommand } from './commands/check.ts';
 import { classifyCommand } from './commands/classify.ts';
+import { feedbackCommand } from './commands/feedback.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
@@ -22,6 +23,7 @@ for (const command of [
   evaluateCommand(),
   tuneCommand(),
   keysCommand(),
+  feedbackCommand(),
   sandboxCommand(),
 ])
   program.addCommand(command);

@@ -33,6 +33,9 @@ import { createSealMemory } from './seals.ts';
 import { createSessionMemory } from './sessions/memory.ts';
 import { openState } from './store/open-state.ts';
 import type { Log } from './telemetry/log.ts';
+import { FeedbackStore } from './feedback/feedback-store.ts';
+import { Shadow } from './shadow/shadow.ts';
+import { SandboxLog } from './telemetry/sandbox-log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { openCollector } from './upstreams/collector.ts';
@@ -117,6 +120,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   }
   const { key, store, stateDir } = state;
   const metrics = createMetrics();
+  const sandboxLog = new SandboxLog();
   const executor =
     options.sandbox === 'on'
       ? await createToolExecutor({
@@ -124,7 +128,10 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
           labels: config.labels,
           stateDir,
           ...(options.configFile === undefined || options.configFile === '' ? {} : { configFile: options.configFile }),
-          onEvent: (event) => recordSandboxEvent(event, options.log, metrics),
+          onEvent: (event) => {
+            recordSandboxEvent(event, options.log, metrics);
+            sandboxLog.add(event);
+          },
         })
       : options.sandbox === 'off'
         ? sandboxOff(config)
@@ -160,6 +167,10 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
       metrics,
       ...(collector.kind === 'collector' ? { send: collector.collector.send } : {}),
     }),
+    shadow: new Shadow((outcome) => metrics.shadowDecisions.inc({ outcome })),
+    feedback: new FeedbackStore(stateDir, key),
+    sandboxLog,
+    stateDir,
     log: options.log,
     demo,
   };

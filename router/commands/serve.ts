@@ -1,7 +1,10 @@
 /** `sluice serve`: starts the proxy, says what it found, drains on SIGTERM. */
 import { Command } from 'commander';
+import { Admin } from '../admin/admin.ts';
+import { AdminAuthority, adminKeysOf } from '../admin/authority.ts';
 import { listen } from '../listen.ts';
 import { exposureProblems } from '../principals/exposure.ts';
+import { LiveContext } from '../reload.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
 import { describeStart } from './start-report.ts';
@@ -52,18 +55,27 @@ async function serve(options: ServeOptions): Promise<void> {
     talkProblems(loaded.file, provisioned.problems);
     process.exit(EXIT.unusable);
   }
-  const { context, close } = provisioned;
+  const { context } = provisioned;
+  const live = new LiveContext({
+    context,
+    close: provisioned.close,
+    configFile: loaded.file,
+    environment: process.env,
+  });
   const exposed = exposureProblems(context);
   if (exposed.length > 0) {
-    await close();
+    await live.close();
     talkProblems(loaded.file, exposed);
     process.exit(EXIT.unusable);
   }
+  const authority = new AdminAuthority(() => adminKeysOf(context.keys));
 
-  const listening = await listen(() => context, config.listen.host, config.listen.port);
+  const listening = await listen(() => live.current, config.listen.host, config.listen.port, {
+    admin: new Admin({ authority, live }),
+  });
   if (listening.kind === 'failed') {
     talk(`cannot listen on ${config.listen.host}:${config.listen.port} (${listening.code})`);
-    await close();
+    await live.close();
     process.exit(EXIT.failed);
   }
   const { listener } = listening;
@@ -72,6 +84,7 @@ async function serve(options: ServeOptions): Promise<void> {
       await describeStart(
         context,
         `http://${config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host}:${listener.port}`,
+        authority.way === 'link' ? authority.startToken : '',
       )
     ).join('\n'),
   );
@@ -83,7 +96,7 @@ async function serve(options: ServeOptions): Promise<void> {
     draining = true;
     log.info({ event: 'drain', signal }, 'drain');
     await listener.drain(config.listen.drainMs);
-    await close();
+    await live.close();
     process.exit(EXIT.done);
   };
   // Node would print the message, which may quote a request. Nobody knows what state a fault nobody caught has left, so the process ends.
@@ -93,6 +106,7 @@ async function serve(options: ServeOptions): Promise<void> {
   };
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
+  process.on('SIGHUP', () => void live.reload('apply'));
   process.on('SIGTERM', () => void drain('SIGTERM'));
   process.on('SIGINT', () => void drain('SIGINT'));
 }

@@ -4,7 +4,8 @@ import type { Context } from '../pipeline/context.ts';
 import { describeReadiness } from '../pipeline/readiness.ts';
 import { printable } from './terminal.ts';
 
-export async function describeStart(context: Context, url: string): Promise<readonly string[]> {
+/** `startToken` opens the console; empty where an admin key does. */
+export async function describeStart(context: Context, url: string, startToken: string): Promise<readonly string[]> {
   const readiness = await describeReadiness(context);
   const models = await listModels(context);
   const lines = [`sluice listens on ${url}  (policy ${context.policyDigest.slice(0, 12)})`];
@@ -23,7 +24,9 @@ export async function describeStart(context: Context, url: string): Promise<read
   );
   lines.push(`      health               ${url}/healthz   ${url}/readyz   ${url}/metrics`);
   lines.push(`      tools                ${url}/mcp   ${url}/sandbox/v1/tools`);
-  lines.push(`      console              ${url}/console will be here; this version has none yet`);
+  lines.push(
+    `      console              ${url}/console${startToken === '' ? '   (log in with an admin key)' : `#${startToken}`}`,
+  );
   const ask = (content: string, extra = ''): string =>
     `curl -si ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"auto","messages":[{"role":"user","content":"${content}"}]${extra}}'`;
   lines.push(

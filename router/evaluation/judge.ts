@@ -38,6 +38,7 @@ export type Judged = Judgement | { readonly kind: 'problem'; readonly code: stri
 
 export interface Judge {
   readonly config: Config;
+  readonly policy: CompiledPolicy;
   /** No cloud upstream is configured, so routes are those the built-in stand-ins would give. */
   readonly standIns: boolean;
   judge(row: EvaluationRow, options: { readonly nearMisses: 'collect' | 'omit' }): Promise<Judged>;
@@ -70,14 +71,14 @@ export function createJudge(config: Config): CreatedJudge {
 class PolicyJudge implements Judge {
   readonly config: Config;
   readonly standIns: boolean;
+  readonly policy: CompiledPolicy;
   readonly #classifier: Classifier;
-  readonly #policy: CompiledPolicy;
 
   constructor(config: Config, classifier: Classifier, policy: CompiledPolicy, standIns: boolean) {
     this.config = config;
     this.standIns = standIns;
     this.#classifier = classifier;
-    this.#policy = policy;
+    this.policy = policy;
   }
 
   async judge(row: EvaluationRow, options: { readonly nearMisses: 'collect' | 'omit' }): Promise<Judged> {
@@ -141,7 +142,7 @@ class PolicyJudge implements Judge {
         chars: document.source.length,
         turns: read.chat.messages.length,
       },
-      this.#policy,
+      this.policy,
     );
     return {
       kind: 'judgement',

@@ -12,7 +12,10 @@ import type { SealMemory } from '../seals.ts';
 import type { SessionMemory } from '../sessions/memory.ts';
 import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Shadow } from '../shadow/shadow.ts';
+import type { FeedbackStore } from '../feedback/feedback-store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { SandboxLog } from '../telemetry/sandbox-log.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ClientKey } from '../upstreams/client-key.ts';
 import type { CloudUpstream, LocalUpstream } from '../upstreams/upstream.ts';
@@ -41,6 +44,11 @@ export interface Context {
   readonly responses: ResponseStore;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
+  readonly shadow: Shadow;
+  readonly feedback: FeedbackStore;
+  readonly sandboxLog: SandboxLog;
+  /** Where labels, keys and the audit live. */
+  readonly stateDir: string;
   readonly log: Log;
   /** Stand-in models answer: every reply says so. */
   readonly demo: boolean;

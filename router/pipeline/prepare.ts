@@ -13,7 +13,7 @@ import type { ErrorCode } from '../errors.ts';
 import { KnownValues } from '../json/known-values.ts';
 import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
-import { decide } from '../policy/decide.ts';
+import { decide, type DecisionInput } from '../policy/decide.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { IN_MESSAGES } from '../protocols/whereabouts.ts';
 import { atLeast, type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
@@ -31,6 +31,8 @@ export interface Turn {
     readonly reasons: readonly { readonly code: string; readonly weight: number }[];
     readonly band: 'simple' | 'complex';
   };
+  /** What the decision was made from. */
+  readonly input: DecisionInput;
   readonly decision: Decision;
   /** Bundled tools this request may use, by the name the model knows. */
   readonly bundled: ReadonlySet<string>;
@@ -127,26 +129,24 @@ export async function prepare(
       : await context.classifier.classifyBlocks(blocks.blocks, [...blocks.gaps, ...unseen], how);
   const scored = scoreComplexity(complexityInput(envelope, context.config, read.blocks?.messageKeys));
   const band = bandOf(scored.score, context.config.complexity, remembered.band, insideToolLoop(envelope));
-  const decision = decide(
-    {
-      verdict: classification.verdict,
-      signals: classification.signals,
-      session: remembered,
-      toolSawSensitive: toolSawSensitive(classification, envelope, context.policy, () =>
-        context.masks.peek(scope.principal, trace.root),
-      ),
-      complexity: scored.score,
-      band,
-      model: read.model,
-      localModels: await namedLocalModel(read.model, context),
-      tools: read.chat.tools.map((tool) => tool.name),
-      principal: scope.principal,
-      protocol: protocol.name,
-      chars: document.source.length,
-      turns: read.chat.messages.length,
-    },
-    context.policy,
-  );
+  const input: DecisionInput = {
+    verdict: classification.verdict,
+    signals: classification.signals,
+    session: remembered,
+    toolSawSensitive: toolSawSensitive(classification, envelope, context.policy, () =>
+      context.masks.peek(scope.principal, trace.root),
+    ),
+    complexity: scored.score,
+    band,
+    model: read.model,
+    localModels: await namedLocalModel(read.model, context),
+    tools: read.chat.tools.map((tool) => tool.name),
+    principal: scope.principal,
+    protocol: protocol.name,
+    chars: document.source.length,
+    turns: read.chat.messages.length,
+  };
+  const decision = decide(input, context.policy);
   return {
     kind: 'turn',
     turn: {
@@ -155,6 +155,7 @@ export async function prepare(
       trace,
       remembered,
       complexity: { ...scored, band },
+      input,
       decision,
       bundled: new Set(offered.map((tool) => tool.name)),
     },

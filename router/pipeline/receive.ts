@@ -81,6 +81,7 @@ export async function receive(
     answer.mark('decided');
     countTurn(turn, context);
     await work({ answer, turn, scope, readAt });
+    context.shadow.consider(turn);
   } catch (error) {
     await answer.endInFault(error);
   } finally {

@@ -21,6 +21,10 @@ export interface Metrics {
   readonly recognizerSilent: Gauge<'recognizer'>;
   readonly traceRecords: Counter<'outcome'>;
   readonly policyInfo: Gauge<'policy'>;
+  readonly reloads: Counter<'outcome'>;
+  readonly shadowDecisions: Counter<'outcome'>;
+  readonly adminRequests: Counter<'outcome'>;
+  readonly feedback: Counter<'kind'>;
   readonly residentBytes: Gauge;
   readonly loopDelaySeconds: Gauge;
   readonly openRequests: Gauge;
@@ -198,6 +202,30 @@ export function createMetrics(): Metrics {
       name: 'sluice_policy_info',
       help: '1, with the first digits of the digest of the policy in force.',
       labelNames: ['policy'],
+      registers,
+    }),
+    reloads: new Counter({
+      name: 'sluice_reloads_total',
+      help: 'Attempts to put another configuration in force, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    shadowDecisions: new Counter({
+      name: 'sluice_shadow_decisions_total',
+      help: 'Requests a candidate policy was asked about: same, differs, dropped or failed.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    adminRequests: new Counter({
+      name: 'sluice_admin_requests_total',
+      help: 'Requests to the admin API by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    feedback: new Counter({
+      name: 'sluice_feedback_total',
+      help: 'Decisions people marked as wrong.',
+      labelNames: ['kind'],
       registers,
     }),
     residentBytes: new Gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory.', registers }),

@@ -19,7 +19,7 @@ export class ModelNames {
   constructor(upstreams: readonly UpstreamConfig[]) {
     this.#known = new Set([
       ...ROUTED,
-      ...upstreams.flatMap((each) => [each.model, ...(each.kind === 'openai' ? each.models : [])]),
+      ...upstreams.flatMap((each) => [each.model, ...('models' in each ? each.models : [])]),
     ]);
     this.#known.delete('');
   }

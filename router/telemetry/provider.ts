@@ -1,4 +1,4 @@
-/** gen_ai.provider.name of an upstream: who runs the model, by the kind of wire and the host where that tells more. Closed list. */
+/** gen_ai.provider.name of an upstream: who runs the model, by the kind of wire and the host where that tells more. Closed: a list and names of the configuration. */
 import type { UpstreamConfig } from '../../config/schema.ts';
 
 /** Well-known values of the GenAI conventions. */
@@ -14,6 +14,8 @@ const HOSTS: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function providerOf(upstream: UpstreamConfig): string {
+  if (upstream.kind === 'azure') return 'azure.ai.openai';
+  if (upstream.kind === 'provider') return upstream.provider;
   if (upstream.kind !== 'openai') return upstream.kind;
   const host = URL.parse(upstream.url)?.hostname ?? '';
   return HOSTS.find(([pattern]) => pattern.test(host))?.[1] ?? 'openai';

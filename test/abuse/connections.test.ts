@@ -16,9 +16,7 @@ beforeAll(async () => {
     local: { reply: () => ({ text: 'ok' }) },
   });
   const listening = await listen(() => sluice.context, '127.0.0.1', 0, {
-    headersMs: 300,
-    requestMs: 600,
-    checkMs: 100,
+    patience: { headersMs: 300, requestMs: 600, checkMs: 100 },
   });
   if (listening.kind === 'failed') throw new Error(listening.code);
   hasty = listening.listener;

@@ -2,14 +2,16 @@
  * A whole Sluice in this process, on a free port, between fakes that record every byte: the real provisioning, pipeline, store and server; only models and, where
  * asked, the sandbox are fakes.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { parseConfig } from '../../config/load.ts';
+import type { Admin } from '../../router/admin/admin.ts';
 import { listen } from '../../router/listen.ts';
 import type { Context } from '../../router/pipeline/context.ts';
 import { provision } from '../../router/provision.ts';
+import { LiveContext } from '../../router/reload.ts';
 import { createLog } from '../../router/telemetry/log.ts';
 import type { BoundedOutput, ToolExecutor, ToolOutcome, ToolRequest } from '../../sandbox/executor.ts';
 import { type FakeOllama, startFakeOllama } from './fake-ollama.ts';
@@ -50,6 +52,10 @@ export interface TestSluiceOptions {
   readonly homeSees?: string;
   /** Which API the cloud upstream is asked by. */
   readonly cloudApi?: 'chat' | 'responses';
+  /** Makes the admin side of it. */
+  readonly admin?: (live: LiveContext) => Admin;
+  /** The configuration is written to this file first, so that it can be changed and read again. */
+  readonly configFile?: string;
 }
 
 export async function startSluice(options: TestSluiceOptions = {}): Promise<TestSluice> {
@@ -63,7 +69,8 @@ upstreams:
   - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.claude === undefined ? '' : `  - { kind: anthropic, name: claude, url: "${claude.url}", model: claude-fake, models: [claude-other], apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000${options.claudeMore ?? ''} }\n`}  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.config ?? ''}`;
-  const loaded = parseConfig(yaml, '/test/sluice.yaml', {});
+  if (options.configFile !== undefined) writeFileSync(options.configFile, yaml);
+  const loaded = parseConfig(yaml, options.configFile ?? '/test/sluice.yaml', {});
   if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.problems));
   const lines: string[] = [];
   const sink = new Writable({
@@ -82,12 +89,25 @@ ${options.config ?? ''}`;
   });
   if (provisioned.kind === 'invalid') throw new Error(JSON.stringify(provisioned.problems));
   const { context } = provisioned;
-  const listening = await listen(() => context, '127.0.0.1', 0);
+  const live = new LiveContext({
+    context,
+    close: provisioned.close,
+    configFile: options.configFile ?? '',
+    environment: { KEY: 'upstream-key-of-the-test' },
+  });
+  const listening = await listen(
+    () => live.current,
+    '127.0.0.1',
+    0,
+    options.admin === undefined ? {} : { admin: options.admin(live) },
+  );
   if (listening.kind === 'failed') throw new Error(listening.code);
   const url = `http://127.0.0.1:${listening.listener.port}`;
   return {
     url,
-    context,
+    get context() {
+      return live.current;
+    },
     cloud,
     claude,
     local,
@@ -104,7 +124,7 @@ ${options.config ?? ''}`;
       }),
     async close() {
       await listening.listener.drain(50);
-      await provisioned.close();
+      await live.close();
       await Promise.all([cloud.close(), claude.close(), local.close()]);
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
     },

@@ -1,0 +1,245 @@
+/** What the admin API says, as types. The console imports this file and nothing else of the router; so it holds types alone. */
+import type { RequestRecord } from '../telemetry/request-record.ts';
+
+export type { RequestRecord };
+export type { FindingRecord, Timings, ToolRecord } from '../telemetry/request-record.ts';
+
+export interface SessionState {
+  readonly access: 'login' | 'granted';
+  /** How to come in: the link that `sluice serve` printed, or an admin key. */
+  readonly way: 'link' | 'key';
+  readonly principal: string;
+  /** Sent back in x-sluice-csrf with everything that changes something; empty where no cookie is used. */
+  readonly csrf: string;
+  readonly policy: string;
+  readonly mode: 'demo' | 'configured';
+}
+
+export interface Problem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** One key of the configuration that would have changed a decision, with its value now. */
+export interface Lever {
+  readonly key: string;
+  readonly value: string;
+  /** What turning it does, in a line. */
+  readonly effect: string;
+}
+
+export interface SpanView {
+  readonly entity: string;
+  /** As sent by the caller of explain: only they see it. */
+  readonly pointer: string;
+  readonly start: number;
+  readonly end: number;
+  readonly score: number;
+  readonly threshold: number;
+  readonly label: string;
+  readonly recognizer: string;
+}
+export interface FindingView extends SpanView {
+  readonly pattern: string;
+  readonly views: readonly string[];
+  readonly steps: readonly { readonly kind: string; readonly detail: string; readonly score: number }[];
+}
+export interface NearMissView extends SpanView {
+  readonly cause: string;
+}
+
+export interface Explanation {
+  readonly route: string;
+  readonly upstream: string;
+  readonly label: string;
+  readonly verdict: string;
+  readonly reasons: readonly string[];
+  readonly counterfactual: string;
+  readonly complexity: {
+    readonly score: number;
+    readonly threshold: number;
+    readonly band: string;
+    readonly reasons: readonly { readonly code: string; readonly weight: number }[];
+  };
+  readonly findings: readonly FindingView[];
+  readonly nearMisses: readonly NearMissView[];
+  readonly signals: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly score: number;
+    readonly pointer: string;
+  }[];
+  readonly gaps: readonly { readonly cause: string; readonly classifier: string; readonly pointer: string }[];
+  readonly levers: readonly Lever[];
+  readonly chars: number;
+  readonly ms: number;
+}
+
+export interface Health {
+  readonly mode: 'demo' | 'configured';
+  readonly ready: boolean;
+  readonly policy: string;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly configFile: string;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+  readonly memory: { readonly residentBytes: number; readonly heapBytes: number };
+  readonly decisionsHeld: number;
+  readonly sessionMarks: number;
+  readonly recognizers: readonly {
+    readonly recognizer: string;
+    readonly fired: number;
+    readonly since: number;
+    readonly silent: boolean;
+  }[];
+  readonly totals: Totals;
+}
+
+/** Since the process started. */
+export interface Totals {
+  readonly requests: Readonly<Record<string, number>>;
+  readonly tokens: Readonly<Record<string, number>>;
+  readonly findings: Readonly<Record<string, number>>;
+  readonly cost: number;
+  readonly costAvoided: number;
+  readonly currency: string;
+}
+
+export interface SessionView {
+  readonly session: string;
+  readonly principal: string;
+  readonly label: string;
+  readonly first: number;
+  readonly last: number;
+  readonly requests: number;
+  readonly routes: Readonly<Record<string, number>>;
+  readonly entities: readonly string[];
+  readonly tools: number;
+}
+
+export interface SandboxView {
+  readonly backend: string;
+  readonly usable: boolean;
+  readonly reason: string;
+  readonly policyDigest: string;
+  readonly probedAt: number;
+  readonly claims: readonly { readonly claim: string; readonly proved: boolean; readonly evidence: string }[];
+  readonly scopes: readonly {
+    readonly scopeKey: string;
+    readonly createdAt: number;
+    readonly usedAt: number;
+    readonly running: number;
+  }[];
+  readonly changes: readonly {
+    readonly id: string;
+    readonly workspace: string;
+    readonly changes: readonly {
+      readonly change: string;
+      readonly kind: string;
+      readonly size: number;
+      readonly path: string;
+    }[];
+    readonly objections: readonly { readonly rule: string; readonly path: string }[];
+  }[];
+  readonly events: readonly SandboxEventView[];
+}
+export interface SandboxEventView {
+  readonly at: number;
+  readonly event: string;
+  readonly level: 'info' | 'warn' | 'error';
+  readonly detail: string;
+}
+
+export interface TuneSet {
+  readonly set: string;
+  readonly name: string;
+  readonly rows: number;
+  readonly skipped: number;
+  readonly sensitive: number;
+  readonly safe: number;
+  readonly entities: readonly {
+    readonly entity: string;
+    readonly threshold: number;
+    readonly label: string;
+    readonly sensitiveRows: number;
+    readonly safeRows: number;
+    readonly curve: readonly { readonly threshold: number; readonly caught: number; readonly flagged: number }[];
+  }[];
+  readonly complexity: { readonly threshold: number; readonly histogram: readonly number[] };
+  readonly now: TuneOutcome;
+}
+export interface TuneOutcome {
+  readonly caught: number;
+  readonly sensitive: number;
+  readonly flagged: number;
+  readonly safe: number;
+  readonly routes: Readonly<Record<string, number>>;
+  /** Rows that would go another way than under the policy in force, at most 100. */
+  readonly changed: readonly {
+    readonly id: string;
+    readonly truth: string;
+    readonly from: string;
+    readonly to: string;
+  }[];
+  readonly changedCount: number;
+  /** The configuration fragment that would make it so; empty when nothing moved. */
+  readonly fragment: string;
+}
+
+export interface ShadowState {
+  readonly active: boolean;
+  /** `file`: the configuration file as it stands on disk. */
+  readonly source: 'file' | 'fragment' | '';
+  readonly policy: string;
+  readonly since: number;
+  readonly compared: number;
+  readonly same: number;
+  readonly differing: number;
+  readonly dropped: number;
+  readonly failed: number;
+  /** `local → cloud` to how many. */
+  readonly moves: Readonly<Record<string, number>>;
+  readonly differences: readonly ShadowDifference[];
+  /** Keys whose values differ from the policy in force. */
+  readonly changes: readonly KeyChange[];
+}
+export interface ShadowSide {
+  readonly route: string;
+  readonly label: string;
+  readonly verdict: string;
+  readonly reasons: readonly string[];
+  /** Found by this side alone. */
+  readonly entities: readonly string[];
+}
+export interface ShadowDifference {
+  readonly id: string;
+  readonly at: number;
+  readonly session: string;
+  readonly live: ShadowSide;
+  readonly candidate: ShadowSide;
+}
+export interface KeyChange {
+  readonly key: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface ReloadResult {
+  readonly kind: 'unchanged' | 'reloaded' | 'would-reload' | 'invalid' | 'needs-restart' | 'unavailable';
+  readonly policy: string;
+  readonly changes: readonly KeyChange[];
+  readonly problems: readonly Problem[];
+}
+
+export interface FeedbackView {
+  readonly consent: 'off' | 'evidence' | 'text';
+  readonly rows: readonly {
+    readonly at: number;
+    readonly decision: string;
+    readonly kind: 'missed' | 'over-flagged';
+    readonly hasText: boolean;
+    readonly route: string;
+    readonly entities: readonly string[];
+    readonly by: string;
+  }[];
+}

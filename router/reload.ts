@@ -1,0 +1,171 @@
+/**
+ * The context in force, and how another takes its place: read, proved and built beside the old one, then swapped between two requests. Fails closed: a file that
+ * cannot be read, a policy that could leak or a key that needs a restart changes nothing, and says so.
+ */
+import type { ConfigProblem } from '../config/explain.ts';
+import { type Environment, loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import type { Context } from './pipeline/context.ts';
+import { compilePolicy } from './policy/compile.ts';
+import { provePolicy } from './policy/prove.ts';
+import { buildClassifier } from './provision.ts';
+import { changesBetween, type KeyChange } from './shadow/config-change.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { openCollector } from './upstreams/collector.ts';
+import { closeUpstreams, openUpstreams } from './upstreams/open.ts';
+
+export interface Reloaded {
+  readonly kind: 'unchanged' | 'reloaded' | 'would-reload' | 'invalid' | 'needs-restart' | 'unavailable';
+  /** First digits of the digest of the policy in force afterwards. */
+  readonly policy: string;
+  readonly changes: readonly KeyChange[];
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** What is bound to the process: listener, state, the broker's policy, the ladder that marks are written in, and how many are held. */
+const BOUND = ['listen', 'stateDir', 'store', 'sandbox', 'labels', 'log', 'sessions.maxEntries', 'telemetry.decisions'];
+/** Longest a reply of the old context may still need its upstreams. */
+const LINGER_MS = 30 * 60_000;
+
+export interface LiveOptions {
+  readonly context: Context;
+  readonly close: () => Promise<void>;
+  /** Absolute; empty when there is none, and then there is nothing to reload. */
+  readonly configFile: string;
+  readonly environment: Environment;
+}
+
+export class LiveContext {
+  readonly #options: LiveOptions;
+  readonly #closers: (() => Promise<void>)[];
+  #context: Context;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+    this.#context = options.context;
+    this.#closers = [options.close];
+  }
+
+  get current(): Context {
+    return this.#context;
+  }
+
+  get environment(): Environment {
+    return this.#options.environment;
+  }
+
+  get configFile(): string {
+    return this.#options.configFile;
+  }
+
+  /** One at a time, in the order asked for. */
+  reload(how: 'apply' | 'dry-run'): Promise<Reloaded> {
+    const next = this.#last.then(() => this.#reload(how));
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async close(): Promise<void> {
+    // The newest first: the first one owns what the others borrowed.
+    for (const close of this.#closers.toReversed()) await close();
+  }
+
+  async #reload(how: 'apply' | 'dry-run'): Promise<Reloaded> {
+    const before = this.#context;
+    const { configFile, environment } = this.#options;
+    const answer = (kind: Reloaded['kind'], more: Partial<Reloaded> = {}): Reloaded => {
+      const reloaded = { kind, policy: this.#context.policyDigest.slice(0, 12), changes: [], problems: [], ...more };
+      if (how === 'apply') this.#tell(reloaded);
+      return reloaded;
+    };
+    if (configFile === '' || before.demo) return answer('unavailable');
+    const loaded = loadConfig(configFile, environment);
+    if (loaded.kind === 'invalid') return answer('invalid', { problems: loaded.problems });
+    // Address and port may have come from the command line.
+    const config: Config = {
+      ...loaded.config,
+      listen: { ...loaded.config.listen, host: before.config.listen.host, port: before.config.listen.port },
+    };
+    const changes = changesBetween(before.config, config);
+    if (changes.length === 0) return answer('unchanged');
+    const bound = BOUND.filter((key) =>
+      changes.some(
+        (change) => change.key === key || change.key.startsWith(`${key}.`) || change.key.startsWith(`${key}[`),
+      ),
+    );
+    if (bound.length > 0)
+      return answer('needs-restart', {
+        changes,
+        problems: bound.map((key) => ({ path: key, message: 'takes effect with the next start only' })),
+      });
+    const built = this.#build(config, loaded.digest);
+    if (built.kind === 'invalid') return answer('invalid', { changes, problems: built.problems });
+    if (how === 'dry-run') {
+      await built.close();
+      return answer('would-reload', { changes });
+    }
+    this.#context = built.context;
+    const previous = this.#closers.length > 1 ? this.#closers.pop() : undefined;
+    this.#closers.push(built.close);
+    // Replies that began under the old policy end under it.
+    if (previous !== undefined) setTimeout(() => void previous(), LINGER_MS).unref();
+    return answer('reloaded', { changes });
+  }
+
+  /** Everything a policy decides is built anew; what remembers, counts and runs goes over as it is. */
+  #build(
+    config: Config,
+    digest: string,
+  ):
+    | { readonly kind: 'built'; readonly context: Context; readonly close: () => Promise<void> }
+    | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] } {
+    const before = this.#context;
+    const { environment } = this.#options;
+    const opened = openUpstreams(config.upstreams, environment, config.providers);
+    const collector = openCollector(config.telemetry.traces, environment);
+    const classifier = buildClassifier(config);
+    const problems = [
+      ...provePolicy(config, config.upstreams),
+      ...opened.problems,
+      ...(collector.kind === 'invalid' ? [collector.problem] : []),
+      ...(classifier.kind === 'invalid' ? classifier.problems : []),
+    ];
+    if (classifier.kind === 'invalid' || problems.length > 0) {
+      void closeUpstreams(opened);
+      return { kind: 'invalid', problems };
+    }
+    const telemetry = new Telemetry({
+      config,
+      upstreams: config.upstreams,
+      metrics: before.metrics,
+      before: before.telemetry,
+      ...(collector.kind === 'collector' ? { send: collector.collector.send } : {}),
+    });
+    return {
+      kind: 'built',
+      context: {
+        ...before,
+        config,
+        policyDigest: digest,
+        policy: compilePolicy(config, config.upstreams),
+        classifier: classifier.classifier,
+        locals: opened.locals,
+        clouds: opened.clouds,
+        telemetry,
+      },
+      async close() {
+        await Promise.all([closeUpstreams(opened), telemetry.close()]);
+        if (collector.kind === 'collector') await collector.collector.close();
+      },
+    };
+  }
+
+  #tell({ kind, policy, changes, problems }: Reloaded): void {
+    const { log, metrics } = this.#context;
+    metrics.reloads.inc({ outcome: kind });
+    const fields = { event: 'reload', outcome: kind, policy, changes: changes.map(({ key }) => key), problems };
+    if (kind === 'reloaded' || kind === 'unchanged') log.info(fields, 'reload');
+    else log.error(fields, 'reload');
+  }
+}

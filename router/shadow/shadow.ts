@@ -1,0 +1,219 @@
+/**
+ * A candidate policy beside the live one: the same requests, decisions only. Nothing is sent, remembered or kept but ids, routes, reasons and entity names.
+ * Off the way: a request is looked at again after its reply, one at a time, and past a short queue it is dropped and counted. Fails by counting: a candidate
+ * that throws never reaches a reply.
+ */
+import { bandOf } from '../../classifiers/complexity/score.ts';
+import type { Classification } from '../../classifiers/classifier.ts';
+import type { Decision } from '../decision.ts';
+import { describeReason } from '../http/decision-headers.ts';
+import type { Turn } from '../pipeline/prepare.ts';
+import { decide } from '../policy/decide.ts';
+import type { Candidate } from './candidate.ts';
+import { changesBetween, type KeyChange } from './config-change.ts';
+import type { Config } from '../../config/schema.ts';
+
+export interface ShadowSide {
+  readonly route: string;
+  readonly label: string;
+  readonly verdict: string;
+  readonly reasons: readonly string[];
+  /** Found by this side alone. */
+  readonly entities: readonly string[];
+}
+export interface ShadowDifference {
+  readonly id: string;
+  readonly at: number;
+  readonly session: string;
+  readonly live: ShadowSide;
+  readonly candidate: ShadowSide;
+}
+
+export interface ShadowReport {
+  readonly active: boolean;
+  readonly source: 'file' | 'fragment' | '';
+  readonly policy: string;
+  readonly since: number;
+  readonly compared: number;
+  readonly same: number;
+  readonly differing: number;
+  readonly dropped: number;
+  readonly failed: number;
+  readonly moves: Readonly<Record<string, number>>;
+  readonly differences: readonly ShadowDifference[];
+  readonly changes: readonly KeyChange[];
+}
+
+export type CountShadow = (outcome: 'same' | 'differs' | 'dropped' | 'failed') => void;
+
+/** Turns that wait hold their request's text, so there are few. */
+const WAITING = 16;
+const KEPT = 500;
+
+interface Running {
+  readonly candidate: Candidate;
+  readonly source: 'file' | 'fragment';
+  readonly since: number;
+  readonly changes: readonly KeyChange[];
+  /** The candidate reads text differently, so it must be read again. */
+  readonly rereads: boolean;
+  readonly sameBands: boolean;
+  same: number;
+  differing: number;
+  dropped: number;
+  failed: number;
+  readonly moves: Map<string, number>;
+  readonly differences: ShadowDifference[];
+}
+
+export class Shadow {
+  readonly #count: CountShadow;
+  #running: Running | undefined;
+  #waiting: { readonly turn: Turn; readonly at: number }[] = [];
+  #working = false;
+
+  constructor(count: CountShadow) {
+    this.#count = count;
+  }
+
+  /** start puts a candidate beside `live` and counts from nothing. */
+  start(candidate: Candidate, live: Config, source: 'file' | 'fragment'): void {
+    const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+    this.#waiting = [];
+    this.#running = {
+      candidate,
+      source,
+      since: Date.now(),
+      changes: changesBetween(live, candidate.config),
+      rereads: !same(candidate.config.classify, live.classify),
+      sameBands: same(candidate.config.complexity, live.complexity),
+      same: 0,
+      differing: 0,
+      dropped: 0,
+      failed: 0,
+      moves: new Map(),
+      differences: [],
+    };
+  }
+
+  stop(): void {
+    this.#running = undefined;
+    this.#waiting = [];
+  }
+
+  /** consider is called after a reply. Without a candidate it costs one comparison. */
+  consider(turn: Turn): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    if (this.#waiting.length >= WAITING) {
+      running.dropped += 1;
+      return this.#count('dropped');
+    }
+    this.#waiting.push({ turn, at: Date.now() });
+    if (!this.#working) {
+      this.#working = true;
+      setImmediate(() => void this.#work());
+    }
+  }
+
+  report(): ShadowReport {
+    const running = this.#running;
+    if (running === undefined)
+      return {
+        active: false,
+        source: '',
+        policy: '',
+        since: 0,
+        compared: 0,
+        same: 0,
+        differing: 0,
+        dropped: 0,
+        failed: 0,
+        moves: {},
+        differences: [],
+        changes: [],
+      };
+    const { candidate, source, since, same, differing, dropped, failed, moves, differences, changes } = running;
+    return {
+      active: true,
+      source,
+      policy: candidate.digest.slice(0, 12),
+      since,
+      compared: same + differing,
+      same,
+      differing,
+      dropped,
+      failed,
+      moves: Object.fromEntries(moves),
+      differences: differences.toReversed(),
+      changes,
+    };
+  }
+
+  async #work(): Promise<void> {
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+        const running = this.#running;
+        if (running === undefined) return;
+        try {
+          await this.#compare(running, next.turn, next.at);
+        } catch {
+          running.failed += 1;
+          this.#count('failed');
+        }
+      }
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #compare(running: Running, turn: Turn, at: number): Promise<void> {
+    const { candidate } = running;
+    const classification = running.rereads
+      ? await candidate.classifier.classify(turn.envelope.segments, turn.envelope.gaps, {
+          signal: new AbortController().signal,
+          nearMisses: 'omit',
+        })
+      : turn.classification;
+    const { input } = turn;
+    const decision = decide(
+      {
+        ...input,
+        verdict: classification.verdict,
+        signals: classification.signals,
+        band: running.sameBands ? input.band : bandOf(input.complexity, candidate.config.complexity, undefined),
+      },
+      candidate.policy,
+    );
+    const live = sideOf(turn.decision, turn.classification, classification);
+    const other = sideOf(decision, classification, turn.classification);
+    const alike = live.route === other.route && live.label === other.label && live.verdict === other.verdict;
+    if (alike) running.same += 1;
+    else {
+      running.differing += 1;
+      const move =
+        live.route === other.route ? `${live.route}, ${live.label} → ${other.label}` : `${live.route} → ${other.route}`;
+      running.moves.set(move, (running.moves.get(move) ?? 0) + 1);
+      running.differences.push({
+        id: turn.envelope.id,
+        at,
+        session: turn.trace.root.slice(0, 12),
+        live,
+        candidate: other,
+      });
+      if (running.differences.length > KEPT) running.differences.shift();
+    }
+    this.#count(alike ? 'same' : 'differs');
+  }
+}
+
+function sideOf(decision: Decision, own: Classification, other: Classification): ShadowSide {
+  const others = new Set(other.verdict.findings.map((finding) => finding.entity));
+  return {
+    route: decision.route.kind,
+    label: decision.label,
+    verdict: own.verdict.kind,
+    reasons: decision.reasons.map(describeReason),
+    entities: [...new Set(own.verdict.findings.map((finding) => finding.entity))].filter((each) => !others.has(each)),
+  };
+}
