@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type {
   Explanation,
-  FeedbackView,
   Health,
   ReloadResult,
   RequestRecord,
@@ -324,51 +323,5 @@ describe('reload', () => {
     expect(answer.problems.length).toBeGreaterThan(0);
     expect(sluice.context).toBe(before);
     writeFileSync(file(), source);
-  });
-});
-
-describe('feedback', () => {
-  it('marks a decision; with consent the text is kept, encrypted, and comes back as a row', async () => {
-    const id = await ask('hello there');
-    await recordOf(id);
-    expect((await sluice.call('POST', '/admin/v1/feedback', { decision: id, kind: 'over-flagged' })).status).toBe(201);
-    expect((await sluice.call('POST', '/admin/v1/feedback', { kind: 'missed', text: `really ${MAIL}` })).status).toBe(
-      201,
-    );
-    const view = (await sluice.call('GET', '/admin/v1/feedback')).json<FeedbackView>();
-    expect(view).toMatchObject({
-      consent: 'text',
-      rows: [
-        { kind: 'missed', hasText: true },
-        { kind: 'over-flagged', decision: id },
-      ],
-    });
-    const file = readFileSync(join(sluice.context.stateDir, 'feedback.enc'), 'utf8');
-    expect(leaksIn(canaryOf(MAIL), file)).toEqual([]);
-    expect(leaksIn(canaryOf(MAIL), sluice.logged())).toEqual([]);
-    const row = JSON.parse(sluice.context.feedback.labelledRows()) as unknown;
-    expect(row).toMatchObject({ label: 'sensitive', source: 'feedback', text: `really ${MAIL}` });
-    const set = (await sluice.call('POST', '/admin/v1/tune/sets', { feedback: true })).json<TuneSet>();
-    expect(set).toMatchObject({ rows: 1, sensitive: 1 });
-  });
-  it('of an unknown decision is refused', async () => {
-    expect((await sluice.call('POST', '/admin/v1/feedback', { decision: 'req_0', kind: 'missed' })).status).toBe(404);
-  });
-  it.each([
-    ['off', { kind: 'missed', text: 'x' }],
-    ['evidence', { kind: 'missed', text: 'x' }],
-  ])('keeps no text under %s', async (consent, body) => {
-    const own = await startAdmin({ config: `telemetry: { feedback: ${consent} }` });
-    try {
-      expect((await own.call('POST', '/admin/v1/feedback', body)).status).toBe(409);
-      expect(own.context.feedback.read().rows).toEqual([]);
-    } finally {
-      await own.close();
-    }
-  });
-  it('with another key is unreadable, and counted', async () => {
-    const { FeedbackStore } = await import('../../../router/feedback/feedback-store.ts');
-    const other = new FeedbackStore(sluice.context.stateDir, Buffer.alloc(32, 7));
-    expect(other.read()).toMatchObject({ rows: [], unreadable: 2 });
   });
 });
