@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { Access } from './access-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
 import { Surfaces } from './surfaces-schema.ts';
-import { Provider, Upstream } from './upstream-schema.ts';
+import { Alias, Pool, Provider, Upstream } from './upstream-schema.ts';
 import { Telemetry } from './telemetry-schema.ts';
 import { bytes, label, milliseconds, name, score } from './schema-terms.ts';
 
@@ -182,6 +182,14 @@ export const Config = z.strictObject({
     .record(name, Provider)
     .default({})
     .describe('Cloud APIs that upstreams of kind provider speak, by name.'),
+  pools: z
+    .record(name, Pool)
+    .default({})
+    .describe('Upstreams that stand in for one another under one name, which may see what its lowest member may.'),
+  aliases: z
+    .record(z.string(), Alias)
+    .default({})
+    .describe('Model names of your own. They choose among what the decision allows, and widen nothing.'),
   classify: Classify.prefault({}).describe('What counts as sensitive.'),
   complexity: Complexity.prefault({}).describe('What counts as complex.'),
   policy: Policy.prefault({}).describe('Where requests may go.'),

@@ -12,7 +12,33 @@ const upstreamBase = {
   idleTimeoutMs: milliseconds.default(300_000).describe('Longest silence inside a response.'),
 };
 
+const gateBase = {
+  maxConcurrent: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Requests it answers at a time; one more is refused as overloaded, or goes to the next of a pool. 0: no bound.',
+    ),
+  breaker: z
+    .strictObject({
+      failures: z
+        .int()
+        .min(0)
+        .default(5)
+        .describe('Failures in a row after which it is not asked for a while; 0: never.'),
+      openMs: milliseconds
+        .default(10_000)
+        .describe(
+          'How long; then one request is let through to see. Doubles with every failed try, up to five minutes.',
+        ),
+    })
+    .prefault({})
+    .describe('Spares a server that is down, and those who would wait for it.'),
+};
+
 const cloudBase = {
+  ...gateBase,
   apiKey: secretReference.optional().describe('Reference to the API key.'),
   model: z.string().min(1).describe('Model for routed requests.'),
   models: z.array(z.string()).default([]).describe('Further model names clients may ask for by name.'),
@@ -36,6 +62,7 @@ const KINDS =
 export const OllamaUpstream = z.strictObject({
   kind: z.literal('ollama').describe(KINDS),
   ...upstreamBase,
+  ...gateBase,
   url: z.url().describe('Base URL of the Ollama server.'),
   model: z
     .string()
@@ -154,6 +181,31 @@ export const Provider = z.strictObject({
 /** Built-in scripted models for the demo. Only demo mode makes them; a config file cannot. */
 export const StandInUpstream = z.strictObject({ kind: z.literal('stand-in'), ...upstreamBase, model: z.string() });
 
+export const Pool = z.strictObject({
+  members: z
+    .array(name)
+    .min(1)
+    .describe('Upstreams that stand in for one another, all local or all cloud, first choice first.'),
+  weights: z
+    .record(name, z.number().min(0))
+    .default({})
+    .describe(
+      'Shares of the conversations, by member; a conversation stays with its member. None given: the first that can.',
+    ),
+  retry: z
+    .enum(['never', 'unsent', 'before-first-byte'])
+    .default('unsent')
+    .describe(
+      '`unsent`: the next member is asked when this one was not reached, or refused the request (429, 503, 401, 404). `before-first-byte`: also when it failed before it answered, and may have done the work.',
+    ),
+  attempts: z.int().min(1).max(10).default(2).describe('Members asked for one request at most.'),
+});
+
+export const Alias = z.strictObject({
+  upstream: name.describe('Upstream or pool.'),
+  model: z.string().default('').describe('Model there; empty takes its own.'),
+});
+
 export const Upstream = z.discriminatedUnion('kind', [
   OllamaUpstream,
   OpenAIUpstream,
@@ -164,4 +216,5 @@ export const Upstream = z.discriminatedUnion('kind', [
 
 export type ProviderConfig = z.infer<typeof Provider>;
 export type UpstreamConfig = z.infer<typeof Upstream> | z.infer<typeof StandInUpstream>;
+export type PoolConfig = z.infer<typeof Pool>;
 export type CloudConfig = Exclude<z.infer<typeof Upstream>, { readonly kind: 'ollama' }>;

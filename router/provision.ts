@@ -39,6 +39,7 @@ import { SandboxLog } from './telemetry/sandbox-log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { openCollector } from './upstreams/collector.ts';
+import type { CountOutcome } from './upstreams/gated-cloud.ts';
 import { anyModelIn, closeUpstreams, openUpstreams } from './upstreams/open.ts';
 
 export interface ProvisionOptions {
@@ -72,12 +73,16 @@ export function standInUpstreams(config: Config): readonly UpstreamConfig[] {
 
 /** The demo shows the sandbox at work, so it offers the bundled tools where nobody chose any. */
 function withDemoTools(config: Config): Config {
-  return config.tools.offer.length > 0 ? config : { ...config, tools: { ...config.tools, offer: ['all'] } };
+  const { tools } = config;
+  // Pools and aliases name upstreams that stand-ins took the place of.
+  return { ...config, pools: {}, aliases: {}, tools: tools.offer.length > 0 ? tools : { ...tools, offer: ['all'] } };
 }
 
 export async function provision(options: ProvisionOptions): Promise<Provisioned> {
   const { environment } = options;
-  let opened = openUpstreams(options.config.upstreams, environment, options.config.providers);
+  const metrics = createMetrics();
+  const count: CountOutcome = (upstream, outcome) => metrics.upstreamRequests.inc({ upstream, outcome });
+  let opened = openUpstreams(options.config.upstreams, environment, { ...options.config, count });
   const demo =
     options.models === 'stand-ins' ||
     (options.models === 'stand-ins-if-alone' && opened.problems.length === 0 && !(await anyModelIn(opened)));
@@ -100,7 +105,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     await closeUpstreams(opened);
     return { kind: 'invalid', problems };
   }
-  const { locals, clouds } = opened;
+  const { locals, clouds, pools, gates } = opened;
   const state = await openState({
     config,
     environment,
@@ -119,7 +124,6 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     return state;
   }
   const { key, store, stateDir } = state;
-  const metrics = createMetrics();
   const sandboxLog = new SandboxLog();
   const executor =
     options.sandbox === 'on'
@@ -150,6 +154,8 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     limits,
     locals,
     clouds,
+    pools,
+    gates,
     executor,
     masks: createMaskStore(key),
     pending: createPendingRounds(),

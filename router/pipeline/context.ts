@@ -18,6 +18,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { SandboxLog } from '../telemetry/sandbox-log.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ClientKey } from '../upstreams/client-key.ts';
+import type { Gate } from '../upstreams/gate.ts';
+import type { Pool } from '../upstreams/pool.ts';
 import type { CloudUpstream, LocalUpstream } from '../upstreams/upstream.ts';
 import type { PendingRounds } from './pending-rounds.ts';
 
@@ -35,6 +37,9 @@ export interface Context {
   readonly limits: Limits;
   readonly locals: ReadonlyMap<string, LocalUpstream>;
   readonly clouds: ReadonlyMap<string, CloudUpstream>;
+  /** Pools of cloud upstreams; a pool of local ones is a local upstream. */
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly gates: ReadonlyMap<string, Gate>;
   readonly executor: ToolExecutor;
   readonly masks: MaskStore;
   readonly pending: PendingRounds;

@@ -5,14 +5,14 @@
 import { rankOf } from '../policy/rank.ts';
 import type { ServerResponse } from 'node:http';
 import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
-import { clear, type SealedPiece } from '../clearance.ts';
 import type { Decision, Reason, Route } from '../decision.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { GuardOptions, PassthroughGuard, PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
-import { withQuirks } from '../protocols/body-quirks.ts';
+import type { GuardOptions, PassthroughGuard, Protocol } from '../protocols/protocol.ts';
 import { CLOUD_WIRES } from '../protocols/wire.ts';
 import { failure } from '../upstreams/failure.ts';
 import type { PipeOptions, PipeOutcome } from '../upstreams/pipe-sink.ts';
+import type { CloudUpstream } from '../upstreams/upstream.ts';
+import { clearFor } from './clear-for.ts';
 import type { Context, RequestScope } from './context.ts';
 import { maskTurn, type Ready } from './mask-turn.ts';
 import { noteSeals } from './note-seals.ts';
@@ -31,7 +31,7 @@ export type Dispatched =
       readonly openGuard: (options: Pick<GuardOptions, 'includeUsage' | 'heard'>) => PassthroughGuard;
       readonly pipe: (response: ServerResponse, options: PipeOptions) => Promise<PipeOutcome>;
       /** What to do when it failed before the head was out. */
-      readonly onFailure: (failure: UpstreamFailure) => Dispatched;
+      readonly onFailure: (failure: UpstreamFailure) => Dispatched | Promise<Dispatched>;
       readonly decision: Decision;
       readonly model: string;
     }
@@ -114,87 +114,76 @@ async function toCloud(
   context: Context,
   options: DispatchOptions,
 ): Promise<Dispatched> {
-  const upstream = context.clouds.get(route.upstream);
-  const view = context.policy.upstreams.find((each) => each.name === route.upstream);
-  if (upstream === undefined || view === undefined)
+  const target = context.policy.upstreams.find((each) => each.name === route.upstream);
+  const pool = context.pools.get(route.upstream);
+  const members = (pool?.order(turn.trace.root) ?? [route.upstream])
+    .flatMap((name) => context.clouds.get(name) ?? [])
+    .filter((upstream) => pool === undefined || route.model === '' || upstream.models.includes(route.model))
+    .slice(0, pool?.attempts ?? 1);
+  const [first, ...others] = members;
+  if (first === undefined || target === undefined)
     return { kind: 'refused', code: 'cloud_upstream_failed', decision: turn.decision };
-  const model = route.model === '' ? upstream.defaultModel : route.model;
-  const ready = route.kind === 'cloud' ? asItStands(turn) : await maskTurn(turn, view.sees, protocol, scope, context);
+  const ready = route.kind === 'cloud' ? asItStands(turn) : await maskTurn(turn, target.sees, protocol, scope, context);
   if (ready.kind === 'failed') {
     context.metrics.doorRefusals.inc({ cause: 'mask-failed' });
     return inward(turn, { code: 'mask-failed' }, 'clearance_failed', scope, context);
   }
-
-  const { stream, choices } = turn.envelope.chat;
-  const wire = CLOUD_WIRES[upstream.wire];
-  const onFailure = (failed: UpstreamFailure): Dispatched => {
+  const next = (failed: UpstreamFailure, rest: readonly CloudUpstream[]): Dispatched | Promise<Dispatched> => {
+    const [another, ...later] = rest;
+    if (another !== undefined && pool?.mayAskAnother(failed) === true && !scope.signal.aborted)
+      return toMember(another, (more) => next(more, later));
     if (context.config.policy.onCloudFailure === 'local' && fallsBack(failed) && context.locals.size > 0)
       return inward(turn, { code: 'cloud-failed' }, 'cloud_upstream_failed', scope, context);
     return { kind: 'failed', failure: failed, decision: turn.decision };
   };
-  if (choices > 1 && wire.choices === 'one') return onFailure(failure(upstream.name, 'unsupported_by_model', false));
+  return toMember(first, (failed) => next(failed, others));
 
-  const pieces: SealedPiece[] = [];
-  const isFrom = (seal: string, said?: string): boolean =>
-    context.seals.isFrom(scope.principal, upstream.name, seal, said);
-  const note = (seal: string, said: string): void => context.seals.relayed(scope.principal, upstream.name, seal, said);
-  const change = {
-    model,
-    stream,
-    includeUsage: stream,
-    ...(upstream.maxTokens === undefined ? {} : { maxTokens: upstream.maxTokens }),
-    carriesTools: context.config.surfaces.providerTools === 'carry',
-    keepSeal: (seal: string, said = '') => {
-      const known = isFrom(seal, said);
-      if (known) pieces.push({ seal, said });
-      return known;
-    },
-  };
-  const native = isPassthrough(protocol, upstream.wire) ? protocol : undefined;
-  const plain = native?.forUpstream(ready.document, change) ?? wire.fromNeutral(ready.chat, change);
-  const body = upstream.quirks === undefined ? plain : withQuirks(plain, upstream.quirks);
-  const features = native === undefined ? [] : scope.features;
-  const clearance = clear(
-    ready.classification,
-    ready.label,
-    { upstream: upstream.name, path: wire.path, body, stream, model, ...(features.length === 0 ? {} : { features }) },
-    { sees: view.sees, ladder: context.policy.ladder },
-    context.classifier,
-    { pieces, isFrom },
-  );
-  if (clearance.kind === 'refused') {
-    context.metrics.doorRefusals.inc({ cause: clearance.cause });
-    return inward(turn, { code: 'door-refused', entities: clearance.entities }, 'clearance_failed', scope, context);
-  }
-  const { cleared } = clearance;
-  const clientKey =
-    upstream.forwardsClientKey === true && scope.clientKey !== undefined ? { clientKey: scope.clientKey } : {};
-  const createGuard = native?.createGuard?.bind(native);
-  const passes = ready.guard === undefined || native?.guardRestores === true;
-  if (options.raw === 'allowed' && passes && createGuard !== undefined && upstream.pipeRaw !== undefined) {
-    const pipe = upstream.pipeRaw.bind(upstream);
+  /** One upstream asked. Each is cleared for on its own: another wire makes other bytes, another receiver has another ceiling. */
+  async function toMember(
+    upstream: CloudUpstream,
+    onFailure: (failed: UpstreamFailure) => Dispatched | Promise<Dispatched>,
+  ): Promise<Dispatched> {
+    const view = context.policy.upstreams.find((each) => each.name === upstream.name);
+    if (view === undefined || ready.kind === 'failed')
+      return { kind: 'refused', code: 'cloud_upstream_failed', decision: turn.decision };
+    const outgoing = clearFor(turn, route, upstream, view.sees, protocol, ready, scope, context);
+    if (outgoing.kind === 'unsupported') return onFailure(failure(upstream.name, 'unsupported_by_model', false));
+    if (outgoing.kind === 'refused') {
+      context.metrics.doorRefusals.inc({ cause: outgoing.cause });
+      return inward(turn, { code: 'door-refused', entities: outgoing.entities }, 'clearance_failed', scope, context);
+    }
+    const { cleared, native, note, model } = outgoing;
+    const clientKey =
+      upstream.forwardsClientKey === true && scope.clientKey !== undefined ? { clientKey: scope.clientKey } : {};
+    const createGuard = native?.createGuard?.bind(native);
+    const passes = ready.guard === undefined || native?.guardRestores === true;
+    if (options.raw === 'allowed' && passes && createGuard !== undefined && upstream.pipeRaw !== undefined) {
+      const pipe = upstream.pipeRaw.bind(upstream);
+      return {
+        kind: 'pipe',
+        openGuard: (how) => createGuard({ ...how, ...ready.guard, note }),
+        pipe: (response, pipeOptions) => pipe(cleared, response, { ...pipeOptions, ...clientKey }),
+        onFailure,
+        decision: turn.decision,
+        model,
+      };
+    }
+    const reply = await upstream.send(cleared, { signal: scope.signal, ...clientKey });
+    if (reply.kind === 'failed') return onFailure(reply.failure);
+    const wire = CLOUD_WIRES[upstream.wire];
+    const read = cleared.stream ? wire.readStream : wire.readBody;
     return {
-      kind: 'pipe',
-      openGuard: (how) => createGuard({ ...how, ...ready.guard, note }),
-      pipe: (response, pipeOptions) => pipe(cleared, response, { ...pipeOptions, ...clientKey }),
-      onFailure,
+      kind: 'events',
+      events: ready.restore(noteSeals(read(reply.body, upstream.name), note)),
       decision: turn.decision,
       model,
     };
   }
-  const reply = await upstream.send(cleared, { signal: scope.signal, ...clientKey });
-  if (reply.kind === 'failed') return onFailure(reply.failure);
-  const events = noteSeals((stream ? wire.readStream : wire.readBody)(reply.body, upstream.name), note);
-  return { kind: 'events', events: ready.restore(events), decision: turn.decision, model };
 }
 
 /** A rejection is the request's own fault and would fail at home too; an abort is the client's wish. */
 function fallsBack(failure: UpstreamFailure): boolean {
   return failure.code !== 'upstream_rejected' && failure.code !== 'aborted' && failure.code !== 'model_not_found';
-}
-
-function isPassthrough(protocol: Protocol, wire: string): protocol is PassthroughProtocol {
-  return protocol.name === wire && 'forUpstream' in protocol;
 }
 
 function asItStands(turn: Turn): Ready {

@@ -25,6 +25,7 @@ export async function catalogue(context: Context): Promise<readonly ModelInfo[]>
     if (!found.has(model.id)) found.set(model.id, model);
   };
   add({ id: 'auto', ownedBy: 'sluice', createdSeconds: 0 });
+  for (const id of Object.keys(context.policy.aliases)) add({ id, ownedBy: 'sluice', createdSeconds: 0 });
   for (const upstream of context.locals.values()) {
     const answer = await upstream.models();
     if (answer.kind === 'models')

@@ -13,7 +13,7 @@ import type { ErrorCode } from '../errors.ts';
 import { KnownValues } from '../json/known-values.ts';
 import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
-import { decide, type DecisionInput } from '../policy/decide.ts';
+import { aliasOf, decide, type DecisionInput } from '../policy/decide.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { IN_MESSAGES } from '../protocols/whereabouts.ts';
 import { atLeast, type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
@@ -220,6 +220,7 @@ async function namedLocalModel(
   context: Context,
 ): Promise<readonly { readonly upstream: string; readonly model: string }[]> {
   if (model === '' || model === 'auto' || !context.config.policy.honourModels) return [];
+  if (aliasOf(model, context.policy) !== undefined) return [];
   if (context.policy.upstreams.some((upstream) => upstream.kind === 'cloud' && upstream.models.includes(model)))
     return [];
   const found: { readonly upstream: string; readonly model: string }[] = [];

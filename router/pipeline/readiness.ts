@@ -46,13 +46,22 @@ export async function describeReadiness(context: Context): Promise<Readiness> {
       detail:
         'no local upstream is configured: sensitive requests are refused. Add one of kind ollama under upstreams.',
     });
-  for (const upstream of context.clouds.values())
+  for (const upstream of context.clouds.values()) {
+    const state = context.gates.get(upstream.name)?.state ?? 'closed';
     checks.push({
       name: `cloud:${upstream.name}`,
+      // Sluice can serve without a cloud: what goes there falls back or fails on its own.
       ok: true,
-      detail: upstream.standIn ? 'stand-in model (demo)' : 'configured',
+      detail: upstream.standIn
+        ? 'stand-in model (demo)'
+        : state === 'closed'
+          ? 'configured'
+          : `left alone after failures (${state})`,
     });
-  const needed = checks.every((check) => check.ok);
+  }
+  // A server that stands behind a pool is missed only when the pool has no other.
+  const pooled = new Set([...context.locals.values()].flatMap((upstream) => upstream.members ?? []));
+  const needed = checks.every((check) => check.ok || pooled.has(check.name.slice('local:'.length)));
   const sandbox = context.executor.status();
   // Routing works without a sandbox, so it does not make Sluice unready; tools are refused with this reason.
   checks.push({

@@ -30,14 +30,16 @@ export async function answerChat(
   protocol: Protocol,
   context: Context,
 ): Promise<void> {
-  if (protocol.offersProviderTools?.(turn.envelope.document) === true) {
+  const offered = protocol.providerTools?.(turn.envelope.document) ?? [];
+  if (offered.length > 0) {
     const { providerTools } = context.config.surfaces;
     if (providerTools === 'refuse') {
       answer.outcome = 'refused';
       return answer.fail('provider_tool_refused', '/tools');
     }
     // A local model is offered none, whatever may be carried.
-    if (providerTools === 'strip' || turn.decision.route.kind === 'local') answer.removed = ['provider-tools'];
+    if (providerTools === 'strip' || turn.decision.route.kind === 'local')
+      answer.removed = offered.map((tool) => `tool:${tool}`);
   }
   if (turn.decision.route.kind !== 'refuse' && (await rememberTurn(turn, context)) === 'store-failed')
     return answer.fail('store_unavailable');
@@ -66,7 +68,7 @@ async function write(
     case 'pipe': {
       const outcome = await passThrough(answer, turn, dispatched);
       if (outcome.kind === 'failed' && !outcome.headSent)
-        return write(answer, protocol, turn, dispatched.onFailure(outcome.failure), scope);
+        return write(answer, protocol, turn, await dispatched.onFailure(outcome.failure), scope);
       return;
     }
     case 'events':

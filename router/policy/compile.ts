@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import type { UpstreamConfig } from '../../config/schema.ts';
 import { compileCondition } from './conditions.ts';
 import type { CompiledPolicy } from './decide.ts';
-import { isLocal } from './prove.ts';
+import { targetsOf } from './targets.ts';
 
 export function compilePolicy(config: Config, upstreams: readonly UpstreamConfig[]): CompiledPolicy {
   return {
@@ -11,17 +11,8 @@ export function compilePolicy(config: Config, upstreams: readonly UpstreamConfig
     policy: config.policy,
     entities: config.classify.entities,
     otherEntities: config.classify.otherEntities,
-    upstreams: upstreams.map((upstream) => ({
-      name: upstream.name,
-      kind: isLocal(upstream) ? 'local' : 'cloud',
-      sees: upstream.sees,
-      models:
-        upstream.kind === 'ollama' || isLocal(upstream)
-          ? []
-          : upstream.kind === 'stand-in'
-            ? [upstream.model]
-            : [upstream.model, ...upstream.models],
-    })),
+    aliases: config.aliases,
+    upstreams: targetsOf(config, upstreams).map(({ name, kind, sees, models }) => ({ name, kind, sees, models })),
     rules: config.policy.rules.map((rule) => {
       const condition = compileCondition(rule.when);
       if (condition.kind === 'invalid') throw new Error(`rule "${rule.name}" does not compile`);

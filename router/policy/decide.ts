@@ -24,6 +24,8 @@ export interface CompiledPolicy {
   readonly policy: PolicyConfig;
   readonly rules: readonly CompiledRule[];
   readonly upstreams: readonly UpstreamView[];
+  /** Model names of the operator's own. */
+  readonly aliases: Readonly<Record<string, { readonly upstream: string; readonly model: string }>>;
   readonly entities: Readonly<Record<string, EntityRule>>;
   readonly otherEntities: EntityRule;
 }
@@ -57,7 +59,7 @@ export interface DecisionInput {
 }
 
 /** Names that ask Sluice to choose. */
-const ROUTED_MODELS = new Set(['', 'auto', 'sluice', 'sluice/auto']);
+export const ROUTED_MODELS: ReadonlySet<string> = new Set(['', 'auto', 'sluice', 'sluice/auto']);
 
 export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision {
   const { ladder, policy, upstreams } = compiled;
@@ -171,7 +173,15 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
   }
 
   const named = policy.honourModels && !ROUTED_MODELS.has(input.model);
-  if (named) {
+  const alias = aliasOf(input.model, compiled);
+  if (named && alias !== undefined) {
+    const target = upstreams.find((each) => each.name === alias.upstream);
+    if (target?.kind === 'local' && rank(label) <= rank(target.sees))
+      return local([{ code: 'model-honoured' }], target.name, alias.model);
+    const outside = open(target?.kind === 'cloud' ? target : undefined);
+    if (outside !== undefined && (alias.model === '' || outside.models.includes(alias.model)))
+      return done({ kind: 'cloud', upstream: outside.name, model: alias.model }, [{ code: 'model-honoured' }]);
+  } else if (named) {
     const atLocal = input.localModels.find((each) => each.model === input.model);
     if (atLocal !== undefined) return local([{ code: 'model-honoured' }], atLocal.upstream, input.model);
     const atCloud = open(upstreams.find((each) => each.kind === 'cloud' && each.models.includes(input.model)));
@@ -211,6 +221,14 @@ function sealed(label: Label, compiled: CompiledPolicy, rank: (label: Label) => 
   );
   const seal = compiled.ladder[Math.min(open + 1, compiled.ladder.length - 1)];
   return seal !== undefined && rank(seal) > rank(label) ? seal : label;
+}
+
+/** aliasOf is undefined for a name that is none. */
+export function aliasOf(
+  model: string,
+  { aliases }: Pick<CompiledPolicy, 'aliases'>,
+): { readonly upstream: string; readonly model: string } | undefined {
+  return Object.hasOwn(aliases, model) ? aliases[model] : undefined;
 }
 
 function modelFor(input: DecisionInput, upstream: UpstreamView): string {

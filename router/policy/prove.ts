@@ -5,10 +5,12 @@
 import type { ConfigProblem } from '../../config/explain.ts';
 import type { Config, UpstreamConfig } from '../../config/schema.ts';
 import { compileCondition } from './conditions.ts';
+import { ROUTED_MODELS } from './decide.ts';
+import { isLocal, type Target, targetsOf } from './targets.ts';
 
 /** provePolicy returns every way in which the configuration could break its own labels; empty is the proof. */
 export function provePolicy(
-  config: Pick<Config, 'labels' | 'policy' | 'classify' | 'sandbox'>,
+  config: Pick<Config, 'labels' | 'policy' | 'classify' | 'sandbox' | 'pools' | 'aliases'>,
   upstreams: readonly UpstreamConfig[],
 ): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
@@ -38,8 +40,10 @@ export function provePolicy(
   known(config.policy.maskUpTo, 'policy.maskUpTo');
   known(config.sandbox.egress.upToLabel, 'sandbox.egress.upToLabel');
 
-  const local = upstreams.filter(isLocal);
-  const cloud = upstreams.filter((upstream) => !isLocal(upstream));
+  const targets = targetsOf(config, upstreams);
+  const local = targets.filter((target) => target.kind === 'local');
+  const cloud = targets.filter((target) => target.kind === 'cloud');
+  problems.push(...poolProblems(config, upstreams), ...aliasProblems(config, targets));
 
   if (config.policy.onCloudFailure === 'local' && local.length > 0) {
     for (const upstream of cloud) {
@@ -58,19 +62,19 @@ export function provePolicy(
     if (condition.kind === 'invalid')
       problems.push({ path: `${path}.when`, message: `rule "${rule.name}": ${condition.message}` });
     if (rule.upToLabel !== undefined && !known(rule.upToLabel, `${path}.upToLabel`)) return;
-    if (rule.upstream !== undefined && !upstreams.some((upstream) => upstream.name === rule.upstream)) {
+    if (rule.upstream !== undefined && !targets.some((target) => target.name === rule.upstream)) {
       problems.push({
         path: `${path}.upstream`,
         message: `rule "${rule.name}" names upstream "${rule.upstream}", which does not exist`,
       });
       return;
     }
-    const named = upstreams.find((upstream) => upstream.name === rule.upstream);
+    const named = targets.find((target) => target.name === rule.upstream);
     switch (rule.route) {
       case 'refuse':
         return;
       case 'local':
-        if (named !== undefined && !isLocal(named))
+        if (named !== undefined && named.kind === 'cloud')
           problems.push({
             path: `${path}.upstream`,
             message: `rule "${rule.name}" routes local but names the cloud upstream "${named.name}"`,
@@ -78,7 +82,7 @@ export function provePolicy(
         return;
       case 'cloud':
       case 'cloud-masked': {
-        if (named !== undefined && isLocal(named)) {
+        if (named !== undefined && named.kind === 'local') {
           problems.push({
             path: `${path}.upstream`,
             message: `rule "${rule.name}" routes to the cloud but names the local upstream "${named.name}"`,
@@ -96,7 +100,7 @@ export function provePolicy(
         const bound = rule.upToLabel ?? top;
         const [ceiling, key] =
           rule.route === 'cloud'
-            ? [target.sees, `what "${target.name}" may see`]
+            ? [target.sees, `what "${target.name}" may see${target.members.length === 0 ? '' : ', its lowest member'}`]
             : [config.policy.maskUpTo, 'policy.maskUpTo'];
         if (rank(bound) > rank(ceiling)) {
           problems.push({
@@ -110,6 +114,53 @@ export function provePolicy(
   return problems;
 }
 
-export function isLocal(upstream: UpstreamConfig): boolean {
-  return upstream.kind === 'ollama' || (upstream.kind === 'stand-in' && upstream.name === 'local');
+/** A pool answers with any of its members: all of them on one side, so that no failure leads from a local server to the cloud. */
+function poolProblems(
+  { pools }: Pick<Config, 'pools'>,
+  upstreams: readonly UpstreamConfig[],
+): readonly ConfigProblem[] {
+  return Object.entries(pools).flatMap(([name, pool]) => {
+    const path = `pools.${name}`;
+    const problems: ConfigProblem[] = [];
+    if (upstreams.some((upstream) => upstream.name === name))
+      problems.push({ path, message: `pool "${name}" has the name of an upstream` });
+    const missing = pool.members.filter((member) => !upstreams.some((upstream) => upstream.name === member));
+    for (const member of missing)
+      problems.push({ path: `${path}.members`, message: `pool "${name}" names "${member}", which is no upstream` });
+    if (new Set(pool.members).size !== pool.members.length)
+      problems.push({ path: `${path}.members`, message: `pool "${name}" names a member twice` });
+    for (const member of Object.keys(pool.weights))
+      if (!pool.members.includes(member))
+        problems.push({ path: `${path}.weights`, message: `pool "${name}" weighs "${member}", which is no member` });
+    const members = upstreams.filter((upstream) => pool.members.includes(upstream.name));
+    const outside = members.find((upstream) => !isLocal(upstream));
+    const inside = members.find(isLocal);
+    if (outside !== undefined && inside !== undefined)
+      problems.push({
+        path: `${path}.members`,
+        message: `pool "${name}" could send what local "${inside.name}" was asked to the cloud "${outside.name}": members are all local or all cloud (policy.onCloudFailure leads from the cloud inwards)`,
+      });
+    return problems;
+  });
+}
+
+/** An alias is a name and widens nothing: the label is weighed for where it leads. So it has to lead somewhere, and must not hide a name that has a meaning. */
+function aliasProblems({ aliases }: Pick<Config, 'aliases'>, targets: readonly Target[]): readonly ConfigProblem[] {
+  return Object.entries(aliases).flatMap(([name, alias]) => {
+    const path = `aliases.${name}`;
+    if (ROUTED_MODELS.has(name)) return [{ path, message: `"${name}" asks Sluice to choose, and cannot be an alias` }];
+    const target = targets.find((each) => each.name === alias.upstream);
+    if (target === undefined)
+      return [
+        { path: `${path}.upstream`, message: `alias "${name}" leads to "${alias.upstream}", which does not exist` },
+      ];
+    if (target.kind === 'cloud' && alias.model !== '' && !target.models.includes(alias.model))
+      return [
+        {
+          path: `${path}.model`,
+          message: `alias "${name}" asks "${target.name}" for "${alias.model}", which is not among its models`,
+        },
+      ];
+    return [];
+  });
 }

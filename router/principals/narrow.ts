@@ -49,7 +49,12 @@ function narrow(terms: KeyTerms, context: Context): Context {
   const masking = allows('cloud-masked') ? context.policy.policy.masking : 'off';
   return {
     ...context,
-    policy: { ...context.policy, upstreams: views, policy: { ...context.policy.policy, masking } },
+    policy: {
+      ...context.policy,
+      upstreams: views,
+      aliases: Object.fromEntries(Object.entries(context.policy.aliases).filter(([name]) => honours(name))),
+      policy: { ...context.policy.policy, masking },
+    },
     locals: new Map(
       [...context.locals]
         .filter(([name]) => names.has(name))

@@ -12,7 +12,7 @@ import { forAnthropic } from './anthropic-outgoing.ts';
 import { createAnthropicGuard } from './anthropic-passthrough.ts';
 import { PROTOCOL, readBlocks } from './anthropic-reading.ts';
 import { readAnthropicShape } from './anthropic-shape.ts';
-import { offersProviderTools } from './anthropic-tools.ts';
+import { providerTools } from './anthropic-tools.ts';
 import { createAnthropicWriter } from './anthropic-writer.ts';
 import type { Whereabouts } from '../envelope.ts';
 import type { PassthroughProtocol, ReadChat, RequestProtocol, ToolResult } from './protocol.ts';
@@ -31,7 +31,7 @@ export const anthropicMessages: PassthroughProtocol = {
   withToolRound,
   withPreface,
   forUpstream: forAnthropic,
-  offersProviderTools,
+  providerTools,
 };
 
 /** The body of count_tokens: the same without a bound on the answer. */

@@ -64,13 +64,15 @@ export function isProviderTool(tool: JsonValue): boolean {
   return typeof type !== 'string' || !(COMPUTER.test(type) || CLIENT_RUN.some(([pattern]) => pattern.test(type)));
 }
 
-/** offersProviderTools: whether a request names any, or MCP servers for the provider to ask. */
-export function offersProviderTools({ root }: JsonDocument): boolean {
+/** providerTools gives the types of those a request names, and `mcp` for MCP servers that the provider is to ask. */
+export function providerTools({ root }: JsonDocument): readonly string[] {
   const { tools, mcp_servers: servers } = root;
-  return (
-    (Array.isArray(tools) && (tools as readonly JsonValue[]).some(isProviderTool)) ||
-    (Array.isArray(servers) && servers.length > 0)
-  );
+  const named = (Array.isArray(tools) ? (tools as readonly JsonValue[]) : [])
+    .filter(isProviderTool)
+    .map((tool) =>
+      isObject(tool) && /^[a-z_]{1,48}(?:_\d{8})?$/.test(String(tool['type'])) ? String(tool['type']) : 'unknown',
+    );
+  return Array.isArray(servers) && servers.length > 0 ? [...named, 'mcp'] : named;
 }
 
 /** readAnthropicTools gives the tools any model can be offered, in order. */

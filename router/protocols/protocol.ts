@@ -62,8 +62,8 @@ export interface RequestProtocol {
 }
 
 export interface Protocol extends RequestProtocol {
-  /** Whether the request offers tools that a provider would run by itself. Absent: the wire has none, or they are looked for elsewhere. */
-  offersProviderTools?(document: JsonDocument): boolean;
+  /** Types of tools the request offers that a provider would run by itself. Absent: the wire has none, or they are looked for elsewhere. */
+  providerTools?(document: JsonDocument): readonly string[];
   createWriter(sink: ByteSink, options: WriterOptions): ReplyWriter;
   /** Of reply ids: `chatcmpl-`. */
   readonly idPrefix: string;

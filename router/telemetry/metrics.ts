@@ -9,6 +9,9 @@ export interface Metrics {
   readonly gaps: Counter<'cause'>;
   readonly doorRefusals: Counter<'cause'>;
   readonly toolCalls: Counter<'tool' | 'outcome'>;
+  readonly upstreamRequests: Counter<'upstream' | 'outcome'>;
+  readonly upstreamInFlight: Gauge<'upstream'>;
+  readonly upstreamOpen: Gauge<'upstream'>;
   readonly tokens: Counter<'route' | 'type'>;
   readonly unpricedTokens: Counter<'route'>;
   readonly cost: Counter<'route' | 'upstream'>;
@@ -90,6 +93,24 @@ export function createMetrics(): Metrics {
       name: 'sluice_tool_calls_total',
       help: 'Tool calls of models by tool and outcome.',
       labelNames: ['tool', 'outcome'],
+      registers,
+    }),
+    upstreamRequests: new Counter({
+      name: 'sluice_upstream_requests_total',
+      help: 'Requests to cloud upstreams by outcome: answered, or the code of the failure.',
+      labelNames: ['upstream', 'outcome'],
+      registers,
+    }),
+    upstreamInFlight: new Gauge({
+      name: 'sluice_upstream_in_flight',
+      help: 'Requests an upstream is answering now.',
+      labelNames: ['upstream'],
+      registers,
+    }),
+    upstreamOpen: new Gauge({
+      name: 'sluice_upstream_circuit_open',
+      help: '1 while an upstream is left alone after failures.',
+      labelNames: ['upstream'],
       registers,
     }),
     tokens: new Counter({

@@ -16,6 +16,10 @@ export function refreshGauges(context: Context): Metrics {
   metrics.recognizerSilent.reset();
   for (const { recognizer, silent } of telemetry.silence.rates())
     metrics.recognizerSilent.set({ recognizer }, silent ? 1 : 0);
+  for (const [upstream, gate] of context.gates) {
+    metrics.upstreamInFlight.set({ upstream }, gate.inFlight);
+    metrics.upstreamOpen.set({ upstream }, gate.state === 'open' ? 1 : 0);
+  }
   metrics.policyInfo.reset();
   metrics.policyInfo.set({ policy: context.policyDigest.slice(0, 12) }, 1);
   metrics.residentBytes.set(process.memoryUsage.rss());

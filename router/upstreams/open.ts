@@ -1,8 +1,12 @@
 /** Upstream configurations to upstreams. Opens no connection. Fails closed: an address or a key that cannot be honoured is a problem, never an upstream without it. */
 import type { ConfigProblem } from '../../config/explain.ts';
 import { type Environment, resolveSecret } from '../../config/load.ts';
-import type { ProviderConfig, UpstreamConfig } from '../../config/upstream-schema.ts';
+import type { PoolConfig, ProviderConfig, UpstreamConfig } from '../../config/upstream-schema.ts';
 import { DoorFault } from './failure.ts';
+import { Gate } from './gate.ts';
+import { type CountOutcome, gatedCloud } from './gated-cloud.ts';
+import { createLocalPool } from './local-pool.ts';
+import { createPool, type Pool } from './pool.ts';
 import { createOllamaUpstream } from './ollama.ts';
 import { createCloudUpstream } from './cloud.ts';
 import { createOpenAIUpstream } from './openai.ts';
@@ -13,7 +17,15 @@ import type { CloudUpstream, LocalUpstream } from './upstream.ts';
 export interface OpenUpstreams {
   readonly locals: ReadonlyMap<string, LocalUpstream>;
   readonly clouds: ReadonlyMap<string, CloudUpstream>;
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly gates: ReadonlyMap<string, Gate>;
   readonly problems: readonly ConfigProblem[];
+}
+
+export interface OpenOptions {
+  readonly providers?: Readonly<Record<string, ProviderConfig>>;
+  readonly pools?: Readonly<Record<string, PoolConfig>>;
+  readonly count?: CountOutcome;
 }
 
 const URL_FAULTS: Readonly<Partial<Record<DoorFault['code'], string>>> = {
@@ -24,7 +36,7 @@ const URL_FAULTS: Readonly<Partial<Record<DoorFault['code'], string>>> = {
 export function openUpstreams(
   configs: readonly UpstreamConfig[],
   environment: Environment,
-  providers: Readonly<Record<string, ProviderConfig>> = {},
+  { providers = {}, pools: groups = {}, count = () => {} }: OpenOptions = {},
 ): OpenUpstreams {
   const locals = new Map<string, LocalUpstream>();
   const clouds = new Map<string, CloudUpstream>();
@@ -37,7 +49,25 @@ export function openUpstreams(
       problems.push({ path: `upstreams.${config.name}.url`, message: URL_FAULTS[error.code] ?? error.code });
     }
   }
-  return { locals, clouds, problems };
+  const gates = new Map<string, Gate>();
+  for (const config of configs)
+    if (config.kind !== 'stand-in')
+      gates.set(config.name, new Gate({ maxConcurrent: config.maxConcurrent, ...config.breaker }));
+  for (const [name, upstream] of clouds) {
+    const gate = gates.get(name);
+    if (gate !== undefined) clouds.set(name, gatedCloud(upstream, gate, count));
+  }
+  const pools = new Map<string, Pool>();
+  for (const [name, group] of Object.entries(groups)) {
+    const pool = createPool(name, group, gates);
+    const servers = new Map(
+      group.members.flatMap((member) => locals.get(member) ?? []).map((each) => [each.name, each]),
+    );
+    // Whether they are all of one side is for the proof to say (policy/prove.ts); a mixed pool serves nobody.
+    if (servers.size === 0) pools.set(name, pool);
+    else if (servers.size === group.members.length) locals.set(name, createLocalPool(pool, servers, gates));
+  }
+  return { locals, clouds, pools, gates, problems };
 
   function open(config: UpstreamConfig): void {
     switch (config.kind) {
@@ -79,7 +109,7 @@ export function openUpstreams(
 }
 
 /** anyModelIn: whether a cloud upstream is configured or a local server answers with a model. */
-export async function anyModelIn({ locals, clouds }: OpenUpstreams): Promise<boolean> {
+export async function anyModelIn({ locals, clouds }: Pick<OpenUpstreams, 'locals' | 'clouds'>): Promise<boolean> {
   if (clouds.size > 0) return true;
   const answers = await Promise.all([...locals.values()].map((upstream) => upstream.models()));
   return answers.some((answer) => answer.kind === 'models' && answer.models.length > 0);

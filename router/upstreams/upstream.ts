@@ -45,6 +45,8 @@ export interface LocalUpstream {
     | { readonly kind: 'shown'; readonly fields: Readonly<Record<string, unknown>> }
     | { readonly kind: 'refused'; readonly code: UpstreamFailure['code'] }
   >;
+  /** Of a pool: the upstreams behind it. */
+  readonly members?: readonly string[];
   /** Local models now loaded, in Ollama's form; empty when the server does not say. Throws nothing. */
   running?(): Promise<readonly Readonly<Record<string, unknown>>[]>;
   close(): Promise<void>;

@@ -40,7 +40,8 @@ export interface TestSluiceOptions {
   readonly cloud?: FakeOpenAIOptions;
   /** Given, an upstream `claude` of kind anthropic comes before the other cloud. */
   readonly claude?: FakeAnthropicOptions;
-  /** Of that upstream, further YAML members: `, sees: internal`. */
+  /** Of that upstream: the highest label it may see, and further YAML members: `, maxTokens: 9`. */
+  readonly claudeSees?: string;
   readonly claudeMore?: string;
   readonly local?: FakeOllamaOptions;
   readonly sandbox?: 'on' | 'off' | ToolExecutor;
@@ -67,7 +68,7 @@ export async function startSluice(options: TestSluiceOptions = {}): Promise<Test
 stateDir: "${stateDir}"
 upstreams:
   - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
-${options.claude === undefined ? '' : `  - { kind: anthropic, name: claude, url: "${claude.url}", model: claude-fake, models: [claude-other], apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000${options.claudeMore ?? ''} }\n`}  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
+${options.claude === undefined ? '' : `  - { kind: anthropic, name: claude, url: "${claude.url}", model: claude-fake, models: [claude-other], apiKey: env:KEY, sees: ${options.claudeSees ?? 'public'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000${options.claudeMore ?? ''} }\n`}  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.config ?? ''}`;
   if (options.configFile !== undefined) writeFileSync(options.configFile, yaml);
   const loaded = parseConfig(yaml, options.configFile ?? '/test/sluice.yaml', {});

@@ -10,6 +10,9 @@ function problems(yaml: string): readonly string[] {
   if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.problems));
   return provePolicy(loaded.config, loaded.config.upstreams).map((problem) => `${problem.path}: ${problem.message}`);
 }
+const CAVE = '{ kind: ollama, name: cave, url: "http://127.0.0.1:11435", sees: internal }';
+const STAR = '{ kind: anthropic, name: star, model: brainy, sees: internal }';
+const pools = (more: string): string => `upstreams: [${HOME}, ${CAVE}, ${SKY}, ${STAR}]\n${more}`;
 const rules = (rule: string): string => `upstreams: [${HOME}, ${SKY}]\npolicy: { rules: [${rule}] }`;
 
 describe('provePolicy()', () => {
@@ -17,7 +20,57 @@ describe('provePolicy()', () => {
     expect(problems(`upstreams: [${HOME}, ${SKY}]`)).toEqual([]);
   });
 
+  it('finds nothing in pools of one side, and in aliases that lead somewhere', () => {
+    expect(
+      problems(
+        pools(
+          'pools: { in: { members: [home, cave] }, out: { members: [star, sky], weights: { star: 2 } } }\naliases: { best: { upstream: out, model: brainy }, own: { upstream: in } }',
+        ),
+      ),
+    ).toEqual([]);
+  });
+
   const broken: readonly [string, string, RegExp][] = [
+    [
+      'a pool that leads from a local server to the cloud',
+      pools('pools: { all: { members: [home, sky] } }'),
+      /^pools\.all\.members: pool "all" could send what local "home" was asked to the cloud "sky"/,
+    ],
+    ['a pool of nobody', pools('pools: { p: { members: [moon] } }'), /pool "p" names "moon", which is no upstream/],
+    [
+      'a pool with the name of an upstream',
+      pools('pools: { sky: { members: [star] } }'),
+      /has the name of an upstream/,
+    ],
+    ['a weight of no member', pools('pools: { p: { members: [sky], weights: { star: 1 } } }'), /weighs "star"/],
+    [
+      'a rule to a pool above its lowest member',
+      pools(
+        'pools: { out: { members: [star, sky] } }\npolicy: { rules: [{ name: leak, when: "true", upToLabel: internal, route: cloud, upstream: out }] }',
+      ),
+      /rule "leak" could send internal content to "out": set upToLabel to at most public .*its lowest member/,
+    ],
+    [
+      'a rule to the cloud by default, which is the pool',
+      pools(
+        'pools: { out: { members: [star, sky] } }\npolicy: { rules: [{ name: leak, when: "true", upToLabel: internal, route: cloud }] }',
+      ),
+      /rule "leak" could send internal content to "out"/,
+    ],
+    [
+      'a local rule to a pool of clouds',
+      pools(
+        'pools: { out: { members: [star, sky] } }\npolicy: { rules: [{ name: r, when: "true", route: local, upstream: out }] }',
+      ),
+      /routes local but names the cloud upstream "out"/,
+    ],
+    ['an alias to nowhere', pools('aliases: { best: { upstream: moon } }'), /alias "best" leads to "moon"/],
+    [
+      'an alias to a model that is not there',
+      pools('aliases: { best: { upstream: sky, model: tiny } }'),
+      /asks "sky" for "tiny"/,
+    ],
+    ['an alias that hides the router', pools('aliases: { auto: { upstream: sky } }'), /cannot be an alias/],
     [
       'a rule to cloud without a bound',
       rules('{ name: leak, when: "true", route: cloud }'),

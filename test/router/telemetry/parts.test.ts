@@ -20,6 +20,8 @@ const cloud = (url: string): UpstreamConfig => ({
   models: ['gpt-5-mini'],
   api: 'chat',
   forwardClientKey: false,
+  maxConcurrent: 0,
+  breaker: { failures: 5, openMs: 10_000 },
   ...timeouts,
 });
 
