@@ -2,18 +2,27 @@
  * Placeholders in a reply put back as it streams, for every choice and channel on its own. At most the beginning of one
  * placeholder is held back, and it is let go before the choice finishes. Fails closed: a token this conversation did not make stays as it is.
  */
-import type { NativeValue, ReplyEvent } from '../chat.ts';
-import { bareToken, tokenPattern, tokenPrefix } from './placeholder.ts';
-import type { MaskMap } from './store.ts';
+import type { MaskMap, TokenHit } from './store.ts';
 
 /** `json`: the channel is JSON text (tool arguments, structured output), and values go in escaped. */
 export type Channel = 'text' | 'json';
 
+/** A token of a stream and what it became; `at` counts the stream's own UTF-16 units, as the model wrote it. */
+export interface Restored {
+  readonly at: number;
+  readonly token: string;
+  readonly value: string;
+}
+
 export interface Restorer {
   /** Text that may go on now. `stream` names what the pieces belong to; pieces of one stream come in order. */
-  push(stream: string, text: string, channel: Channel): string;
-  /** What is still held for a stream; empty when nothing is. Ends it. */
+  push(stream: string, text: string, channel: Channel, onRestored?: (restored: Restored) => void): string;
+  /** What is still held for a stream; empty when nothing is. */
   flush(stream: string): string;
+  /** Tokens of this conversation in a text. */
+  find(text: string): readonly TokenHit[];
+  /** How much of the end of a text may be the beginning of one. */
+  tailOf(text: string): number;
 }
 
 export interface RestoreOptions {
@@ -26,36 +35,52 @@ interface StreamState {
   held: string;
   /** JSON as the model wrote it, tokens and all: it tells how deep inside strings a token stands. Empty on text channels. */
   written: string;
+  /** UTF-16 units let go so far, as the model wrote them. */
+  passed: number;
 }
 
 export function createRestorer(map: MaskMap): Restorer {
   const streams = new Map<string, StreamState>();
   return {
-    push(stream, text, channel) {
+    find: (text) => (map.size === 0 ? [] : map.findIn(text)),
+    tailOf: (text) => (map.size === 0 ? 0 : map.tailOf(text)),
+    push(stream, text, channel, onRestored) {
       if (map.size === 0) return text;
       let state = streams.get(stream);
       if (state === undefined) {
-        state = { held: '', written: '' };
+        state = { held: '', written: '', passed: 0 };
         streams.set(stream, state);
       }
       const all = state.held + text;
-      const prefix = tokenPrefix(all);
-      state.held = prefix !== '' && map.hasPrefix(bareToken(prefix)) ? prefix : '';
-      const ready = state.held === '' ? all : all.slice(0, all.length - state.held.length);
+      const tail = map.tailOf(all);
+      state.held = tail === 0 ? '' : all.slice(-tail);
+      const ready = tail === 0 ? all : all.slice(0, -tail);
       const before = state.written;
+      const passed = state.passed;
+      state.passed += ready.length;
       if (channel === 'json') state.written += ready;
-      if (!ready.includes('[[')) return ready;
-      return ready.replace(tokenPattern(), (token: string, at: number) => {
-        const value = map.valueOf(bareToken(token));
-        if (value === undefined || channel === 'text') return value ?? token;
-        const once = JSON.stringify(value).slice(1, -1);
+      let out = '';
+      let position = 0;
+      for (const { start, end, value } of map.findIn(ready)) {
+        const once = channel === 'json' ? JSON.stringify(value).slice(1, -1) : value;
         // Only a value that escaping changes needs the depth, which costs a look at all that came before.
-        return once === value ? value : escapeTimes(value, stringDepth(before + ready.slice(0, at)));
-      });
+        const shown =
+          channel === 'text' || once === value
+            ? value
+            : escapeTimes(value, stringDepth(before + ready.slice(0, start)));
+        onRestored?.({ at: passed + start, token: ready.slice(start, end), value: shown });
+        out += ready.slice(position, start) + shown;
+        position = end;
+      }
+      return position === 0 ? ready : out + ready.slice(position);
     },
     flush(stream) {
-      const rest = streams.get(stream)?.held ?? '';
-      streams.delete(stream);
+      const state = streams.get(stream);
+      if (state === undefined) return '';
+      const rest = state.held;
+      state.held = '';
+      state.passed += rest.length;
+      if (state.written !== '') state.written += rest;
       return rest;
     },
   };
@@ -100,81 +125,15 @@ function isBetweenStrings(text: string): boolean {
 /** restoreStrings gives a JSON value with the placeholders in its strings put back; keys stay. */
 export function restoreStrings(value: unknown, restorer: Restorer): unknown {
   if (typeof value === 'string') {
-    if (!value.includes('[[')) return value;
-    const text = restorer.push('whole', value, 'text');
-    return text + restorer.flush('whole');
+    let out = '';
+    let position = 0;
+    for (const hit of restorer.find(value)) {
+      out += value.slice(position, hit.start) + hit.value;
+      position = hit.end;
+    }
+    return out + value.slice(position);
   }
   if (Array.isArray(value)) return value.map((each) => restoreStrings(each, restorer));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, restoreStrings(each, restorer)]));
-}
-
-type TextEvent = Extract<ReplyEvent, { readonly text: string }>;
-
-/** restoreEvents restores text, reasoning, refusals and tool arguments; everything held comes before `finish`, `end` and `error`. */
-export async function* restoreEvents(
-  events: AsyncIterable<ReplyEvent>,
-  restorer: Restorer,
-  options: RestoreOptions = {},
-): AsyncIterable<ReplyEvent> {
-  // The last event of each stream, to shape what is still held.
-  const open = new Map<string, TextEvent>();
-  function* flush(belongs: (event: TextEvent) => boolean): Iterable<ReplyEvent> {
-    for (const [stream, event] of open) {
-      if (!belongs(event)) continue;
-      open.delete(stream);
-      const text = restorer.flush(stream);
-      if (text !== '') yield { ...event, text };
-    }
-  }
-  for await (const event of events) {
-    switch (event.kind) {
-      case 'text':
-      case 'reasoning':
-      case 'refusal':
-      case 'tool-arguments': {
-        const stream = `${event.choice}/${event.kind}/${event.kind === 'tool-arguments' ? event.index : 0}`;
-        open.set(stream, event);
-        const text = restorer.push(
-          stream,
-          event.text,
-          event.kind === 'tool-arguments' ? 'json' : event.kind === 'text' ? (options.text ?? 'text') : 'text',
-        );
-        if (text !== '') yield { ...event, text };
-        break;
-      }
-      case 'finish':
-        yield* flush((each) => each.choice === event.choice);
-        yield event;
-        break;
-      case 'end':
-      case 'error':
-        yield* flush(() => true);
-        yield event;
-        break;
-      case 'reasoning-seal':
-        yield* flush((each) => each.choice === event.choice && each.kind === 'reasoning');
-        yield event;
-        break;
-      case 'annotation':
-      case 'provider-item':
-        yield { ...event, value: restoreStrings(event.value, restorer) as NativeValue };
-        break;
-      case 'native':
-        // A block of its own: what was said before it comes before it.
-        yield* flush((each) => each.choice === event.choice && each.kind !== 'tool-arguments');
-        yield { ...event, value: restoreStrings(event.value, restorer) as NativeValue };
-        break;
-      case 'tool-call':
-        yield* flush((each) => each.choice === event.choice && each.kind !== 'tool-arguments');
-        yield event;
-        break;
-      case 'start':
-      case 'logprobs':
-      case 'usage':
-        yield event;
-        break;
-    }
-  }
-  yield* flush(() => true);
 }

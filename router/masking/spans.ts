@@ -1,6 +1,5 @@
 /** Ranges of one text that are to be masked: widened to whole values, joined where they meet. */
 import type { Finding, View } from '../../classifiers/finding.ts';
-import { bareToken, tokenPattern } from './placeholder.ts';
 import type { MaskMap } from './store.ts';
 
 /** `start`/`end` are UTF-16 offsets in the text the span belongs to. */
@@ -28,7 +27,8 @@ export function toMaskSpan(finding: Finding): MaskSpan {
 
 /** settleSpans gives the ranges to replace, in order, none touching another, none inside a placeholder of this conversation. */
 export function settleSpans(text: string, spans: readonly MaskSpan[], map: MaskMap): MaskSpan[] {
-  const masked = liveTokens(text, map);
+  // Text that is already masked is not masked again; a token nobody here made is text like any other.
+  const masked = map.findIn(text);
   const whole = spans
     .map((span) => widen(text, span))
     .flatMap((span) => without(span, masked))
@@ -72,14 +72,6 @@ const isLow = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
 interface Range {
   readonly start: number;
   readonly end: number;
-}
-
-/** Text that is already masked is not masked again; a token nobody here made is text like any other. */
-function liveTokens(text: string, map: MaskMap): Range[] {
-  if (!text.includes('[[')) return [];
-  return [...text.matchAll(tokenPattern())]
-    .filter((match) => map.valueOf(bareToken(match[0])) !== undefined)
-    .map((match) => ({ start: match.index, end: match.index + match[0].length }));
 }
 
 /** `masked` is in order and apart. */

@@ -4,7 +4,14 @@
  * and what has no token is not maskable. Nothing here is ever logged, sent or written.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { toToken } from './placeholder.ts';
+import { bareToken, tokenPattern, tokenPrefix, toToken } from './placeholder.ts';
+
+/** A token of a conversation in a text: UTF-16 offsets, and what it stands for. */
+export interface TokenHit {
+  readonly start: number;
+  readonly end: number;
+  readonly value: string;
+}
 
 /** One conversation of one principal. */
 export interface MaskMap {
@@ -14,8 +21,10 @@ export interface MaskMap {
   valueOf(token: string): string | undefined;
   /** Every value masked so far. */
   known(): Iterable<string>;
-  /** Whether some token begins with `prefix`. */
-  hasPrefix(prefix: string): boolean;
+  /** Tokens made here that stand in a text, in order and apart. */
+  findIn(text: string): readonly TokenHit[];
+  /** How many UTF-16 units at the end of a text may be the beginning of one. */
+  tailOf(text: string): number;
   readonly size: number;
 }
 
@@ -109,7 +118,22 @@ class KeyedMap implements MaskMap {
     return this.#tokens.keys();
   }
 
-  hasPrefix(prefix: string): boolean {
+  findIn(text: string): readonly TokenHit[] {
+    if (!text.includes('[[')) return [];
+    const hits: TokenHit[] = [];
+    for (const match of text.matchAll(tokenPattern())) {
+      const value = this.valueOf(bareToken(match[0]));
+      if (value !== undefined) hits.push({ start: match.index, end: match.index + match[0].length, value });
+    }
+    return hits;
+  }
+
+  tailOf(text: string): number {
+    const prefix = tokenPrefix(text);
+    return prefix !== '' && this.#hasPrefix(bareToken(prefix)) ? prefix.length : 0;
+  }
+
+  #hasPrefix(prefix: string): boolean {
     for (const token of this.#values.keys()) if (token.startsWith(prefix)) return true;
     return false;
   }

@@ -3,6 +3,7 @@
  * said so far and only the rest is said. Fails closed: a call whose whole is not what its pieces began is `malformed`.
  */
 import type { ReplyEvent } from '../chat.ts';
+import { countPoints } from '../masking/restore-positions.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 export const isObject = (value: unknown): value is Json =>
@@ -188,7 +189,7 @@ export class ResponseItems {
     switch (channel) {
       case 'text': {
         if (!item.starts.has(part)) item.starts.set(part, this.#textLength);
-        this.#textLength += piece.length;
+        this.#textLength += countPoints(piece);
         const { id, phase } = item;
         return [
           {

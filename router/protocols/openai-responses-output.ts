@@ -3,6 +3,7 @@
  * together, as their arguments may come in turns.
  */
 import type { ReplyEvent } from '../chat.ts';
+import { countPoints } from '../masking/restore-positions.ts';
 import {
   type Call,
   callDelta,
@@ -150,7 +151,7 @@ export class ResponseOutput {
     const { message, events } = this.#message(event.item ?? '', event.phase ?? '');
     const part = this.#part(message, 'output_text', events);
     part.text += event.text;
-    this.#textLength += event.text.length;
+    this.#textLength += countPoints(event.text);
     if (this.#options.logprobs) {
       this.#waiting = { message, part, delta: event.text };
       return events;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReplyEvent } from '../../../router/chat.ts';
-import { createRestorer, restoreEvents } from '../../../router/masking/restore.ts';
+import { createRestorer } from '../../../router/masking/restore.ts';
+import { restoreEvents } from '../../../router/masking/restore-events.ts';
 import type { MaskMap } from '../../../router/masking/store.ts';
 import { newMap } from './findings.ts';
 

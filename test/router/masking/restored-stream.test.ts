@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReplyEvent } from '../../../router/chat.ts';
-import { createRestorer, restoreEvents } from '../../../router/masking/restore.ts';
+import { createRestorer } from '../../../router/masking/restore.ts';
+import { restoreEvents } from '../../../router/masking/restore-events.ts';
 import { createMaskStore } from '../../../router/masking/store.ts';
 import { readOpenAIChatStream } from '../../../router/protocols/openai-chat-reader.ts';
 import { createOpenAIChatWriter } from '../../../router/protocols/openai-chat-writer.ts';
@@ -42,6 +43,8 @@ const piece = fc.oneof(
   fc.string({ maxLength: 4 }),
 );
 const said = fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join(''));
+/** What begins like JSON is taken for JSON inside the string, and values in it are escaped twice. */
+const prose = said.filter((text) => !/^\s*[[{]/.test(text));
 const expected = (text: string): string =>
   TOKENS.reduce((rest, token, index) => rest.replaceAll(token, () => VALUES[index]!), text);
 
@@ -49,7 +52,7 @@ describe('a masked reply on its way to the client', () => {
   it('is restored in text, reasoning and arguments of every choice, however the upstream cuts text, events and bytes', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ text: said, reasoning: said, argument: said }), { minLength: 1, maxLength: 2 }),
+        fc.array(fc.record({ text: said, reasoning: said, argument: prose }), { minLength: 1, maxLength: 2 }),
         fc.array(fc.nat(40), { minLength: 1, maxLength: 5 }),
         fc.array(fc.nat(10_000), { maxLength: 12 }),
         async (choices, steps, cuts) => {
