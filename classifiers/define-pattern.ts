@@ -6,8 +6,10 @@ import { findContextWord, contextMatcher } from './context.ts';
 import { toScore } from './finding.ts';
 import { Headers, isInNumberRow, neighboursPass } from './number-row.ts';
 import { regexExtent } from './regex-extent.ts';
+import { fewestDigits } from './rules/fewest-digits.ts';
+import { parseRegex } from './rules/regex-syntax.ts';
 import type { EntityType, ScoreStep } from './finding.ts';
-import type { Candidate, Reach, Recognizer, RecognizerInput, Trigger, Window } from './recognizer.ts';
+import type { Candidate, DigitNeed, Reach, Recognizer, RecognizerInput, Trigger, Window } from './recognizer.ts';
 
 /** `unknown`: the value has no check digit, or none that applies. */
 export type Validation = 'valid' | 'invalid' | 'unknown';
@@ -126,6 +128,7 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     return candidate();
   };
 
+  let needs: DigitNeed | undefined;
   return {
     name,
     entities: [...new Set(compiled.map((pattern) => pattern.entity))],
@@ -134,6 +137,7 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     ...(declaration.reach ? { reach: declaration.reach } : {}),
     ...(declaration.guard ? { guard: declaration.guard } : {}),
     ...(declaration.requires ? { requires: declaration.requires } : {}),
+    needs: () => (needs ??= needsOf(compiled)),
     find(input, window, report) {
       let headers = headersOf.get(input);
       if (!headers) headersOf.set(input, (headers = new Headers(input.text)));
@@ -150,6 +154,19 @@ const headersOf = new WeakMap<RecognizerInput, Headers>();
 function isByChance({ text, start, end }: Around, passes: PatternDeclaration['passes']): boolean {
   if (passes === undefined || /[A-Za-z]/.test(text.slice(start, end))) return false;
   return isInNumberRow(text, start, end) && !neighboursPass(text, start, end, passes);
+}
+
+/** Worked out when it is first asked for, like the patterns themselves. */
+function needsOf(patterns: readonly CompiledPattern[]): DigitNeed {
+  let digits = Infinity;
+  let within = 0;
+  for (const { matcher } of patterns) {
+    const { regex, margin } = matcher();
+    const tree = parseRegex(regex.source, regex.flags.replace('d', ''));
+    digits = Math.min(digits, tree === undefined ? 0 : fewestDigits(tree));
+    within = Math.max(within, margin);
+  }
+  return { digits: digits === Infinity ? 0 : digits, within };
 }
 
 interface CompiledPattern {

@@ -72,6 +72,12 @@ export interface Candidate {
   readonly rejected?: 'checksum' | 'invalidated';
 }
 
+/** So many digits, in any number of groups, no further than `within` units behind the window. */
+export interface DigitNeed {
+  readonly digits: number;
+  readonly within: number;
+}
+
 export interface Recognizer {
   /** Unique, kebab-case; what `classify.disable` names. */
   readonly name: string;
@@ -84,6 +90,8 @@ export interface Recognizer {
    * costs nothing. For recognizers whose every value holds them.
    */
   readonly requires?: { readonly digits: number };
+  /** What every value holds; definePattern reads it off its patterns. Windows without it are not looked at. */
+  readonly needs?: () => DigitNeed;
   /** Looks at what a keyword, run or group matched before a window is opened. Cheap, bounded, without side effects; absent means always. */
   readonly guard?: (text: string, start: number, end: number) => boolean;
   /** No candidate ever scores higher. Where every threshold is above it the recognizer runs for explanations only. */

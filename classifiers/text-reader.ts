@@ -3,7 +3,7 @@ import type { ClassifyConfig } from '../config/schema.ts';
 import { createAllowList } from './allow-list.ts';
 import type { ClassifyOptions } from './classifier.ts';
 import type { LabelRules } from './labels.ts';
-import { nearMissesOf, settle } from './outcome.ts';
+import { CONTROL_TEXT, nearMissesOf, settle } from './outcome.ts';
 import type { LocalNearMiss, Outcome } from './outcome.ts';
 import { UNPACED } from './pace.ts';
 import type { Pace } from './pace.ts';
@@ -18,6 +18,7 @@ export class TextReader {
   readonly #taggerNames: ReadonlySet<string>;
   readonly #isAllowed: (value: string) => boolean;
   readonly #isIdle: (recognizer: Recognizer) => boolean;
+  readonly #isMute: (recognizer: Recognizer) => boolean;
 
   constructor(
     config: ClassifyConfig,
@@ -35,6 +36,13 @@ export class TextReader {
       ),
     );
     this.#isIdle = (recognizer) => idle.has(recognizer);
+    // Evidence of the lowest label joins in combinations of whole segments only, and an allowed value covers what is in it.
+    const mute = new Set(
+      recognizers.filter(({ entities }) =>
+        entities.every((entity) => entity === CONTROL_TEXT || rules.rank(rules.ruleFor(entity).label) === 0),
+      ),
+    );
+    this.#isMute = (recognizer) => idle.has(recognizer) || (config.allow.length === 0 && mute.has(recognizer));
   }
 
   *all(
@@ -47,7 +55,10 @@ export class TextReader {
     return { outcome, nearMisses: wanted === 'collect' ? nearMissesOf(reading, allowed, outcome, this.#rules) : [] };
   }
 
-  /** Without taggers: names need running text, and a seam or a leaf by itself has none. */
+  /**
+   * Without taggers: names need running text, and a seam or a leaf by itself has none. Without evidence of the lowest label and
+   * signals too: whoever asks wants what may not pass.
+   */
   *structured(text: string, hint: string, pace: Pace): Generator<void, Outcome> {
     const input = { hint, role: 'meta', form: 'text' } as const;
     const { reading, allowed } = yield* this.#read(text, input, 'structured', 'omit', pace);
@@ -82,7 +93,7 @@ export class TextReader {
         rejected,
         isAllowed: this.#isAllowed,
         onAllowed: (sighting) => void allowed.push(sighting),
-        isIdle: this.#isIdle,
+        isIdle: tiers === 'structured' ? this.#isMute : this.#isIdle,
       },
       pace,
     );

@@ -2,7 +2,7 @@
  * What the one pass looks for, compiled once: literals into an automaton, digit groups and runs into tables sorted by
  * length. A rule is anything that wants windows: a recognizer, or a view that decodes.
  */
-import type { Reach, RunClass, Trigger } from '../recognizer.ts';
+import type { DigitNeed, Reach, RunClass, Trigger } from '../recognizer.ts';
 import { buildAutomaton } from './automaton.ts';
 import type { Automaton } from './automaton.ts';
 import { compileGrams } from './digit-grams.ts';
@@ -24,6 +24,7 @@ export interface ScanRule {
   readonly triggers: readonly ScanTrigger[];
   readonly reach?: Reach | undefined;
   readonly requires?: { readonly digits: number } | undefined;
+  readonly needs?: (() => DigitNeed) | undefined;
   /** Looks at what fired a keyword or run before a window is opened; must be cheap and bounded. */
   readonly guard?: ((text: string, start: number, end: number) => boolean) | undefined;
 }

@@ -7,7 +7,7 @@ import { edgeBefore, edgeBehind, gramKey, isExponent, markBetween, runKind } fro
 import { WindowSet } from './window-set.ts';
 import { isLookAlikeNumber, isWhole } from './word-tests.ts';
 import { LONG_WITHOUT_DIGIT } from './skim-plan.ts';
-import type { DigitRule, LengthRule, ScanPlan } from './plan.ts';
+import type { DigitRule, LengthRule, ScanPlan, ScanRule } from './plan.ts';
 import { EVENT, newSkimState, SKIM_CHUNK, STATE } from '../skim/skim.ts';
 import type { Skim, SkimState } from '../skim/skim.ts';
 import { ALPHANUMERIC, DIGIT, FOREIGN_LETTER, HEX, SEPARATOR, TOKEN, UNIT_KINDS, UPPER } from './unit-kinds.ts';
@@ -36,6 +36,9 @@ export class Scan {
   /** Rules from this id on are not run (views, once decoding is deep enough). */
   readonly #ruleLimit: number;
   readonly #windows = new WindowSet();
+  /** start, end of every run of digits, and how many digits there are. */
+  readonly #digitRuns: number[] = [];
+  #digits = 0;
   /** start, end, digits of every group that is long enough. */
   readonly #groups: number[] = [];
   /** Alphanumeric runs shorter than this are nobody's, unless they hold digits or stand alone. */
@@ -221,6 +224,24 @@ export class Scan {
     this.#windows.add(rule, start, end);
   }
 
+  /** Whether so many digits stand between two places. */
+  #holdsDigits(start: number, end: number, needed: number): boolean {
+    const runs = this.#digitRuns;
+    let low = 0;
+    let high = runs.length / 2;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((runs[middle * 2 + 1] as number) <= start) low = middle + 1;
+      else high = middle;
+    }
+    let left = needed;
+    for (let at = low * 2; at < runs.length && (runs[at] as number) < end; at += 2) {
+      left -= Math.min(end, runs[at + 1] as number) - Math.max(start, runs[at] as number);
+      if (left <= 0) return true;
+    }
+    return false;
+  }
+
   /** Groups are in order and do not overlap; the first that ends after the window's start is found by halving. */
   #holdsGroup(window: Window, required: number): boolean {
     const groups = this.#groups;
@@ -310,6 +331,8 @@ export class Scan {
     this.#high |= highBits;
     this.#groupDigits += length;
     this.#groupEnd = index;
+    this.#digitRuns.push(this.#digitStart, index);
+    this.#digits += length;
     if (this.#nextStart < 0) return;
     this.#nextLow |= lowBits;
     this.#nextHigh |= highBits;

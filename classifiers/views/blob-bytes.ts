@@ -48,6 +48,25 @@ export function decodeBase64(text: string, start: number, end: number, limitByte
   return { from: start, to, bytes: bytes.subarray(0, length), offsets: offsets.subarray(0, length + 1) };
 }
 
+/** probeBase64 decodes the front into `out`, without places, and returns how many bytes there are. */
+export function probeBase64(text: string, start: number, end: number, out: Uint8Array): number {
+  const most = Math.max(0, Math.min(out.length, Math.floor(((end - start) * 3) / 4) + 1));
+  let length = 0;
+  let buffer = 0;
+  let bits = 0;
+  for (let index = start; index < end && length < most; index++) {
+    const unit = text.charCodeAt(index);
+    const sextet = unit < 128 ? (SEXTETS[unit] as number) : -1;
+    if (sextet < 0) continue;
+    buffer = ((buffer << 6) | sextet) & 0xffff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out[length++] = (buffer >> bits) & 0xff;
+  }
+  return length;
+}
+
 export function decodeHex(text: string, start: number, end: number, limitBytes: number): BlobBytes {
   const length = Math.max(0, Math.min(limitBytes, (end - start) >> 1));
   const bytes = new Uint8Array(length);

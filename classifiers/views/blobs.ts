@@ -3,7 +3,7 @@
  * readable text.
  */
 import type { Window } from '../recognizer.ts';
-import { decodeBase64, decodeHex, narrowed } from './blob-bytes.ts';
+import { decodeBase64, decodeHex, narrowed, probeBase64 } from './blob-bytes.ts';
 import type { BlobBytes } from './blob-bytes.ts';
 import type { DecodingView, ViewEdit } from './decoding.ts';
 import { decodeUtf8 } from './utf8.ts';
@@ -34,10 +34,10 @@ function isReadable(bytes: Uint8Array): boolean {
 }
 
 /** The front is text to the byte. A multi-byte sequence cut at the end of the probe is forgiven. */
-function looksReadable(bytes: Uint8Array): boolean {
-  if (bytes.length < SHORTEST_BYTES) return false;
+function looksReadable(bytes: Uint8Array, length = bytes.length): boolean {
+  if (length < SHORTEST_BYTES) return false;
   let continuations = 0;
-  for (let index = 0; index < Math.min(bytes.length, PROBE_BYTES); index++) {
+  for (let index = 0; index < Math.min(length, PROBE_BYTES); index++) {
     const byte = bytes[index] ?? 0;
     if (continuations > 0) {
       if ((byte & 0xc0) !== 0x80) return false;
@@ -48,10 +48,23 @@ function looksReadable(bytes: Uint8Array): boolean {
   return true;
 }
 
+const probe = new Uint8Array(2 * PROBE_BYTES);
+
+/** What looksReadable says of the decoded front, narrowed or not; most that may be base64 is none, and this makes nothing. */
+function mayRead(text: string, start: number, end: number): boolean {
+  const length = probeBase64(text, start, end, probe);
+  if (length < 8 || probe[1] !== 0 || probe[3] !== 0 || probe[5] !== 0 || probe[7] !== 0)
+    return looksReadable(probe, length);
+  const half = length >> 1;
+  for (let index = 0; index < half; index++)
+    probe[index] = probe[index * 2 + 1] === 0 ? (probe[index * 2] as number) : 0xff;
+  return looksReadable(probe, half);
+}
+
 /** readBase64 returns the blob at the alignment that reads, or undefined. */
 export function readBase64(text: string, start: number, end: number): BlobBytes | undefined {
   for (let shift = 0; shift < 4; shift++) {
-    if (!looksReadable(narrowed(decodeBase64(text, start + shift, end, 2 * PROBE_BYTES)).bytes)) continue;
+    if (!mayRead(text, start + shift, end)) continue;
     const blob = narrowed(decodeBase64(text, start + shift, end, LONGEST_BLOB));
     if (isReadable(blob.bytes)) return blob;
   }

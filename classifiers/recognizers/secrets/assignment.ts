@@ -93,6 +93,7 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
   { regex: /[ \t]{1,8}/y, form: 'prose' },
 ];
 
+const LONGEST_LITERAL = Math.max(...SECRET_LITERALS.map((each) => each.length));
 const PREFIXES = /(?:[bruflLsS]{1,2}|@|\$|new String\(|String::from\(|\()?(?=\\?["'`])/y;
 const BARE_STOP = /[\s,;'"`<>()[\]{}|]/;
 const CONFIGURATION_BARE_STOP = /[\s'"`<>|]/;
@@ -121,13 +122,17 @@ function fromHint({ text, hint }: RecognizerInput, report: Report): void {
 function fromText({ text }: RecognizerInput, window: Window, report: Report): void {
   // One compiled regex for all calls: nothing below runs find again before this loop ends.
   const literal = SECRET_LITERAL;
-  literal.lastIndex = window.start;
+  // Cut behind the window, or each would search on to the next literal, wherever that is.
+  const near = text.slice(window.start, window.end + LONGEST_LITERAL);
+  literal.lastIndex = 0;
   let done = -1;
-  for (let hit = literal.exec(text); hit !== null && hit.index < window.end; hit = literal.exec(text)) {
-    const [start, end] = nameAround(text, hit.index, hit.index + hit[0].length);
+  for (let hit = literal.exec(near); hit !== null; hit = literal.exec(near)) {
+    const from = window.start + hit.index;
+    if (from >= window.end) break;
+    const [start, end] = nameAround(text, from, from + hit[0].length);
     if (end <= done) continue;
     done = end;
-    literal.lastIndex = Math.max(literal.lastIndex, end);
+    literal.lastIndex = Math.max(literal.lastIndex, end - window.start);
     if (mayBind(text, end)) assignmentAt(text, start, end, report);
   }
 }
