@@ -2,8 +2,9 @@
  * The one pass over a text. Finds every trigger of every rule and collects, per rule, the windows in which it should
  * look. Linear; can stop anywhere and go on, so a long text never holds the event loop.
  */
-import type { Window } from '../recognizer.ts';
+import type { DigitNeed, Window } from '../recognizer.ts';
 import { edgeBefore, edgeBehind, gramKey, isExponent, markBetween, runKind } from './digit-grams.ts';
+import { DigitPlaces } from './digit-places.ts';
 import { WindowSet } from './window-set.ts';
 import { isLookAlikeNumber, isWhole } from './word-tests.ts';
 import { LONG_WITHOUT_DIGIT } from './skim-plan.ts';
@@ -27,6 +28,7 @@ const GROUP_OVERLAP = 96;
 /** Units of work per guard, about 5 ns each: a few characters looked at, or a short regex over what fired. */
 const GUARD_OVERHEAD = 8;
 const GUARD_SHIFT = 3;
+const NO_NEED: DigitNeed = { digits: 0, within: 0 };
 /** Longer than any text; an integer, which Infinity is not. */
 const NEVER = 0x3fff_ffff;
 
@@ -36,11 +38,7 @@ export class Scan {
   /** Rules from this id on are not run (views, once decoding is deep enough). */
   readonly #ruleLimit: number;
   readonly #windows = new WindowSet();
-  /** start, end of every run of digits, and how many digits there are. */
-  readonly #digitRuns: number[] = [];
-  #digits = 0;
-  /** start, end, digits of every group that is long enough. */
-  readonly #groups: number[] = [];
+  readonly #places = new DigitPlaces();
   /** Alphanumeric runs shorter than this are nobody's, unless they hold digits or stand alone. */
   readonly #shortestWord: number;
   readonly #shortestToken: number;
@@ -201,10 +199,15 @@ export class Scan {
 
   /** windows lists every rule that was triggered, with its windows merged, in order and inside the text. */
   *windows(): Generator<readonly [number, readonly Window[]]> {
+    const places = this.#places;
     for (const rule of this.triggered()) {
-      const merged = this.#windows.merged(rule, this.#text.length);
-      const required = this.#plan.rules[rule]?.requires?.digits;
-      const windows = required === undefined ? merged : merged.filter((window) => this.#holdsGroup(window, required));
+      const { requires, needs } = this.#plan.rules[rule] as ScanRule;
+      const need = needs?.() ?? NO_NEED;
+      if (need.digits > places.digits) continue;
+      let windows: readonly Window[] = this.#windows.merged(rule, this.#text.length);
+      if (requires) windows = windows.filter((window) => places.holdsGroup(window, requires.digits));
+      if (need.digits > 0)
+        windows = windows.filter(({ start, end }) => places.holdsDigits(start, end + need.within, need.digits));
       if (windows.length > 0) yield [rule, windows];
     }
   }
@@ -222,40 +225,6 @@ export class Scan {
   /** open adds a window that something outside the text asks for. */
   open(rule: number, start: number, end: number): void {
     this.#windows.add(rule, start, end);
-  }
-
-  /** Whether so many digits stand between two places. */
-  #holdsDigits(start: number, end: number, needed: number): boolean {
-    const runs = this.#digitRuns;
-    let low = 0;
-    let high = runs.length / 2;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((runs[middle * 2 + 1] as number) <= start) low = middle + 1;
-      else high = middle;
-    }
-    let left = needed;
-    for (let at = low * 2; at < runs.length && (runs[at] as number) < end; at += 2) {
-      left -= Math.min(end, runs[at + 1] as number) - Math.max(start, runs[at] as number);
-      if (left <= 0) return true;
-    }
-    return false;
-  }
-
-  /** Groups are in order and do not overlap; the first that ends after the window's start is found by halving. */
-  #holdsGroup(window: Window, required: number): boolean {
-    const groups = this.#groups;
-    let low = 0;
-    let high = groups.length / 3;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((groups[middle * 3 + 1] ?? 0) <= window.start) low = middle + 1;
-      else high = middle;
-    }
-    for (let index = low * 3; index < groups.length && (groups[index] ?? 0) < window.end; index += 3) {
-      if ((groups[index + 2] ?? 0) >= required) return true;
-    }
-    return false;
   }
 
   #finish(): void {
@@ -331,8 +300,7 @@ export class Scan {
     this.#high |= highBits;
     this.#groupDigits += length;
     this.#groupEnd = index;
-    this.#digitRuns.push(this.#digitStart, index);
-    this.#digits += length;
+    this.#places.addRun(this.#digitStart, index);
     if (this.#nextStart < 0) return;
     this.#nextLow |= lowBits;
     this.#nextHigh |= highBits;
@@ -364,7 +332,7 @@ export class Scan {
   #openGroup(): void {
     const digits = this.#groupDigits;
     if (digits < this.#plan.shortestGroup) return;
-    this.#groups.push(this.#groupStart, this.#groupEnd, digits);
+    this.#places.addGroup(this.#groupStart, this.#groupEnd, digits);
     const rules = this.#plan.digits;
     const ownLow = this.#low;
     const ownHigh = this.#high;

@@ -22,6 +22,19 @@ export function isCandidate(tokens: Tokens, at: number, previousTag: number): bo
   return (shape & SHAPE.innerUpper) === 0 || isMixedName(tokens, at);
 }
 
+/**
+ * `The`, `When`, `Please`: a word of the dictionary and of no list of names owes its capital to where it stands. Asked when
+ * tagging only: training learns from these words what a name is not.
+ */
+export function isSentenceStart(tokens: Tokens, at: number): boolean {
+  if ((tokens.knownAt(at) & (KNOWN.dictionary | NAMEY | KNOWN.place)) !== KNOWN.dictionary) return false;
+  const gap = tokens.gapAt(at);
+  if (!startsLine(tokens, at) && gap !== GAP.quote && gap !== GAP.colon && gap !== GAP.bracket) return false;
+  // `Apple Inc`, `The Hague`; `Mr. Young` starts no sentence.
+  const beforeName = (tokens.shapeAt(at + 1) & SHAPE.initialUpper) !== 0 && tokens.gapAt(at + 1) === GAP.space;
+  return !beforeName && !TITLES.has(tokens.hashAt(at - 1));
+}
+
 /** Most words of most texts end here, so the cheap questions come first and the lists last. */
 function isSmallCandidate(tokens: Tokens, at: number, previousTag: number): boolean {
   if (previousTag !== 0 && PARTICLES.has(tokens.hashAt(at))) return true;

@@ -1,7 +1,7 @@
 /** tagWords reads a window left to right and gives each word a tag and a probability. Greedy: each decision feeds the next. */
 import { decodeWeights } from '../linear/weights.ts';
 import type { HashedWeights } from '../linear/weights.ts';
-import { isCandidate } from './candidates.ts';
+import { isCandidate, isSentenceStart } from './candidates.ts';
 import { trustLists } from './trust.ts';
 import { collectFeatures, MOST_FEATURES, TAGS } from './features.ts';
 import type { Tokens } from './tokens.ts';
@@ -25,7 +25,7 @@ export class TagModel {
     for (let index = 0; index < nameCount; index += 1) {
       const at = names[index] as number;
       const previousTag = at > 0 ? (tags[at - 1] as number) : 0;
-      if (!isCandidate(tokens, at, previousTag)) continue;
+      if (!isCandidate(tokens, at, previousTag) || (previousTag === 0 && isSentenceStart(tokens, at))) continue;
       const tag = this.#decide(tokens, at, previousTag, at > 1 ? (tags[at - 2] as number) : 0, hint);
       certainty[at] = this.#scores[tag] as number;
       tags[at] = tag;
