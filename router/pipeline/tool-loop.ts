@@ -113,6 +113,7 @@ export async function* runLoop(
           yield event;
           return;
         case 'reasoning':
+        case 'reasoning-seal':
         case 'native':
           thoughts.push(event);
           yield event;
