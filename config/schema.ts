@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Access } from './access-schema.ts';
+import { Audit } from './audit-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
 import { Surfaces } from './surfaces-schema.ts';
 import { Alias, Pool, Provider, Upstream } from './upstream-schema.ts';
@@ -177,6 +178,7 @@ export const Config = z.strictObject({
     .describe('The ladder, lowest first.'),
   listen: Listen.prefault({}).describe('The HTTP listener.'),
   access: Access.prefault({}).describe('Who may ask.'),
+  audit: Audit.prefault({}).describe('What is kept as proof.'),
   upstreams: z.array(Upstream).default([]).describe('Models that can be reached; local ones are those of kind ollama.'),
   providers: z
     .record(name, Provider)

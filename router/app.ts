@@ -80,6 +80,7 @@ export function createApp(current: () => Context, admin?: Admin): Hono<AppEnv> {
     const admitted = await admit(c.env.incoming, roleFor(c.req.path), current());
     if (admitted.kind === 'refused') {
       current().metrics.refusedCallers.inc({ code: admitted.code });
+      current().audit.turnedAway(admitted.code);
       return error(admitted.code, c.req.path);
     }
     c.set('caller', admitted.caller);

@@ -164,6 +164,8 @@ export interface UpstreamFailure {
     | 'model_not_local'
     | 'context_too_long'
     | 'unsupported_by_model'
+    /** The audit is required and could not be written, so nothing was sent. */
+    | 'audit_unavailable'
     | 'aborted';
   readonly upstream: string;
   /** HTTP status of the upstream; 0 when there was none. */

@@ -233,6 +233,12 @@ export const ERRORS = {
     message:
       'Refused: the session store cannot be written, so this sensitive conversation could not be remembered. The operator must free or repair the state directory.',
   },
+  audit_unavailable: {
+    status: 400,
+    type: 'invalid_request_error',
+    message:
+      'Refused by policy: the audit cannot be written, and nothing may happen unrecorded (audit.required). The operator must free or repair its store.',
+  },
   api_key_missing: {
     status: 401,
     type: 'authentication_error',

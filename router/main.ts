@@ -7,6 +7,7 @@ import { feedbackCommand } from './commands/feedback.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
+import { auditCommand } from './commands/audit.ts';
 import { keysCommand } from './commands/keys.ts';
 import { serveCommand } from './commands/serve.ts';
 import { tuneCommand } from './commands/tune.ts';
@@ -24,6 +25,7 @@ for (const command of [
   tuneCommand(),
   keysCommand(),
   feedbackCommand(),
+  auditCommand(),
   sandboxCommand(),
 ])
   program.addCommand(command);

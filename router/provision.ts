@@ -20,11 +20,17 @@ import { policyProblems } from '../sandbox/policy-problems.ts';
 import { toSandboxPolicy } from '../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../sandbox/tools/catalogue.ts';
 import { BodyBudget } from './http/body-budget.ts';
+import { openAudit } from './audit/audit.ts';
+import { auditExecutor } from './audit/audited-executor.ts';
+import { auditClouds } from './audit/audited-upstream.ts';
+import type { PolicyInForce } from './audit/event.ts';
+import type { Head } from './audit/table.ts';
 import { createMaskStore } from './masking/store.ts';
 import type { Context } from './pipeline/context.ts';
 import { createPendingRounds } from './pipeline/pending-rounds.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
+import { isLocal } from './policy/targets.ts';
 import { KeyRing } from './principals/key-ring.ts';
 import { createLimits } from './principals/limits.ts';
 import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
@@ -41,6 +47,10 @@ import { Telemetry } from './telemetry/telemetry.ts';
 import { openCollector } from './upstreams/collector.ts';
 import type { CountOutcome } from './upstreams/gated-cloud.ts';
 import { anyModelIn, closeUpstreams, openUpstreams } from './upstreams/open.ts';
+
+const VERSION = '0.1.0';
+/** Heads go into the log so often: whoever keeps logs elsewhere can see a cut at the chain's end. */
+const HEAD_MS = 600_000;
 
 export interface ProvisionOptions {
   readonly config: Config;
@@ -105,7 +115,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     await closeUpstreams(opened);
     return { kind: 'invalid', problems };
   }
-  const { locals, clouds, pools, gates } = opened;
+  const { locals, pools, gates } = opened;
   const state = await openState({
     config,
     environment,
@@ -125,7 +135,25 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   }
   const { key, store, stateDir } = state;
   const sandboxLog = new SandboxLog();
-  const executor =
+  const noted = noteHeads(options.log);
+  const auditing = await openAudit({
+    config: config.audit,
+    installationKey: key,
+    environment,
+    at: state.auditAt,
+    opening: { kind: 'start', version: VERSION, ...rulesOf(config, upstreams, options.digest) },
+    onFault(reason, waiting) {
+      metrics.auditFailures.inc();
+      options.log.error({ event: 'audit-failed', reason, waiting }, 'audit-failed');
+    },
+    onHead: noted,
+  });
+  if (auditing.kind === 'failed') {
+    await Promise.all([closeUpstreams(opened), store.close()]);
+    return { kind: 'invalid', problems: [{ path: auditing.path, message: auditing.reason }] };
+  }
+  const { audit } = auditing;
+  const bare =
     options.sandbox === 'on'
       ? await createToolExecutor({
           config: config.sandbox,
@@ -140,6 +168,8 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
       : options.sandbox === 'off'
         ? sandboxOff(config)
         : options.sandbox;
+  const executor = auditExecutor(bare, audit.log);
+  const clouds = auditClouds(opened.clouds, audit);
   const keys = await KeyRing.open(store.database, key);
   const limits = createLimits(store.database);
   const context: Context = {
@@ -150,6 +180,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     store,
     memory: createSessionMemory({ key, ladder: config.labels, marks: store.marks, bands: store.bands }),
     key,
+    audit,
     keys,
     limits,
     locals,
@@ -183,11 +214,35 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   const close = async (): Promise<void> => {
     await Promise.all([executor.close(), closeUpstreams(opened), context.telemetry.close()]);
     if (collector.kind === 'collector') await collector.collector.close();
+    await audit.close();
     await limits.close();
     await store.close();
     if (demo && config.stateDir === '') rmSync(stateDir, { recursive: true, force: true });
   };
   return { kind: 'context', context, close };
+}
+
+/** What an audit's reader has to know of the policy in force. */
+export function rulesOf(config: Config, upstreams: readonly UpstreamConfig[], digest: string): PolicyInForce {
+  return {
+    policy: digest.slice(0, 12),
+    ladder: config.labels,
+    upstreams: upstreams.map((each) => ({
+      name: each.name,
+      kind: isLocal(each) ? 'local' : 'cloud',
+      sees: each.sees,
+    })),
+    required: config.audit.required,
+  };
+}
+
+function noteHeads(log: Log): (head: Head) => void {
+  let last = -Infinity;
+  return ({ n, hash }) => {
+    if (performance.now() - last < HEAD_MS) return;
+    last = performance.now();
+    log.info({ event: 'audit-head', n, hash }, 'audit-head');
+  };
 }
 
 /** What the broker's engine would find unfit once it runs, found before anything is started. */

@@ -2,13 +2,14 @@
  * The context in force, and how another takes its place: read, proved and built beside the old one, then swapped between two requests. Fails closed: a file that
  * cannot be read, a policy that could leak or a key that needs a restart changes nothing, and says so.
  */
+import { auditClouds } from './audit/audited-upstream.ts';
 import type { ConfigProblem } from '../config/explain.ts';
 import { type Environment, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Context } from './pipeline/context.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
-import { buildClassifier } from './provision.ts';
+import { buildClassifier, rulesOf } from './provision.ts';
 import { changesBetween, type KeyChange } from './shadow/config-change.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { openCollector } from './upstreams/collector.ts';
@@ -23,7 +24,17 @@ export interface Reloaded {
 }
 
 /** What is bound to the process: listener, state, the broker's policy, the ladder that marks are written in, and how many are held. */
-const BOUND = ['listen', 'stateDir', 'store', 'sandbox', 'labels', 'log', 'sessions.maxEntries', 'telemetry.decisions'];
+const BOUND = [
+  'listen',
+  'stateDir',
+  'store',
+  'audit',
+  'sandbox',
+  'labels',
+  'log',
+  'sessions.maxEntries',
+  'telemetry.decisions',
+];
 /** Longest a reply of the old context may still need its upstreams. */
 const LINGER_MS = 30 * 60_000;
 
@@ -122,7 +133,10 @@ export class LiveContext {
     | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] } {
     const before = this.#context;
     const { environment } = this.#options;
-    const opened = openUpstreams(config.upstreams, environment, config.providers);
+    const opened = openUpstreams(config.upstreams, environment, {
+      ...config,
+      count: (upstream, outcome) => before.metrics.upstreamRequests.inc({ upstream, outcome }),
+    });
     const collector = openCollector(config.telemetry.traces, environment);
     const classifier = buildClassifier(config);
     const problems = [
@@ -151,7 +165,9 @@ export class LiveContext {
         policy: compilePolicy(config, config.upstreams),
         classifier: classifier.classifier,
         locals: opened.locals,
-        clouds: opened.clouds,
+        pools: opened.pools,
+        gates: opened.gates,
+        clouds: auditClouds(opened.clouds, before.audit),
         telemetry,
       },
       async close() {
@@ -164,6 +180,14 @@ export class LiveContext {
   #tell({ kind, policy, changes, problems }: Reloaded): void {
     const { log, metrics } = this.#context;
     metrics.reloads.inc({ outcome: kind });
+    const { config, policyDigest, audit } = this.#context;
+    audit.log.append({
+      kind: 'reload',
+      outcome: kind,
+      applied: kind === 'reloaded',
+      changes: changes.map(({ key }) => key),
+      ...rulesOf(config, config.upstreams, policyDigest),
+    });
     const fields = { event: 'reload', outcome: kind, policy, changes: changes.map(({ key }) => key), problems };
     if (kind === 'reloaded' || kind === 'unchanged') log.info(fields, 'reload');
     else log.error(fields, 'reload');

@@ -110,11 +110,17 @@ export interface SandboxStatus {
   readonly policyDigest: string;
 }
 
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  /** Request the call belongs to, for receipts: the call's own id is the model's text. */
+  readonly requestId?: string;
+}
+
 export interface ToolExecutor {
   /** Tools the policy offers for this agent, in the order they are offered. Empty when the sandbox is not usable. */
   offered(agent: string): readonly ToolDefinition[];
   /** Never rejects. Aborting kills what runs. */
-  run(request: ToolRequest, options: { readonly signal: AbortSignal }): Promise<ToolOutcome>;
+  run(request: ToolRequest, options: RunOptions): Promise<ToolOutcome>;
   status(): SandboxStatus;
   /** Proves every claim again from inside. */
   verify(): Promise<SandboxStatus>;

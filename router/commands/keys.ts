@@ -1,5 +1,8 @@
 /** `sluice keys create | list | revoke`: API keys of our own. The key is printed once, on stdout; the store keeps a digest. Exit 1 when there is no such key. */
 import { Command, InvalidArgumentError } from 'commander';
+import { openAudit } from '../audit/audit.ts';
+import type { AuditEvent } from '../audit/event.ts';
+import type { AuditLog } from '../audit/log.ts';
 import { KeyTerms } from '../../config/access-schema.ts';
 import { explainIssues } from '../../config/explain.ts';
 import type { Config } from '../../config/schema.ts';
@@ -76,8 +79,10 @@ export function keysCommand(): Command {
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--json', 'print JSON')
     .action((id: string, options: Shared) =>
-      withRing(options, async (ring) => {
+      withRing(options, async (ring, _, log) => {
+        const known = (await ring.list()).find((each) => each.id === id);
         const revoked = await ring.revoke(id);
+        if (revoked && known !== undefined) log.append(keyEvent('revoked', known));
         if (options.json === true) dataJson({ id, revoked });
         else talk(revoked ? `revoked ${id}` : 'there is no such key, or it was revoked before');
         return revoked ? EXIT.done : EXIT.failed;
@@ -87,7 +92,7 @@ export function keysCommand(): Command {
 }
 
 async function create(principal: string, options: CreateOptions): Promise<void> {
-  await withRing(options, async (ring, config) => {
+  await withRing(options, async (ring, config, log) => {
     if (!nameTerm.safeParse(principal).success) {
       talk('a principal is a name: letters, digits, dots, dashes and underscores');
       return EXIT.unusable;
@@ -116,6 +121,7 @@ async function create(principal: string, options: CreateOptions): Promise<void> 
       }
     const expiresAt = options.expires === undefined ? 0 : Date.now() + options.expires * DAY_MS;
     const { key, record } = await ring.create({ principal, role: options.role, terms: parsed.data, expiresAt });
+    log.append(keyEvent('created', record));
     if (options.json === true) dataJson({ key, ...describe(record) });
     else {
       talk(`${record.role} key ${record.id} of ${principal}, shown once:`);
@@ -125,16 +131,36 @@ async function create(principal: string, options: CreateOptions): Promise<void> 
   });
 }
 
-async function withRing(options: Shared, work: (ring: KeyRing, config: Config) => Promise<number>): Promise<void> {
+async function withRing(
+  options: Shared,
+  work: (ring: KeyRing, config: Config, log: AuditLog) => Promise<number>,
+): Promise<void> {
   const loaded = loadOrExit(options.config);
   const state = await openState({ config: loaded.config, environment: process.env });
   if (state.kind === 'invalid') {
     talkProblems(loaded.file, state.problems);
     process.exit(EXIT.unusable);
   }
-  const code = await work(await KeyRing.open(state.store.database, state.key), loaded.config);
+  const { config } = loaded;
+  const opened = await openAudit({
+    config: config.audit,
+    installationKey: state.key,
+    environment: process.env,
+    at: state.auditAt,
+  });
+  if (opened.kind === 'failed') {
+    talkProblems(loaded.file, [{ path: opened.path, message: opened.reason }]);
+    process.exit(EXIT.unusable);
+  }
+  const { audit } = opened;
+  const code = await work(await KeyRing.open(state.store.database, state.key), config, audit.log);
+  await audit.close();
   await state.store.close();
   process.exit(code);
+}
+
+function keyEvent(action: 'created' | 'revoked', record: KeyRecord): AuditEvent {
+  return { kind: 'key', action, key: record.id, principal: record.principal, role: record.role, by: 'command-line' };
 }
 
 function describe(record: KeyRecord): object {

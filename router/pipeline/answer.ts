@@ -3,6 +3,7 @@
  * of a request. Fails closed: an error after the head is out ends the stream with the protocol's terminator, never as if whole.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toReceipt } from '../audit/receipt.ts';
 import type { UpstreamFailure, Usage } from '../chat.ts';
 import type { Decision } from '../decision.ts';
 import { type ErrorCode, publicError } from '../errors.ts';
@@ -165,6 +166,12 @@ export class Answer {
       this.context,
     );
     telemetry.finish(record);
+    const { audit } = this.context;
+    const digests = audit.digester.findings(
+      this.turn?.classification.verdict.findings ?? [],
+      () => this.turn?.envelope.segments ?? [],
+    );
+    audit.log.append(toReceipt(record, this.principal.keyId, digests));
     if (countsTokens(this.principal) && (this.usage !== undefined || this.model !== ''))
       this.context.limits.spend(this.principal, useOf(record));
     log.info(

@@ -3,6 +3,8 @@ import type { Classifier } from '../../classifiers/classifier.ts';
 import type { Config } from '../../config/schema.ts';
 import type { ToolExecutor } from '../../sandbox/executor.ts';
 import type { BodyBudget } from '../http/body-budget.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { AuditedClouds } from '../audit/audited-upstream.ts';
 import type { MaskStore } from '../masking/store.ts';
 import type { KeyRing } from '../principals/key-ring.ts';
 import type { Limits } from '../principals/limits.ts';
@@ -20,7 +22,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ClientKey } from '../upstreams/client-key.ts';
 import type { Gate } from '../upstreams/gate.ts';
 import type { Pool } from '../upstreams/pool.ts';
-import type { CloudUpstream, LocalUpstream } from '../upstreams/upstream.ts';
+import type { LocalUpstream } from '../upstreams/upstream.ts';
 import type { PendingRounds } from './pending-rounds.ts';
 
 export interface Context {
@@ -33,10 +35,11 @@ export interface Context {
   readonly memory: SessionMemory;
   /** Key of all digests of this installation. */
   readonly key: Buffer;
+  readonly audit: Audit;
   readonly keys: KeyRing;
   readonly limits: Limits;
   readonly locals: ReadonlyMap<string, LocalUpstream>;
-  readonly clouds: ReadonlyMap<string, CloudUpstream>;
+  readonly clouds: AuditedClouds;
   /** Pools of cloud upstreams; a pool of local ones is a local upstream. */
   readonly pools: ReadonlyMap<string, Pool>;
   readonly gates: ReadonlyMap<string, Gate>;

@@ -153,6 +153,14 @@ async function toCloud(
       return inward(turn, { code: 'door-refused', entities: outgoing.entities }, 'clearance_failed', scope, context);
     }
     const { cleared, native, note, model } = outgoing;
+    context.audit.sends.describe(cleared, {
+      id: scope.id,
+      principal: scope.principal,
+      label: turn.decision.label,
+      sent: ready.label,
+      masked: route.kind === 'cloud-masked',
+      policy: context.policyDigest.slice(0, 12),
+    });
     const clientKey =
       upstream.forwardsClientKey === true && scope.clientKey !== undefined ? { clientKey: scope.clientKey } : {};
     const createGuard = native?.createGuard?.bind(native);

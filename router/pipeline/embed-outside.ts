@@ -41,6 +41,14 @@ export async function embedOutside(
     context.metrics.doorRefusals.inc({ cause: clearance.cause });
     return undefined;
   }
+  context.audit.sends.describe(clearance.cleared, {
+    id: scope.id,
+    principal: scope.principal,
+    label: decision.label,
+    sent: classification.verdict.label,
+    masked: false,
+    policy: context.policyDigest.slice(0, 12),
+  });
   const reply = await upstream.send(clearance.cleared, { signal: scope.signal });
   const embedded =
     reply.kind === 'failed'

@@ -33,6 +33,8 @@ export function codeFor(failure: UpstreamFailure, decision: Decision, bottomLabe
       return 'context_too_long';
     case 'unsupported_by_model':
       return 'unsupported_by_model';
+    case 'audit_unavailable':
+      return 'audit_unavailable';
     case 'aborted':
       return local ? 'local_upstream_failed' : 'cloud_upstream_failed';
   }

@@ -53,6 +53,11 @@ export async function receive(
         '',
         taken.retryAfterSeconds > 0 ? { 'retry-after': String(taken.retryAfterSeconds) } : {},
       );
+    const { log } = context.audit;
+    if (log.required) {
+      const intent = { kind: 'intent', id: answer.id, principal: principal.id, protocol: protocol.name } as const;
+      if ((await log.commit(intent)) === 'failed') return answer.fail('audit_unavailable');
+    }
     const body = await readBody(request, context.config.listen.maxBodyBytes, account);
     if (body.kind === 'problem') return answer.fail(body.code);
     const readAt = performance.now();

@@ -146,7 +146,7 @@ export async function* runLoop(
             agent: scope.agent,
             label: turn.decision.label,
           },
-          { signal: scope.signal },
+          { signal: scope.signal, requestId: scope.id },
         );
         const tool = turn.bundled.has(call.name) ? as : 'client';
         const ended = countTool(context.metrics, tool, outcome);

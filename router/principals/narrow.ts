@@ -4,6 +4,7 @@
  */
 import type { KeyTerms } from '../../config/access-schema.ts';
 import type { ToolExecutor } from '../../sandbox/executor.ts';
+import { narrowClouds } from '../audit/audited-upstream.ts';
 import type { Context } from '../pipeline/context.ts';
 import { matchesName } from '../pipeline/tool-actions.ts';
 import type { UpstreamView } from '../policy/decide.ts';
@@ -60,10 +61,8 @@ function narrow(terms: KeyTerms, context: Context): Context {
         .filter(([name]) => names.has(name))
         .map(([name, upstream]) => [name, models === undefined ? upstream : localWith(upstream, honours)]),
     ),
-    clouds: new Map(
-      [...context.clouds]
-        .filter(([name]) => names.has(name))
-        .map(([name, upstream]) => [name, models === undefined ? upstream : cloudWith(upstream, honours)]),
+    clouds: narrowClouds(context.clouds, (upstream) =>
+      names.has(upstream.name) ? modelsOf(upstream, honours) : undefined,
     ),
     executor:
       tools === undefined
@@ -90,13 +89,12 @@ function localWith(upstream: LocalUpstream, honours: (model: string) => boolean)
   };
 }
 
-function cloudWith(upstream: CloudUpstream, honours: (model: string) => boolean): CloudUpstream {
-  const models = upstream.models.filter(honours);
-  return {
-    ...upstream,
-    models,
-    defaultModel: honours(upstream.defaultModel) ? upstream.defaultModel : (models[0] ?? upstream.defaultModel),
-  };
+function modelsOf(
+  { models, defaultModel }: CloudUpstream,
+  honours: (model: string) => boolean,
+): Pick<CloudUpstream, 'models' | 'defaultModel'> {
+  const honoured = models.filter(honours);
+  return { models: honoured, defaultModel: honours(defaultModel) ? defaultModel : (honoured[0] ?? defaultModel) };
 }
 
 function toolsWith(executor: ToolExecutor, allowed: (tool: string) => boolean): ToolExecutor {

@@ -68,7 +68,7 @@ export async function callTool(call: DirectCall, context: Context): Promise<Call
       agent: call.principal.terms.agent,
       label: asked.label,
     },
-    { signal: call.signal },
+    { signal: call.signal, requestId: call.id },
   );
   report(call, outcome, context);
   const raiseTo = outcome.watched?.raiseTo ?? '';

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toSurfaceReceipt } from '../audit/receipt.ts';
 import { ERRORS, type ErrorCode, publicError, type PublicError } from '../errors.ts';
 import { readBody } from '../http/body.ts';
 import type { Context } from '../pipeline/context.ts';
@@ -104,6 +105,17 @@ export async function serveExchange(
     context.metrics.openRequests.dec();
     context.metrics.requests.inc({ route: surface.name, outcome });
     const ms = Math.round(performance.now() - startedAt);
+    context.audit.log.append(
+      toSurfaceReceipt({
+        id,
+        principal: principal.id,
+        key: principal.keyId,
+        protocol: surface.name,
+        outcome,
+        ms,
+        policy: context.policyDigest.slice(0, 12),
+      }),
+    );
     context.log.info({ event: 'request', id, principal: principal.id, protocol: surface.name, outcome, ms }, 'request');
   }
 }

@@ -2,11 +2,19 @@
 import type { ConfigProblem } from '../../config/explain.ts';
 import { type Environment, stateDirOf } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
+import type { AuditOptions } from '../audit/audit.ts';
 import { loadOrCreateKey } from '../sessions/key.ts';
 import { openFileStore, type OpenedStore, type Store } from './store.ts';
 
 export type OpenedState =
-  | { readonly kind: 'state'; readonly key: Buffer; readonly store: Store; readonly stateDir: string }
+  | {
+      readonly kind: 'state';
+      readonly key: Buffer;
+      readonly store: Store;
+      readonly stateDir: string;
+      /** Where the audit of this installation is kept. */
+      readonly auditAt: AuditOptions['at'];
+    }
   | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
 
 export interface StateOptions {
@@ -28,7 +36,13 @@ export async function openState({ config, environment, volatile }: StateOptions)
   const options = { key, ladder: config.labels, maxEntries: config.sessions.maxEntries };
   const opened: OpenedStore = await openFileStore(volatile === undefined ? stateDir : undefined, options);
   if (opened.kind === 'failed') return invalid(`the store cannot be opened (${opened.reason}): ${opened.cure}`);
-  return { kind: 'state', key, store: opened.store, stateDir };
+  return {
+    kind: 'state',
+    key,
+    store: opened.store,
+    stateDir,
+    auditAt: volatile === undefined ? { directory: stateDir } : 'memory',
+  };
 }
 
 function invalid(message: string): OpenedState {

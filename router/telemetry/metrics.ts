@@ -39,6 +39,7 @@ export interface Metrics {
   readonly egressBytes: Counter<'direction'>;
   readonly sessionMarks: Gauge;
   readonly refusedCallers: Counter<'code'>;
+  readonly auditFailures: Counter;
 }
 
 /** Attributes of the GenAI conventions, spelled as Prometheus spells them. */
@@ -253,6 +254,11 @@ export function createMetrics(): Metrics {
     loopDelaySeconds: new Gauge({
       name: 'sluice_event_loop_delay_seconds',
       help: '99th percentile of how late the event loop was since the last look.',
+      registers,
+    }),
+    auditFailures: new Counter({
+      name: 'sluice_audit_failures_total',
+      help: 'Attempts to write the audit that failed. Receipts wait, or requests are refused where it is required.',
       registers,
     }),
     refusedCallers: new Counter({
