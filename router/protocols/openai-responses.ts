@@ -125,12 +125,16 @@ export function createOpenAIResponses(options: ResponsesOptions): ResponsesProto
     },
 
     removed: () => [
-      ...(kept.tools ? [] : provided.map((type) => `tool:${type}`)),
+      ...(kept.tools ? [] : provided.map((type) => `tool:${PROVIDER_TOOL.test(type) ? type : 'unknown'}`)),
       ...(sealed > kept.seals ? [`reasoning:${sealed - kept.seals}`] : []),
       ...(dropsContext ? ['context_management'] : []),
     ],
   };
 }
+
+/** Names a header may say; any other is text of the request. */
+const PROVIDER_TOOL =
+  /^(?:web_search|web_search_preview|file_search|code_interpreter|computer|computer_use_preview|image_generation|mcp|local_shell|shell|apply_patch)(?:_\d{4}_\d{2}_\d{2})?$/;
 
 const SEALED = 'reasoning.encrypted_content';
 

@@ -3,7 +3,7 @@
  * disk and no native code; a run is a seed, printed with every failure, and a failing input is shrunk before it is told.
  */
 import { Session } from 'node:inspector/promises';
-import { Random } from './random.ts';
+import { Random } from '../helpers/random.ts';
 
 export interface FuzzTarget {
   readonly name: string;
