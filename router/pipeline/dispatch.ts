@@ -5,6 +5,7 @@
 import { rankOf } from '../policy/rank.ts';
 import type { ServerResponse } from 'node:http';
 import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
+import type { Cleared } from '../clearance.ts';
 import type { Decision, Reason, Route } from '../decision.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { GuardOptions, PassthroughGuard, Protocol } from '../protocols/protocol.ts';
@@ -166,11 +167,10 @@ async function toCloud(
     const createGuard = native?.createGuard?.bind(native);
     const passes = ready.guard === undefined || native?.guardRestores === true;
     if (options.raw === 'allowed' && passes && createGuard !== undefined && upstream.pipeRaw !== undefined) {
-      const pipe = upstream.pipeRaw.bind(upstream);
       return {
         kind: 'pipe',
         openGuard: (how) => createGuard({ ...how, ...ready.guard, note }),
-        pipe: (response, pipeOptions) => pipe(cleared, response, { ...pipeOptions, ...clientKey }),
+        pipe: sendOnce(upstream.pipeRaw.bind(upstream), cleared, clientKey),
         onFailure,
         decision: turn.decision,
         model,
@@ -187,6 +187,23 @@ async function toCloud(
       model,
     };
   }
+}
+
+type PipeRaw = NonNullable<CloudUpstream['pipeRaw']>;
+
+/** What was cleared is let go of when it is sent: the pipe lives as long as the reply, and a thousand open streams would hold a thousand bodies. */
+function sendOnce(
+  pipe: PipeRaw,
+  cleared: Cleared,
+  clientKey: Pick<PipeOptions, 'clientKey'>,
+): (response: ServerResponse, options: PipeOptions) => Promise<PipeOutcome> {
+  let unsent: Cleared | undefined = cleared;
+  return (response, options) => {
+    if (unsent === undefined) throw new Error('what was cleared was sent before');
+    const sent = unsent;
+    unsent = undefined;
+    return pipe(sent, response, { ...options, ...clientKey });
+  };
 }
 
 /** A rejection is the request's own fault and would fail at home too; an abort is the client's wish. */

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody } from '../http/body.ts';
+import type { BodyAccount } from '../http/body-budget.ts';
 import type { ErrorCode } from '../errors.ts';
 import { newRequestId } from '../http/request-id.ts';
 import type { Caller } from '../principals/principal.ts';
@@ -58,34 +59,10 @@ export async function receive(
       const intent = { kind: 'intent', id: answer.id, principal: principal.id, protocol: protocol.name } as const;
       if ((await log.commit(intent)) === 'failed') return answer.fail('audit_unavailable');
     }
-    const body = await readBody(request, context.config.listen.maxBodyBytes, account);
-    if (body.kind === 'problem') return answer.fail(body.code);
-    const readAt = performance.now();
-    answer.mark('read');
-    const opened = open?.(body.bytes);
-    if (opened?.kind === 'problem') return answer.fail(opened.code, opened.pointer);
-    if (opened !== undefined) answer.protocol = opened.protocol;
-    const scope: RequestScope = {
-      id: answer.id,
-      principal: principal.id,
-      agent: principal.terms.agent,
-      conversationIds: conversationIds(request, context),
-      ...(forwards(context) ? clientKeyOf(request) : {}),
-      features: protocol.features?.(request.headers) ?? [],
-      signal: answer.gone.signal,
-      ...(opened?.floor === undefined ? {} : { floor: opened.floor }),
-    };
-    const prepared = await prepare(opened?.bytes ?? body.bytes, answer.protocol, scope, context, {
-      pass: 'first',
-      nearMisses: 'omit',
-    });
-    if (prepared.kind === 'problem') return answer.fail(prepared.code, prepared.pointer);
-    const { turn } = prepared;
-    answer.turn = turn;
-    answer.decision = turn.decision;
-    answer.mark('decided');
-    countTurn(turn, context);
-    await work({ answer, turn, scope, readAt });
+    const received = await readTurn(answer, account, open);
+    if (received.kind === 'problem') return answer.fail(received.code, received.pointer);
+    const { turn } = received;
+    await work(received);
     context.shadow.consider(turn);
   } catch (error) {
     await answer.endInFault(error);
@@ -93,6 +70,46 @@ export async function receive(
     account.close();
     answer.finish();
   }
+}
+
+/** Apart from receive, so that what it holds for as long as the reply takes is the turn and not the body's bytes too. */
+async function readTurn(
+  answer: Answer,
+  account: BodyAccount,
+  open: ((bytes: Buffer) => Opened) | undefined,
+): Promise<
+  | ({ readonly kind: 'turn' } & Received)
+  | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer?: string }
+> {
+  const { request, protocol, principal, context } = answer;
+  const body = await readBody(request, context.config.listen.maxBodyBytes, account);
+  if (body.kind === 'problem') return body;
+  const readAt = performance.now();
+  answer.mark('read');
+  const opened = open?.(body.bytes);
+  if (opened?.kind === 'problem') return opened;
+  if (opened !== undefined) answer.protocol = opened.protocol;
+  const scope: RequestScope = {
+    id: answer.id,
+    principal: principal.id,
+    agent: principal.terms.agent,
+    conversationIds: conversationIds(request, context),
+    ...(forwards(context) ? clientKeyOf(request) : {}),
+    features: protocol.features?.(request.headers) ?? [],
+    signal: answer.gone.signal,
+    ...(opened?.floor === undefined ? {} : { floor: opened.floor }),
+  };
+  const prepared = await prepare(opened?.bytes ?? body.bytes, answer.protocol, scope, context, {
+    pass: 'first',
+    nearMisses: 'omit',
+  });
+  if (prepared.kind === 'problem') return prepared;
+  const { turn } = prepared;
+  answer.turn = turn;
+  answer.decision = turn.decision;
+  answer.mark('decided');
+  countTurn(turn, context);
+  return { kind: 'turn', answer, turn, scope, readAt };
 }
 
 /** Nobody holds a client's key where no upstream is to get it. */

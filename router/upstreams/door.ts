@@ -235,6 +235,7 @@ class Line {
     });
   }
 
+  /** No function that lives as long as the reply is made beside `body`: it would keep the body for as long. */
   pipe(
     path: string,
     body: string,
@@ -243,38 +244,38 @@ class Line {
     response: ServerResponse,
     options: PipeOptions,
   ): Promise<PipeOutcome> {
-    return new Promise((resolve) => {
-      if (response.destroyed || response.closed) {
-        resolve({ kind: 'failed', failure: failure(this.#options.name, 'aborted', false), headSent: false });
-        return;
-      }
-      let refusal: Refusal | undefined;
-      const pipe = new PipeSink(this.#options.name, response, kind, options, resolve);
-      const sink: Sink = {
-        onHead: (status, incoming) => {
-          if (status !== 200 || !isIdentity(incoming)) refusal = new Refusal(status, incoming);
-          else pipe.onHead(inwardHeaders(incoming));
-        },
-        onData: (chunk) => {
-          if (refusal === undefined) pipe.onData(chunk);
-          else if (!refusal.take(chunk)) pipe.exchange?.giveUp('upstream_rejected');
-        },
-        onEnd: () => {
-          if (refusal === undefined) pipe.onEnd();
-          else pipe.onFailure(this.#explain(refusal));
-        },
-        onFailure: (cause) => {
-          pipe.onFailure(refusal === undefined || cause.code === 'aborted' ? cause : this.#explain(refusal));
-        },
-      };
-      pipe.exchange = this.#dispatch(
-        'POST',
-        path,
-        body,
-        headers,
-        new Exchange(this.#options.name, this.#options, sink, options.signal),
-      );
-    });
+    if (response.destroyed || response.closed)
+      return Promise.resolve({
+        kind: 'failed',
+        failure: failure(this.#options.name, 'aborted', false),
+        headSent: false,
+      });
+    const { promise, resolve } = Promise.withResolvers<PipeOutcome>();
+    const pipe = new PipeSink(this.#options.name, response, kind, options, resolve);
+    const exchange = new Exchange(this.#options.name, this.#options, this.#sinkOf(pipe), options.signal);
+    pipe.exchange = this.#dispatch('POST', path, body, headers, exchange);
+    return promise;
+  }
+
+  #sinkOf(pipe: PipeSink): Sink {
+    let refusal: Refusal | undefined;
+    return {
+      onHead: (status, incoming) => {
+        if (status !== 200 || !isIdentity(incoming)) refusal = new Refusal(status, incoming);
+        else pipe.onHead(inwardHeaders(incoming));
+      },
+      onData: (chunk) => {
+        if (refusal === undefined) pipe.onData(chunk);
+        else if (!refusal.take(chunk)) pipe.exchange?.giveUp('upstream_rejected');
+      },
+      onEnd: () => {
+        if (refusal === undefined) pipe.onEnd();
+        else pipe.onFailure(this.#explain(refusal));
+      },
+      onFailure: (cause) => {
+        pipe.onFailure(refusal === undefined || cause.code === 'aborted' ? cause : this.#explain(refusal));
+      },
+    };
   }
 
   /** A fetch for SDKs that reaches the catalogue paths of this line and nothing else, with our headers and not theirs. */
