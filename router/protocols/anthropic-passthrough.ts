@@ -20,6 +20,7 @@ const MARKS = [
   '"usage"',
   '"message_stop"',
   '"stop_reason"',
+  '"error"',
 ];
 
 export function createAnthropicGuard(options: GuardOptions): PassthroughGuard {

@@ -43,6 +43,7 @@ export interface TestSluiceOptions {
   /** Of that upstream: the highest label it may see, and further YAML members: `, maxTokens: 9`. */
   readonly claudeSees?: string;
   readonly claudeMore?: string;
+  readonly claudeTimeoutMs?: number;
   readonly local?: FakeOllamaOptions;
   readonly sandbox?: 'on' | 'off' | ToolExecutor;
   /** Taken instead of the fakes' own. */
@@ -68,7 +69,7 @@ export async function startSluice(options: TestSluiceOptions = {}): Promise<Test
 stateDir: "${stateDir}"
 upstreams:
   - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
-${options.claude === undefined ? '' : `  - { kind: anthropic, name: claude, url: "${claude.url}", model: claude-fake, models: [claude-other], apiKey: env:KEY, sees: ${options.claudeSees ?? 'public'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000${options.claudeMore ?? ''} }\n`}  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
+${options.claude === undefined ? '' : `  - { kind: anthropic, name: claude, url: "${claude.url}", model: claude-fake, models: [claude-other], apiKey: env:KEY, sees: ${options.claudeSees ?? 'public'}, connectTimeoutMs: 2000, firstByteTimeoutMs: ${options.claudeTimeoutMs ?? 3000}, idleTimeoutMs: ${options.claudeTimeoutMs ?? 3000}${options.claudeMore ?? ''} }\n`}  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.config ?? ''}`;
   if (options.configFile !== undefined) writeFileSync(options.configFile, yaml);
   const loaded = parseConfig(yaml, options.configFile ?? '/test/sluice.yaml', {});
