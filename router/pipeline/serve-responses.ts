@@ -9,7 +9,8 @@ import { parseJson } from '../json/parse.ts';
 import { toJsonText } from '../json/splice.ts';
 import { createOpenAIResponses } from '../protocols/openai-responses.ts';
 import type { Protocol } from '../protocols/protocol.ts';
-import { readResponsesShape } from '../protocols/openai-responses-shape.ts';
+import { readTools } from '../protocols/openai-responses-tools.ts';
+import { withoutFault } from '../protocols/shape.ts';
 import { expand } from '../responses/expand.ts';
 import { idOf } from '../responses/response-store.ts';
 import type { Caller } from '../principals/principal.ts';
@@ -32,14 +33,14 @@ export function serveResponses(request: IncomingMessage, response: ServerRespons
     const expanded = expand(parsed.document, principal, context.responses);
     if (expanded.kind === 'problem') return expanded;
     const { previous, own } = expanded;
-    const shape = readResponsesShape({ ...root, previous_response_id: null });
-    if (shape.kind === 'problem') return { kind: 'problem', ...shape.problem };
+    const tools = withoutFault(() => ({ kind: 'tools', ...readTools(root) }) as const);
+    if (tools.kind === 'problem') return { kind: 'problem', ...tools.problem };
     const { providerTools } = context.config.surfaces;
-    if (providerTools === 'refuse' && shape.tools.provided.length > 0)
+    if (providerTools === 'refuse' && tools.provided.length > 0)
       return { kind: 'problem', code: 'provider_tool_refused', pointer: '/tools' };
     protocol = createOpenAIResponses({
       providerTools: providerTools === 'carry' ? 'carry' : 'strip',
-      writer: { request: root, tools: shape.tools.known, onDone: (reply) => keep(reply, root) },
+      writer: { request: root, tools: tools.known, onDone: (reply) => keep(reply, root) },
     });
     return {
       kind: 'opened',

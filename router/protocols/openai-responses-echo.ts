@@ -34,7 +34,7 @@ export function echoOf(request: JsonObject): ResponseEcho {
     presence_penalty: given('presence_penalty', 0),
     frequency_penalty: given('frequency_penalty', 0),
     truncation: given('truncation', 'disabled'),
-    user: given('user'),
+    ...(typeof request['user'] === 'string' ? { user: request['user'] } : {}),
     metadata: given('metadata', {}),
   };
 }

@@ -28,6 +28,8 @@ export interface Reasoning {
   readonly kind: 'reasoning';
   readonly index: number;
   readonly id: string;
+  /** The upstream's own name of it. */
+  readonly source: string;
   readonly summary: TextPart[];
   readonly content: TextPart[];
   seal: string;

@@ -54,6 +54,8 @@ export class ResponseOutput {
   readonly #options: OutputOptions;
   readonly #items: Item[] = [];
   readonly #calls = new Map<number, Call>();
+  /** The upstream's ids of reasoning that ours have. */
+  readonly #sources = new Set<string>();
   #open: Message | Reasoning | undefined;
   #textLength = 0;
   /** A piece of text that waits for its logprobs. */
@@ -206,18 +208,20 @@ export class ResponseOutput {
 
   #reasoningItem(source: string): { readonly item: Reasoning; readonly events: WireEvent[] } {
     const open = this.#open;
-    if (open?.kind === 'reasoning' && (source === '' || open.id === source)) return { item: open, events: [] };
+    if (open?.kind === 'reasoning' && (source === '' || open.source === source)) return { item: open, events: [] };
     const events = [...this.#closeOpen('completed')];
     const item: Reasoning = {
       kind: 'reasoning',
       index: this.#items.length,
-      // A seal is only good under the upstream's own id.
-      id: source === '' ? this.#id('rs') : source,
+      // A seal is only good under the upstream's own id; one used twice would name two items.
+      id: source === '' || this.#sources.has(source) ? this.#id('rs') : source,
+      source,
       summary: [],
       content: [],
       seal: '',
       status: 'in_progress',
     };
+    this.#sources.add(source);
     events.push(this.#added(item));
     this.#open = item;
     return { item, events };

@@ -23,6 +23,8 @@ const PORTS = [
   'executor.offered',
   'executor.run',
   'pending.take',
+  'responses.find',
+  'responses.keep',
   'cloud.send',
   'cloud.pipeRaw',
   'local.send',
@@ -62,12 +64,12 @@ function breakNth(context: Context, n: number, fault: Fault): { met: string } {
     const [owner = '', method = ''] = port.split('.');
     if (owner === 'cloud') for (const each of context.clouds.values()) wrap(each, method, port);
     else if (owner === 'local') for (const each of context.locals.values()) wrap(each, method, port);
-    else wrap(context[owner as 'classifier' | 'memory' | 'masks' | 'executor' | 'pending'], method, port);
+    else wrap(context[owner as 'classifier' | 'memory' | 'masks' | 'executor' | 'pending' | 'responses'], method, port);
   }
   return state;
 }
 
-const REQUESTS: readonly (readonly [string, object])[] = [
+const REQUESTS: readonly (readonly [string, object, string?])[] = [
   ['masked with a tool round', { model: 'auto', messages: [{ role: 'user', content: `${COMPLEX} Mail ${MAIL}` }] }],
   ['sensitive', { model: 'auto', messages: [{ role: 'user', content: `block ${CARD}` }], stream: true }],
   [
@@ -75,9 +77,14 @@ const REQUESTS: readonly (readonly [string, object])[] = [
     { model: 'auto', messages: [{ role: 'user', content: COMPLEX }], tool_choice: 'none', stream: true },
   ],
   ['clean, then sensitive by a tool', { model: 'auto', messages: [{ role: 'user', content: COMPLEX }], stream: true }],
+  [
+    'responses, masked with a tool round',
+    { model: 'auto', input: `${COMPLEX} Mail ${MAIL}`, stream: true },
+    '/v1/responses',
+  ],
 ];
 
-async function runOnce(n: number, fault: Fault, body: object): Promise<string> {
+async function runOnce(n: number, fault: Fault, body: object, path: string): Promise<string> {
   const executor = recordingExecutor(() => `found ${CARD}`);
   const calls = { toolCalls: [{ name: 'exec', arguments: { command: 'id' } }] };
   const sluice: TestSluice = await startSluice({
@@ -92,7 +99,7 @@ async function runOnce(n: number, fault: Fault, body: object): Promise<string> {
     const patience = setTimeout(() => abort.abort(), fault === 'never-settles' ? 400 : 5_000);
     let told = '';
     try {
-      const response = await fetch(`${sluice.url}/v1/chat/completions`, {
+      const response = await fetch(`${sluice.url}${path}`, {
         method: 'POST',
         body: JSON.stringify(body),
         signal: abort.signal,
@@ -102,7 +109,12 @@ async function runOnce(n: number, fault: Fault, body: object): Promise<string> {
         [...response.headers].map(([name, value]) => `${name}: ${value}`).join('\n') +
         (response.status === 200 ? '' : text);
       if (response.status === 200 && response.headers.get('content-type')?.startsWith('text/event-stream') === true)
-        expect(text.endsWith('data: [DONE]\n\n'), `${state.met} ${fault}: a stream without its terminator`).toBe(true);
+        expect(
+          path === '/v1/responses'
+            ? /\nevent: response\.(?:completed|failed)\ndata: [^\n]+\n\n$/.test(text)
+            : text.endsWith('data: [DONE]\n\n'),
+          `${state.met} ${fault}: a stream without its terminator`,
+        ).toBe(true);
     } catch (error) {
       // Only a port that hangs may leave the client to give up by itself.
       if (fault !== 'never-settles' || (error instanceof Error && error.name === 'AssertionError')) throw error;
@@ -122,15 +134,17 @@ async function runOnce(n: number, fault: Fault, body: object): Promise<string> {
 
 describe('n-th failure', () => {
   it.each(
-    REQUESTS.flatMap(([name, body]) =>
-      (['throws', 'rejects', 'never-settles', 'answers-nothing'] as const).map((fault) => [name, fault, body] as const),
+    REQUESTS.flatMap(([name, body, path = '/v1/chat/completions']) =>
+      (['throws', 'rejects', 'never-settles', 'answers-nothing'] as const).map(
+        (fault) => [name, fault, body, path] as const,
+      ),
     ),
   )(
     '%s: every port %s once',
-    async (_, fault, body) => {
+    async (_, fault, body, path) => {
       const met = new Set<string>();
       for (let n = 1; ; n += 1) {
-        const port = await runOnce(n, fault, body);
+        const port = await runOnce(n, fault, body, path);
         if (port === '') break;
         met.add(port);
         expect(n).toBeLessThan(80);

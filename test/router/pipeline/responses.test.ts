@@ -1,0 +1,371 @@
+/** /v1/responses end to end: upstreams that break, tools of the provider, what is kept and for whom, what of a request never leaves. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { createResponseStore, type StoredResponse } from '../../../router/responses/response-store.ts';
+import { callItem, messageItem } from '../../helpers/responses-events.ts';
+import {
+  CARD,
+  COMPLEX,
+  recordingExecutor,
+  startSluice,
+  type TestSluice,
+  type TestSluiceOptions,
+} from '../../helpers/sluice.ts';
+
+let sluice: TestSluice | undefined;
+afterEach(() => sluice?.close());
+async function start(options: TestSluiceOptions): Promise<TestSluice> {
+  sluice = await startSluice(options);
+  return sluice;
+}
+type Json = Readonly<Record<string, unknown>>;
+const ask = (running: TestSluice, body: Json): Promise<Response> =>
+  running.ask({ model: 'auto', input: COMPLEX, ...body }, {}, '/v1/responses');
+const events = (sse: string): readonly Json[] =>
+  sse
+    .split('\n\n')
+    .flatMap((frame) => frame.split('\n'))
+    .filter((line) => line.startsWith('data: '))
+    .map((line) => JSON.parse(line.slice(6)) as Json);
+const sent = (running: TestSluice): Json => JSON.parse(running.cloud.requests.at(-1)?.body ?? '{}') as Json;
+
+describe.each(['chat', 'responses'] as const)('a cloud asked by %s that fails', (cloudApi) => {
+  it.each([
+    'reset',
+    'close',
+    'hang-before-headers',
+    'not-http',
+    'server-error',
+    'overloaded',
+    'rate-limited',
+    'silent-200',
+  ] as const)('%s: falls inwards before its first byte, or is an error', async (fault) => {
+    const running = await start({
+      cloudApi,
+      cloud: { replies: [fault], responses: [fault] },
+      local: { replies: [{ text: 'from home' }] },
+    });
+    const response = await ask(running, { stream: true });
+    const text = await response.text();
+    if (fault === 'silent-200') {
+      // Its head was a reply already: then it is an error, never an empty answer.
+      expect(response.status === 502 || events(text).at(-1)?.['type'] === 'response.failed').toBe(true);
+      return;
+    }
+    expect(events(text).at(-1)?.['type']).toBe('response.completed');
+    expect(text).toContain('from home');
+    expect(response.headers.get('x-sluice-reason')).toMatch(/^cloud-failed/);
+  });
+
+  it.each([
+    'hang-mid-stream',
+    'truncated',
+    'reset-mid-stream',
+    'no-terminator',
+    'error-mid-stream',
+    'bad-json',
+  ] as const)('%s: the reply has failed, whatever of it came before', async (fault) => {
+    const running = await start({
+      cloudApi,
+      config: 'policy: { onCloudFailure: error }',
+      cloud: { replies: [fault], responses: [fault] },
+    });
+    const response = await ask(running, { stream: true });
+    const all = events(await response.text());
+    expect(response.status).toBe(200);
+    expect(all.at(-1)).toMatchObject({
+      type: 'response.failed',
+      response: { status: 'failed', error: { code: 'server_error' } },
+    });
+    expect(all.map((event) => event['type'])).not.toContain('response.completed');
+    expect(JSON.stringify(all)).not.toContain('"status":"completed"');
+    expect(all.map((event) => event['sequence_number'])).toEqual(all.map((_, index) => index));
+    // Nothing of it can be carried on from.
+    const id = String((all[0]?.['response'] as Json | undefined)?.['id']);
+    expect((await fetch(`${running.url}/v1/responses/${id}`)).status).toBe(404);
+  });
+
+  it.each(['body-too-short', 'truncated', 'reset-mid-stream'] as const)(
+    '%s: a whole answer that is cut is none',
+    async (fault) => {
+      const running = await start({
+        cloudApi,
+        config: 'policy: { onCloudFailure: error }',
+        cloud: { replies: [fault], responses: [fault] },
+      });
+      const response = await ask(running, {});
+      expect(response.status).toBe(502);
+      await response.text();
+    },
+  );
+});
+
+describe('a local model that breaks inside its answer', () => {
+  it.each(['error-line', 'no-done', 'truncated', 'bad-json-line'] as const)(
+    '%s: the reply has failed',
+    async (fault) => {
+      const running = await start({ local: { replies: [fault] } });
+      const all = events(await (await ask(running, { input: `hello ${CARD}`, stream: true })).text());
+      expect(all.at(-1)?.['type']).toBe('response.failed');
+    },
+  );
+});
+
+describe('a refusal after the reply began', () => {
+  it('ends it as failed with invalid_prompt, which agents do not try again', async () => {
+    const running = await start({
+      config: 'tools: { offer: [exec] }\npolicy: { masking: off }',
+      homeSees: 'internal',
+      sandbox: recordingExecutor(() => `found ${CARD}`),
+      cloud: { replies: [{ text: 'Let me look.', toolCalls: [{ name: 'exec', arguments: { command: 'id' } }] }] },
+    });
+    const all = events(await (await ask(running, { stream: true })).text());
+    expect(all.at(-1)).toMatchObject({ type: 'response.failed', response: { error: { code: 'invalid_prompt' } } });
+    expect(running.cloud.requests.length).toBe(1);
+  });
+});
+
+describe('tools a provider would run', () => {
+  const tools = [
+    { type: 'web_search', external_web_access: false },
+    {
+      type: 'function',
+      name: 'lookup',
+      description: 'd',
+      parameters: { type: 'object', properties: {} },
+      strict: false,
+    },
+    { type: 'mcp', server_label: 'x', server_url: 'https://m.example' },
+    { type: 'shell' },
+    { type: 'shell', environment: { type: 'local' } },
+    { type: 'invented_tomorrow' },
+  ];
+  const reply = { responses: [{ output: [messageItem('ok')] }] };
+
+  it('are left out by default, and said to be', async () => {
+    const running = await start({ cloudApi: 'responses', cloud: reply });
+    const response = await ask(running, { tools, tool_choice: { type: 'web_search' } });
+    expect(response.headers.get('x-sluice-removed')).toBe('tool:web_search,tool:mcp,tool:shell,tool:invented_tomorrow');
+    expect((sent(running)['tools'] as readonly Json[]).map((tool) => tool['type'])).toEqual(['function', 'shell']);
+    expect(sent(running)['tool_choice']).toBe('auto');
+    // The client sees its own request.
+    expect(((await response.json()) as { tools: readonly Json[] }).tools).toHaveLength(tools.length);
+  });
+
+  it('are carried where the policy says so, but to no local model', async () => {
+    const config = 'surfaces: { providerTools: carry }';
+    const running = await start({ cloudApi: 'responses', config, cloud: reply });
+    const outside = await ask(running, { tools });
+    expect(outside.headers.get('x-sluice-removed')).toBeNull();
+    expect(sent(running)['tools']).toHaveLength(tools.length);
+    const inside = await ask(running, { tools, input: `hello ${CARD}` });
+    expect(inside.headers.get('x-sluice-removed')).toMatch(/^tool:web_search/);
+    expect(JSON.stringify(running.local.chats())).not.toContain('web_search');
+    await Promise.all([outside.text(), inside.text()]);
+  });
+
+  it('are refused where the policy says so', async () => {
+    const running = await start({ config: 'surfaces: { providerTools: refuse }' });
+    const response = await ask(running, { tools });
+    expect([response.status, ((await response.json()) as { error: Json }).error['code']]).toEqual([
+      400,
+      'provider_tool_refused',
+    ]);
+  });
+});
+
+describe('what of a request never leaves', () => {
+  it('is what names the client, and all state at the provider', async () => {
+    const running = await start({ cloudApi: 'responses', cloud: { responses: [{ output: [messageItem('ok')] }] } });
+    const response = await ask(running, {
+      store: true,
+      metadata: { note: 'x' },
+      client_metadata: { workspace: '/home/jane/secret-project' },
+      prompt_cache_key: 'thread-1',
+      safety_identifier: 'hash',
+      user: 'jane',
+      context_management: [{ type: 'compaction', compact_threshold: 1000 }],
+      service_tier: 'flex',
+      truncation: 'auto',
+      include: [],
+      text: { verbosity: 'low' },
+    });
+    expect(response.status).toBe(200);
+    expect(sent(running)).toEqual({
+      model: 'gpt-fake',
+      stream: false,
+      store: false,
+      input: COMPLEX,
+      service_tier: 'flex',
+      truncation: 'auto',
+      include: [],
+      text: { verbosity: 'low' },
+    });
+    expect(response.headers.get('x-sluice-removed')).toBe('context_management');
+    expect(await response.json()).toMatchObject({ store: true, metadata: { note: 'x' }, user: 'jane' });
+  });
+});
+
+describe('custom tools and namespaces', () => {
+  const tools = [
+    {
+      type: 'custom',
+      name: 'apply',
+      description: 'patches',
+      format: { type: 'grammar', syntax: 'lark', definition: 'start: "x"' },
+    },
+    {
+      type: 'namespace',
+      name: 'agents',
+      description: 'd',
+      tools: [{ type: 'function', name: 'spawn', parameters: { type: 'object', properties: {} }, strict: false }],
+    },
+  ];
+
+  it.each(['chat', 'responses'] as const)(
+    'come back in the client’s own form from a cloud asked by %s',
+    async (cloudApi) => {
+      const running = await start({
+        cloudApi,
+        cloud: {
+          replies: [
+            {
+              toolCalls: [
+                { name: 'apply', arguments: { input: '+x' }, id: 'c1' },
+                { name: 'agents__spawn', arguments: {}, id: 'c2' },
+              ],
+            },
+            { text: 'done' },
+          ],
+          responses: [
+            {
+              output: [
+                { id: 'ct', type: 'custom_tool_call', call_id: 'c1', name: 'apply', input: '+x' },
+                callItem('spawn', '{}', { call_id: 'c2', namespace: 'agents' }),
+              ],
+            },
+            { output: [messageItem('done')] },
+          ],
+        },
+      });
+      const first = (await (await ask(running, { tools })).json()) as { id: string; output: readonly Json[] };
+      expect(first.output).toMatchObject([
+        { type: 'custom_tool_call', call_id: 'c1', name: 'apply', input: '+x', status: 'completed' },
+        { type: 'function_call', call_id: 'c2', name: 'spawn', namespace: 'agents', arguments: '{}' },
+      ]);
+      // References instead of items, as clients of the kept form send.
+      const second = await ask(running, {
+        tools,
+        input: [
+          { role: 'user', content: COMPLEX },
+          ...first.output.map((item) => ({ type: 'item_reference', id: item['id'] })),
+          { type: 'custom_tool_call_output', call_id: 'c1', output: 'patched' },
+          { type: 'function_call_output', call_id: 'c2', output: 'spawned' },
+        ],
+      });
+      expect((await second.json()) as Json).toMatchObject({ status: 'completed' });
+      const body = sent(running);
+      if (cloudApi === 'chat')
+        expect(body['messages']).toMatchObject([
+          { role: 'user' },
+          {
+            role: 'assistant',
+            tool_calls: [
+              { id: 'c1', function: { name: 'apply', arguments: '{"input":"+x"}' } },
+              { id: 'c2', function: { name: 'agents__spawn' } },
+            ],
+          },
+          { role: 'tool', tool_call_id: 'c1', content: 'patched' },
+          { role: 'tool', tool_call_id: 'c2', content: 'spawned' },
+        ]);
+      else {
+        expect(body['tools']).toEqual(tools);
+        expect((body['input'] as readonly Json[]).map((item) => item['type'] ?? item['role'])).toEqual([
+          'user',
+          'custom_tool_call',
+          'function_call',
+          'custom_tool_call_output',
+          'function_call_output',
+        ]);
+      }
+    },
+  );
+});
+
+describe('kept responses', () => {
+  const make = (id: string, principal = 'p', more: Partial<StoredResponse> = {}): StoredResponse => ({
+    id,
+    principal,
+    label: 'public',
+    maskable: true,
+    body: '{}',
+    input: [`{"id":"in_${id}"}`],
+    output: [`{"id":"out_${id}"}`],
+    previous: undefined,
+    ...more,
+  });
+  const limits = { maxResponses: 3, maxChars: 10_000, maxAgeMs: 1000 };
+
+  it('are their principal’s, items too', () => {
+    const store = createResponseStore(limits);
+    store.keep(make('a', 'alice'));
+    expect([store.find('alice', 'a')?.id, store.find('bob', 'a'), store.findItem('bob', 'out_a')]).toEqual([
+      'a',
+      undefined,
+      undefined,
+    ]);
+    expect(store.findItem('alice', 'out_a')).toBe('{"id":"out_a"}');
+    expect([store.forget('bob', 'a'), store.size, store.forget('alice', 'a'), store.size]).toEqual([false, 1, true, 0]);
+    expect(store.findItem('alice', 'out_a')).toBeUndefined();
+  });
+
+  it('go by number, by size and by age, the oldest first', () => {
+    let now = 0;
+    const store = createResponseStore(limits, () => now);
+    for (const id of ['a', 'b', 'c', 'd']) store.keep(make(id));
+    expect([store.find('p', 'a'), store.find('p', 'b')?.id]).toEqual([undefined, 'b']);
+    store.keep(make('e', 'p', { body: 'x'.repeat(9_950) }));
+    expect([store.find('p', 'd'), store.find('p', 'e')?.id, store.size]).toEqual([undefined, 'e', 1]);
+    now = 1001;
+    expect([store.find('p', 'e'), store.size]).toEqual([undefined, 0]);
+  });
+
+  it('are not, where the client or the operator wants none', async () => {
+    const running = await start({
+      config: 'surfaces: { responses: { store: off } }',
+      cloud: { replies: [{ text: 'ok' }] },
+    });
+    const { id } = (await (await ask(running, {})).json()) as { id: string };
+    expect((await fetch(`${running.url}/v1/responses/${id}`)).status).toBe(404);
+  });
+
+  it('are of nobody who did not ask for them: paths and methods', async () => {
+    const running = await start({ cloud: { replies: [{ text: 'ok' }] } });
+    const { id } = (await (await ask(running, { store: false })).json()) as { id: string };
+    const get = async (path: string, init?: RequestInit): Promise<number> =>
+      (await fetch(`${running.url}/v1/responses${path}`, init)).status;
+    expect(await get(`/${id}`)).toBe(404);
+    expect(await get(`/${id}`, { method: 'DELETE' })).toBe(404);
+    expect(await get(`/${id}/input_items`)).toBe(404);
+    expect(await get(`/${id}/cancel`, { method: 'POST' })).toBe(404);
+    expect(await get('')).toBe(405);
+    expect(await get('/compact', { method: 'POST' })).toBe(405);
+    expect(await get(`/${id}/other`)).toBe(404);
+    // Clients that speak WebSocket go on over HTTP at this status; fetch may not ask for it.
+    const upgraded = await new Promise<number | undefined>((resolve) => {
+      void import('node:http').then(({ request }) =>
+        request(`${running.url}/v1/responses`, { headers: { connection: 'upgrade', upgrade: 'websocket' } }, (answer) =>
+          resolve(answer.statusCode),
+        ).end(),
+      );
+    });
+    expect(upgraded).toBe(426);
+  });
+
+  it('are told to nobody in logs', async () => {
+    const running = await start({ local: { reply: () => ({ text: `your card ${CARD}` }) } });
+    const { id } = (await (await ask(running, { input: `my card ${CARD}` })).json()) as { id: string };
+    const kept = await (await fetch(`${running.url}/v1/responses/${id}`)).text();
+    expect(kept).toContain(CARD);
+    expect(running.logged()).not.toContain(CARD);
+  });
+});
