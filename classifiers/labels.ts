@@ -29,7 +29,10 @@ export interface LabelRules {
   readonly combinations: readonly Combination[];
 }
 
-export function createLabelRules(config: ClassifyConfig, labels: readonly Label[]): LabelRules {
+export function createLabelRules(
+  config: Pick<ClassifyConfig, 'entities' | 'otherEntities' | 'combinations'>,
+  labels: readonly Label[],
+): LabelRules {
   const rules = new Map<string, EntityRule>([...Object.entries(DEFAULT_ENTITIES), ...Object.entries(config.entities)]);
   const combinations: readonly Combination[] =
     config.combinations.length > 0 ? config.combinations : DEFAULT_COMBINATIONS;

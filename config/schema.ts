@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { Access } from './access-schema.ts';
 import { Audit } from './audit-schema.ts';
+import { EntityRule } from './entity-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
 import { Surfaces } from './surfaces-schema.ts';
 import { Alias, Pool, Provider, Upstream } from './upstream-schema.ts';
@@ -23,12 +24,6 @@ export const Listen = z.strictObject({
   drainMs: milliseconds
     .default(10_000)
     .describe('How long SIGTERM waits for open requests before they are cut with an error.'),
-});
-
-export const EntityRule = z.strictObject({
-  label: label.describe('Label a finding of this entity gives the request.'),
-  threshold: score.default(0.5).describe('Lowest score that counts.'),
-  maskable: z.boolean().default(true).describe('Whether masking may make a request with it fit for a cloud upstream.'),
 });
 
 export const Combination = z.strictObject({
@@ -222,4 +217,4 @@ export type { UpstreamConfig } from './upstream-schema.ts';
 export type ClassifyConfig = z.infer<typeof Classify>;
 export type PolicyConfig = z.infer<typeof Policy>;
 export type ToolsConfig = z.infer<typeof Tools>;
-export type EntityRule = z.infer<typeof EntityRule>;
+export type { EntityRule } from './entity-schema.ts';

@@ -51,6 +51,8 @@ const NO_SEALS: Seals = { pieces: [], isFrom: () => false };
 export interface Ceiling {
   readonly sees: Label;
   readonly ladder: readonly Label[];
+  /** Findings of an entity that the policy lets this one request hold; one more than was counted and none is let out. */
+  readonly relief?: ReadonlyMap<EntityType, number>;
 }
 
 export type Clearance =
@@ -101,10 +103,22 @@ export function clear(
   } catch {
     return refused('scan-failed');
   }
+  found = beyondRelief(found, ceiling.relief);
   if (found.length > 0) return refused('found-on-the-way-out', [...new Set(found.map((finding) => finding.entity))]);
   const cleared = Object.freeze({ ...outgoing }) as Cleared;
   minted.add(cleared);
   return { kind: 'cleared', cleared };
+}
+
+/** What is left when each relieved entity stands no more often than was counted. */
+function beyondRelief(
+  found: readonly { readonly entity: EntityType }[],
+  relief: Ceiling['relief'],
+): readonly { readonly entity: EntityType }[] {
+  if (relief === undefined || relief.size === 0) return found;
+  const counts = new Map<EntityType, number>();
+  for (const { entity } of found) counts.set(entity, (counts.get(entity) ?? 0) + 1);
+  return found.filter(({ entity }) => (counts.get(entity) ?? 0) > (relief.get(entity) ?? 0));
 }
 
 /** isCleared tells whether clear() made this very object. The door asks before a byte moves. */

@@ -15,6 +15,8 @@ export type RefusalCode = 'refused_by_rule' | 'refused_unknown_content' | 'refus
 
 export type Reason =
   | { readonly code: 'sensitive-content'; readonly entities: readonly EntityType[] }
+  /** A condition on the entity, or its number, gave it another label here. */
+  | { readonly code: 'entity-condition'; readonly entity: EntityType; readonly by: string }
   | { readonly code: 'session-label'; readonly label: Label }
   | { readonly code: 'classification-incomplete'; readonly gaps: readonly Gap[] }
   | { readonly code: 'policy-attack'; readonly signals: readonly string[] }

@@ -49,6 +49,17 @@ function leversFor(reason: Reason, config: Config): readonly Lever[] {
         lever('policy.unknown', policy.unknown, 'What happens to what could not be read.'),
         ...reason.gaps.flatMap((gap) => gapLever(gap, config)),
       ];
+    case 'entity-condition': {
+      const own = classify.entities[reason.entity];
+      const by = own?.conditions?.some(({ name }) => name === reason.by) === true ? 'conditions' : 'minCount';
+      return [
+        lever(
+          `classify.entities.${reason.entity}.${by}`,
+          own?.[by] ?? 1,
+          `What gave ${reason.entity} another label here.`,
+        ),
+      ];
+    }
     case 'policy-attack':
       return [lever('policy.attack', policy.attack, 'What happens to text that tries to steer the policy.')];
     case 'session-label':

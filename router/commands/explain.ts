@@ -12,44 +12,50 @@ export function explainCommand(): Command {
     .description('Explain the decision for a chat request (JSON file or standard input). Sends nothing.')
     .argument('[file]', 'request JSON; standard input when absent or -')
     .option('-c, --config <file>', 'configuration file (YAML)')
+    .option('--principal <name>', 'as whom to ask, for conditions and rules', 'explain')
     .option('--json', 'print JSON')
-    .action(async (file: string | undefined, options: { readonly config?: string; readonly json?: boolean }) => {
-      const loaded = loadOrExit(options.config);
-      // The environment alone may know no cloud; then the question is answered as if there were one.
-      const models = options.config === undefined ? 'stand-ins' : 'configured';
-      const provisioned = await provision({
-        config: loaded.config,
-        digest: loaded.digest,
-        environment: process.env,
-        log: createLog('silent'),
-        models,
-        sandbox: 'off',
-      });
-      if (provisioned.kind === 'invalid') {
-        talkProblems(loaded.file, provisioned.problems);
-        process.exit(EXIT.unusable);
-      }
-      const scope = {
-        id: 'req_explain',
-        principal: 'explain',
-        agent: 'main',
-        conversationIds: [],
-        features: [],
-        signal: new AbortController().signal,
-      };
-      const prepared = await prepare(readInput(file), openaiChat, scope, provisioned.context, {
-        pass: 'again',
-        nearMisses: 'collect',
-      });
-      await provisioned.close();
-      if (prepared.kind === 'problem') {
-        talk(`${prepared.code}${prepared.pointer === '' ? '' : ` at ${prepared.pointer}`}`);
-        process.exit(EXIT.unusable);
-      }
-      const explanation = explainTurn(prepared.turn);
-      if (options.json === true) data(JSON.stringify(explanation, null, 2));
-      else for (const line of describeExplanation(explanation)) data(oneLine(line));
-    });
+    .action(
+      async (
+        file: string | undefined,
+        options: { readonly config?: string; readonly principal: string; readonly json?: boolean },
+      ) => {
+        const loaded = loadOrExit(options.config);
+        // The environment alone may know no cloud; then the question is answered as if there were one.
+        const models = options.config === undefined ? 'stand-ins' : 'configured';
+        const provisioned = await provision({
+          config: loaded.config,
+          digest: loaded.digest,
+          environment: process.env,
+          log: createLog('silent'),
+          models,
+          sandbox: 'off',
+        });
+        if (provisioned.kind === 'invalid') {
+          talkProblems(loaded.file, provisioned.problems);
+          process.exit(EXIT.unusable);
+        }
+        const scope = {
+          id: 'req_explain',
+          principal: options.principal,
+          agent: 'main',
+          conversationIds: [],
+          features: [],
+          signal: new AbortController().signal,
+        };
+        const prepared = await prepare(readInput(file), openaiChat, scope, provisioned.context, {
+          pass: 'again',
+          nearMisses: 'collect',
+        });
+        await provisioned.close();
+        if (prepared.kind === 'problem') {
+          talk(`${prepared.code}${prepared.pointer === '' ? '' : ` at ${prepared.pointer}`}`);
+          process.exit(EXIT.unusable);
+        }
+        const explanation = explainTurn(prepared.turn);
+        if (options.json === true) data(JSON.stringify(explanation, null, 2));
+        else for (const line of describeExplanation(explanation)) data(oneLine(line));
+      },
+    );
 }
 
 export interface DecisionExplanation {
@@ -64,6 +70,8 @@ export interface DecisionExplanation {
     readonly band: string;
     readonly reasons: readonly { readonly code: string; readonly weight: number }[];
   };
+  /** Entities a condition or their number gave another label. */
+  readonly relabelled: Turn['weighed']['relabelled'];
   readonly findings: Turn['classification']['verdict']['findings'];
   readonly nearMisses: Turn['classification']['nearMisses'];
   readonly signals: Turn['classification']['signals'];
@@ -81,6 +89,7 @@ export function explainTurn(turn: Turn): DecisionExplanation {
     reasons: decision.reasons.map(describeReason),
     counterfactual: decision.counterfactual,
     complexity: { score: complexity.score, band: complexity.band, reasons: complexity.reasons },
+    relabelled: turn.weighed.relabelled,
     findings: verdict.findings,
     nearMisses: classification.nearMisses,
     signals: classification.signals,
@@ -99,6 +108,9 @@ function describeExplanation(explanation: DecisionExplanation): readonly string[
     `because     ${explanation.reasons.join(', ')}`,
     ...(explanation.counterfactual === '' ? [] : [`otherwise   ${explanation.counterfactual}`]),
     `complexity  ${explanation.complexity.score.toFixed(2)} (${explanation.complexity.band})  ${explanation.complexity.reasons.map((reason) => `${reason.code} ${reason.weight >= 0 ? '+' : ''}${reason.weight.toFixed(2)}`).join('  ')}`,
+    ...explanation.relabelled.map(
+      ({ entity, by, from, to }) => `condition   ${by} takes ${entity} from ${from} to ${to}`,
+    ),
     ...explanation.findings.map(
       (finding) =>
         `finding     ${finding.entity} ${finding.score.toFixed(2)} at ${span(finding)} by ${finding.recognizer}: ${finding.explanation.steps.map((step) => `${step.kind}${step.kind === 'context' ? ` "${step.word}"` : ''} ${step.score.toFixed(2)}`).join(' -> ')}${finding.explanation.views.length === 0 ? '' : ` (read as ${finding.explanation.views.join(' > ')})`}`,

@@ -13,6 +13,7 @@ import { parseJson } from '../json/parse.ts';
 import { complexityInput } from '../pipeline/complexity-input.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { type CompiledPolicy, decide } from '../policy/decide.ts';
+import { textsOf, weighEntities } from '../policy/entity-policy.ts';
 import { provePolicy } from '../policy/prove.ts';
 import { openaiChat } from '../protocols/openai-chat.ts';
 import { IN_MESSAGES } from '../protocols/whereabouts.ts';
@@ -50,6 +51,8 @@ export type CreatedJudge =
   | { readonly kind: 'judge'; readonly judge: Judge }
   | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
 
+/** Who asks, for conditions. */
+const PRINCIPAL = 'evaluate';
 /** As the listener's own limits; rows of a file are no larger than requests. */
 const MAX_LEAVES = 500_000;
 
@@ -103,18 +106,32 @@ class PolicyJudge implements Judge {
     const read = openaiChat.read(document);
     if (read.kind === 'problem') return { kind: 'problem', code: read.problem.code, pointer: read.problem.pointer };
     const startedAt = performance.now();
-    const classification = await this.#classifier.classify(read.segments, read.gaps, {
+    const classified = await this.#classifier.classify(read.segments, read.gaps, {
       signal: new AbortController().signal,
       nearMisses,
     });
     const classifyMs = performance.now() - startedAt;
+    const weighed = weighEntities(
+      classified,
+      {
+        model: read.model,
+        tools: read.chat.tools.map((tool) => tool.name),
+        principal: PRINCIPAL,
+        protocol: openaiChat.name,
+        chars: document.source.length,
+        turns: read.chat.messages.length,
+        textAt: textsOf(() => read.segments),
+      },
+      this.policy,
+    );
+    const { classification } = weighed;
     const { verdict, signals } = classification;
     const scored = scoreComplexity(
       complexityInput(
         {
           id: 'req_evaluate',
           protocol: openaiChat.name,
-          principal: 'evaluate',
+          principal: PRINCIPAL,
           model: read.model,
           document,
           segments: read.segments,
@@ -137,12 +154,13 @@ class PolicyJudge implements Judge {
         model: read.model,
         localModels: [],
         tools: read.chat.tools.map((tool) => tool.name),
-        principal: 'evaluate',
+        principal: PRINCIPAL,
         protocol: openaiChat.name,
         chars: document.source.length,
         turns: read.chat.messages.length,
+        relabelled: weighed.relabelled,
       },
-      this.policy,
+      weighed.policy,
     );
     return {
       kind: 'judgement',

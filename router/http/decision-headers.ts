@@ -49,6 +49,8 @@ export function describeReason(reason: Reason): string {
       return `${reason.code}:${[...new Set(reason.gaps.map((gap) => gap.cause))].join('+')}`;
     case 'policy-attack':
       return `${reason.code}:${[...new Set(reason.signals)].slice(0, 4).map(headerSafe).join('+')}`;
+    case 'entity-condition':
+      return `${reason.code}:${headerSafe(reason.entity)}+${headerSafe(reason.by)}`;
     case 'session-label':
       return `${reason.code}:${reason.label}`;
     case 'complex-reasoning':

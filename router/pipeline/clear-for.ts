@@ -59,7 +59,7 @@ export function clearFor(
     ready.classification,
     ready.label,
     { upstream: upstream.name, path: wire.path, body, stream, model, ...(features.length === 0 ? {} : { features }) },
-    { sees, ladder: context.policy.ladder },
+    { sees, ladder: context.policy.ladder, relief: turn.weighed.relief },
     context.classifier,
     { pieces, isFrom },
   );

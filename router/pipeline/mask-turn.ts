@@ -4,6 +4,8 @@
  */
 import type { Classification } from '../../classifiers/classifier.ts';
 import type { Finding } from '../../classifiers/finding.ts';
+import type { Segment } from '../../classifiers/segment.ts';
+import type { Gap } from '../../classifiers/verdict.ts';
 import type { ChatRequest, ReplyEvent } from '../chat.ts';
 import type { JsonDocument } from '../json/document.ts';
 import { parseJson } from '../json/parse.ts';
@@ -40,7 +42,7 @@ export async function maskTurn(
   context: Context,
 ): Promise<Ready | { readonly kind: 'failed' }> {
   const failed = { kind: 'failed' } as const;
-  const { ladder, entities, otherEntities } = context.policy;
+  const { ladder, entities, otherEntities } = turn.weighed.policy;
   const ceiling = ladder.indexOf(sees);
   const isAbove = (finding: Finding): boolean => {
     const rank = ladder.indexOf((entities[finding.entity] ?? otherEntities).label);
@@ -55,6 +57,15 @@ export async function maskTurn(
     return shape.kind === 'problem' ? failed : { ...shape, document: parsed.document };
   };
 
+  const classify = async (shape: {
+    readonly segments: readonly Segment[];
+    readonly gaps: readonly Gap[];
+  }): Promise<Classification> => {
+    const how = { signal: scope.signal, nearMisses: 'omit' } as const;
+    const found = await context.classifier.classify(shape.segments, shape.gaps, how);
+    return turn.weigh(found, shape.segments).classification;
+  };
+
   let { document } = turn.envelope;
   let { findings } = turn.classification.verdict;
   let count = 0;
@@ -67,10 +78,7 @@ export async function maskTurn(
     count += masked.count;
     const result = read(masked.source);
     if (result.kind === 'failed') return failed;
-    const classification = await context.classifier.classify(result.segments, result.gaps, {
-      signal: scope.signal,
-      nearMisses: 'omit',
-    });
+    const classification = await classify(result);
     if (classification.verdict.kind === 'unknown') return failed;
     const rank = ladder.indexOf(classification.verdict.label);
     const fits = rank !== -1 && rank <= ceiling;
@@ -87,10 +95,7 @@ export async function maskTurn(
     if (before.kind === 'failed') return failed;
     const result = read(explainPlaceholders(before.document, placeholders, protocol));
     if (result.kind === 'failed') return failed;
-    const classification = await context.classifier.classify(result.segments, result.gaps, {
-      signal: scope.signal,
-      nearMisses: 'omit',
-    });
+    const classification = await classify(result);
     const { verdict } = classification;
     const rank = ladder.indexOf(verdict.label);
     if (verdict.kind === 'unknown' || rank === -1 || rank > ceiling) return failed;

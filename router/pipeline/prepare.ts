@@ -3,6 +3,7 @@
  * the tool loop comes through here again, so nothing is sent on the strength of an earlier look. Fails closed: a problem is a 400 and nothing is
  * sent; a classifier that cannot answer makes the verdict unknown.
  */
+import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
 import type { Classification } from '../../classifiers/classifier.ts';
 import { bandOf, scoreComplexity } from '../../classifiers/complexity/score.ts';
@@ -14,6 +15,7 @@ import { KnownValues } from '../json/known-values.ts';
 import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
 import { aliasOf, decide, type DecisionInput } from '../policy/decide.ts';
+import { textsOf, type Weighed, weighEntities } from '../policy/entity-policy.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
 import { IN_MESSAGES } from '../protocols/whereabouts.ts';
 import { atLeast, type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
@@ -23,7 +25,11 @@ import type { Context, RequestScope } from './context.ts';
 
 export interface Turn {
   readonly envelope: RequestEnvelope;
+  /** With the labels of this request, when conditions gave entities others. */
   readonly classification: Classification;
+  /** weigh gives another classification of this turn (after masking) the labels of this request. */
+  readonly weigh: (classification: Classification, segments: readonly Segment[]) => Weighed;
+  readonly weighed: Weighed;
   readonly trace: ConversationTrace;
   readonly remembered: Remembered;
   readonly complexity: {
@@ -123,10 +129,26 @@ export async function prepare(
   };
   const { blocks } = read;
   const how = { signal: scope.signal, nearMisses: options.nearMisses };
-  const classification =
+  const classified =
     blocks === undefined
       ? await context.classifier.classify(read.segments, [...read.gaps, ...unseen], how)
       : await context.classifier.classifyBlocks(blocks.blocks, [...blocks.gaps, ...unseen], how);
+  const weigh = (each: Classification, segments: () => readonly Segment[]): Weighed =>
+    weighEntities(
+      each,
+      {
+        model: read.model,
+        tools: read.chat.tools.map((tool) => tool.name),
+        principal: scope.principal,
+        protocol: protocol.name,
+        chars: document.source.length,
+        turns: read.chat.messages.length,
+        textAt: textsOf(segments),
+      },
+      context.policy,
+    );
+  const weighed = weigh(classified, () => read.segments);
+  const { classification } = weighed;
   const scored = scoreComplexity(complexityInput(envelope, context.config, read.blocks?.messageKeys));
   const band = bandOf(scored.score, context.config.complexity, remembered.band, insideToolLoop(envelope));
   const input: DecisionInput = {
@@ -145,13 +167,16 @@ export async function prepare(
     protocol: protocol.name,
     chars: document.source.length,
     turns: read.chat.messages.length,
+    relabelled: weighed.relabelled,
   };
-  const decision = decide(input, context.policy);
+  const decision = decide(input, weighed.policy);
   return {
     kind: 'turn',
     turn: {
       envelope,
       classification,
+      weighed,
+      weigh: (each, segments) => weigh(each, () => segments),
       trace,
       remembered,
       complexity: { ...scored, band },

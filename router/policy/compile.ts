@@ -2,6 +2,7 @@
 import type { Config } from '../../config/schema.ts';
 import type { UpstreamConfig } from '../../config/schema.ts';
 import { compileCondition } from './conditions.ts';
+import { compileEntityPolicy } from './entity-policy.ts';
 import type { CompiledPolicy } from './decide.ts';
 import { targetsOf } from './targets.ts';
 
@@ -11,6 +12,7 @@ export function compilePolicy(config: Config, upstreams: readonly UpstreamConfig
     policy: config.policy,
     entities: config.classify.entities,
     otherEntities: config.classify.otherEntities,
+    entityPolicy: compileEntityPolicy(config.classify),
     aliases: config.aliases,
     upstreams: targetsOf(config, upstreams).map(({ name, kind, sees, models }) => ({ name, kind, sees, models })),
     rules: config.policy.rules.map((rule) => {

@@ -1,10 +1,10 @@
 /**
- * Rule conditions in CEL: safe, total and known to operators. Compiled and type-checked at load. Fails closed: a condition that
- * throws at run time is `failed`, and the caller treats its rule as one that matched and may not send outwards.
+ * Conditions in CEL, of rules and of entities: safe, total and known to operators. Compiled and type-checked at load. Fails closed: a condition
+ * that throws at run time is `failed`; a rule's is then one that matched and may not send outwards, an entity's can only raise.
  */
 import { Environment } from '@marcbachmann/cel-js';
 
-/** What a condition can see. Counts and names, no text of the request. */
+/** What a rule's condition can see. Counts and names, no text of the request. */
 export interface ConditionInput {
   readonly label: string;
   readonly verdict: string;
@@ -20,29 +20,76 @@ export interface ConditionInput {
   readonly turns: number;
 }
 
+/** What an entity's condition can see. */
+export interface EntityConditionInput {
+  /** Different values of the entity in the request. */
+  readonly count: number;
+  /** Of its surest finding. */
+  readonly score: number;
+  /** The entity's own, before conditions. */
+  readonly label: string;
+  readonly entities: readonly string[];
+  readonly signals: readonly string[];
+  readonly model: string;
+  readonly tools: readonly string[];
+  readonly principal: string;
+  readonly protocol: string;
+  readonly chars: number;
+  readonly turns: number;
+}
+
 export type ConditionResult = 'yes' | 'no' | 'failed';
 export type Condition = (input: ConditionInput) => ConditionResult;
-export type CompiledCondition =
-  | { readonly kind: 'condition'; readonly test: Condition }
+export type EntityCondition = (input: EntityConditionInput) => ConditionResult;
+export type CompiledCondition<Input = ConditionInput> =
+  | { readonly kind: 'condition'; readonly test: (input: Input) => ConditionResult }
   | { readonly kind: 'invalid'; readonly message: string };
 
-const environment = new Environment({
-  limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 500, maxMapEntries: 50, maxCallArguments: 16 },
-})
-  .registerVariable('label', 'string')
-  .registerVariable('verdict', 'string')
-  .registerVariable('entities', 'list<string>')
-  .registerVariable('signals', 'list<string>')
-  .registerVariable('complexity', 'double')
-  .registerVariable('band', 'string')
-  .registerVariable('model', 'string')
-  .registerVariable('tools', 'list<string>')
-  .registerVariable('principal', 'string')
-  .registerVariable('protocol', 'string')
-  .registerVariable('chars', 'int')
-  .registerVariable('turns', 'int');
+const LIMITS = { maxAstNodes: 500, maxDepth: 32, maxListElements: 500, maxMapEntries: 50, maxCallArguments: 16 };
+type CelType = 'string' | 'double' | 'int' | 'list<string>';
+const SHARED: Readonly<Record<string, CelType>> = {
+  label: 'string',
+  entities: 'list<string>',
+  signals: 'list<string>',
+  model: 'string',
+  tools: 'list<string>',
+  principal: 'string',
+  protocol: 'string',
+  chars: 'int',
+  turns: 'int',
+};
 
-export function compileCondition(source: string): CompiledCondition {
+const environmentOf = (variables: Readonly<Record<string, CelType>>): Environment => {
+  const environment = new Environment({ limits: LIMITS });
+  for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
+  return environment;
+};
+
+const RULES = environmentOf({ ...SHARED, verdict: 'string', complexity: 'double', band: 'string' });
+const ENTITIES = environmentOf({ ...SHARED, count: 'int', score: 'double' });
+
+/** compileCondition compiles a rule's `when`. */
+export const compileCondition = (source: string): CompiledCondition =>
+  compile(RULES, source, (input: ConditionInput) => ({
+    ...input,
+    chars: BigInt(input.chars),
+    turns: BigInt(input.turns),
+  }));
+
+/** compileEntityCondition compiles an entity's `when`. */
+export const compileEntityCondition = (source: string): CompiledCondition<EntityConditionInput> =>
+  compile(ENTITIES, source, (input: EntityConditionInput) => ({
+    ...input,
+    count: BigInt(input.count),
+    chars: BigInt(input.chars),
+    turns: BigInt(input.turns),
+  }));
+
+function compile<Input>(
+  environment: Environment,
+  source: string,
+  valuesOf: (input: Input) => Record<string, unknown>,
+): CompiledCondition<Input> {
   try {
     const checked = environment.check(source);
     if (!checked.valid) return { kind: 'invalid', message: firstLine(checked.error?.message ?? 'does not type-check') };
@@ -53,7 +100,7 @@ export function compileCondition(source: string): CompiledCondition {
       kind: 'condition',
       test: (input) => {
         try {
-          const result: unknown = run({ ...input, chars: BigInt(input.chars), turns: BigInt(input.turns) });
+          const result: unknown = run(valuesOf(input));
           return result === true ? 'yes' : result === false ? 'no' : 'failed';
         } catch {
           return 'failed';

@@ -9,6 +9,7 @@ import type { EntityRule, PolicyConfig } from '../../config/schema.ts';
 import type { Decision, Reason, RefusalCode, Route } from '../decision.ts';
 import { publicPointer } from '../json/public-pointer.ts';
 import type { Condition, ConditionInput } from './conditions.ts';
+import { type EntityPolicy, refusedEntities, type Relabelled } from './entity-policy.ts';
 
 export interface UpstreamView {
   readonly name: string;
@@ -28,6 +29,7 @@ export interface CompiledPolicy {
   readonly aliases: Readonly<Record<string, { readonly upstream: string; readonly model: string }>>;
   readonly entities: Readonly<Record<string, EntityRule>>;
   readonly otherEntities: EntityRule;
+  readonly entityPolicy: EntityPolicy;
 }
 
 export interface CompiledRule {
@@ -56,6 +58,8 @@ export interface DecisionInput {
   readonly protocol: string;
   readonly chars: number;
   readonly turns: number;
+  /** What weighEntities gave another label; named in the reasons. */
+  readonly relabelled?: readonly Relabelled[];
 }
 
 /** Names that ask Sluice to choose. */
@@ -80,6 +84,7 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
   // Evidence first: it is what the reasons must name whatever is decided.
   if (input.verdict.kind === 'unknown') reasons.push({ code: 'classification-incomplete', gaps: input.verdict.gaps });
   if (entities.length > 0) reasons.push({ code: 'sensitive-content', entities });
+  for (const { entity, by } of input.relabelled ?? []) reasons.push({ code: 'entity-condition', entity, by });
   if (rank(input.session.label) > rank(seen)) reasons.push({ code: 'session-label', label: input.session.label });
   if (attack.length > 0) reasons.push({ code: 'policy-attack', signals: attack });
 
@@ -127,6 +132,8 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
 
   if (input.verdict.kind === 'unknown' && policy.unknown === 'refuse') return refuse('refused_unknown_content');
   if (attack.length > 0 && policy.attack === 'refuse') return refuse('refused_policy_attack');
+  const [refused] = refusedEntities(input.verdict.findings, compiled);
+  if (refused !== undefined) return refuse('refused_by_rule', [{ code: 'rule', rule: `classify.entities.${refused}` }]);
 
   const conditionInput: ConditionInput = {
     label,

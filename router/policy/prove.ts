@@ -4,7 +4,7 @@
  */
 import type { ConfigProblem } from '../../config/explain.ts';
 import type { Config, UpstreamConfig } from '../../config/schema.ts';
-import { compileCondition } from './conditions.ts';
+import { compileCondition, compileEntityCondition } from './conditions.ts';
 import { ROUTED_MODELS } from './decide.ts';
 import { isLocal, type Target, targetsOf } from './targets.ts';
 
@@ -31,8 +31,35 @@ export function provePolicy(
       problems.push({ path: `upstreams[${index}].name`, message: `two upstreams are named "${upstream.name}"` });
     names.add(upstream.name);
   });
-  for (const [entity, rule] of Object.entries(config.classify.entities))
-    known(rule.label, `classify.entities.${entity}.label`);
+  for (const [entity, rule] of Object.entries(config.classify.entities)) {
+    const path = `classify.entities.${entity}`;
+    known(rule.label, `${path}.label`);
+    if (rule.fewerLabel !== undefined) known(rule.fewerLabel, `${path}.fewerLabel`);
+    if (rule.fewerLabel !== undefined && (rule.minCount ?? 1) === 1)
+      problems.push({
+        path: `${path}.fewerLabel`,
+        message: 'says what fewer than minCount means, and there is no minCount',
+      });
+    rule.conditions?.forEach((condition, index) => {
+      known(condition.label, `${path}.conditions[${index}].label`);
+      const compiled = compileEntityCondition(condition.when);
+      if (compiled.kind === 'invalid')
+        problems.push({
+          path: `${path}.conditions[${index}].when`,
+          message: `condition "${condition.name}": ${compiled.message}`,
+        });
+    });
+  }
+  const { otherEntities } = config.classify;
+  if (
+    otherEntities.minCount !== undefined ||
+    otherEntities.conditions !== undefined ||
+    otherEntities.action !== undefined
+  )
+    problems.push({
+      path: 'classify.otherEntities',
+      message: 'minCount, conditions and action belong to one entity: name it under classify.entities',
+    });
   known(config.classify.otherEntities.label, 'classify.otherEntities.label');
   config.classify.combinations.forEach((combination, index) =>
     known(combination.label, `classify.combinations[${index}].label`),

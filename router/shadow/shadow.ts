@@ -9,6 +9,7 @@ import type { Decision } from '../decision.ts';
 import { describeReason } from '../http/decision-headers.ts';
 import type { Turn } from '../pipeline/prepare.ts';
 import { decide } from '../policy/decide.ts';
+import { textsOf, weighEntities } from '../policy/entity-policy.ts';
 import type { Candidate } from './candidate.ts';
 import { changesBetween, type KeyChange } from './config-change.ts';
 import type { Config } from '../../config/schema.ts';
@@ -169,21 +170,30 @@ export class Shadow {
 
   async #compare(running: Running, turn: Turn, at: number): Promise<void> {
     const { candidate } = running;
-    const classification = running.rereads
+    const classified = running.rereads
       ? await candidate.classifier.classify(turn.envelope.segments, turn.envelope.gaps, {
           signal: new AbortController().signal,
           nearMisses: 'omit',
         })
-      : turn.classification;
+      : turn.weighed.base;
     const { input } = turn;
+    const { model, tools, principal, protocol, chars, turns } = input;
+    const textAt = textsOf(() => turn.envelope.segments);
+    const weighed = weighEntities(
+      classified,
+      { model, tools, principal, protocol, chars, turns, textAt },
+      candidate.policy,
+    );
+    const { classification } = weighed;
     const decision = decide(
       {
         ...input,
         verdict: classification.verdict,
         signals: classification.signals,
+        relabelled: weighed.relabelled,
         band: running.sameBands ? input.band : bandOf(input.complexity, candidate.config.complexity, undefined),
       },
-      candidate.policy,
+      weighed.policy,
     );
     const live = sideOf(turn.decision, turn.classification, classification);
     const other = sideOf(decision, classification, turn.classification);
