@@ -7,6 +7,7 @@ import { Access } from './access-schema.ts';
 import { Audit } from './audit-schema.ts';
 import { EntityRule } from './entity-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
+import { Store } from './store-schema.ts';
 import { Surfaces } from './surfaces-schema.ts';
 import { Alias, Pool, Provider, Upstream } from './upstream-schema.ts';
 import { Telemetry } from './telemetry-schema.ts';
@@ -201,6 +202,7 @@ export const Config = z.strictObject({
     .describe(
       'Where labels, keys and the audit live; empty means ~/.local/state/sluice (demo: a temporary directory).',
     ),
+  store: Store.prefault({}).describe('Where what outlives a request is kept.'),
   log: z
     .strictObject({
       level: z

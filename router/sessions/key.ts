@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Secret } from '../../config/secret.ts';
 
 export function loadOrCreateKey(stateDir: string): Buffer {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -13,6 +14,12 @@ export function loadOrCreateKey(stateDir: string): Buffer {
   }
   const key = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
   if (key.length !== 32)
-    throw new Error('digest.key in the state directory is damaged; restore it, or remove it together with sessions.db');
+    throw new Error('digest.key in the state directory is damaged; restore it, or remove it together with sluice.db');
   return key;
+}
+
+/** readKey takes a key that the operator keeps elsewhere: 64 hex digits; `undefined` for anything else. */
+export function readKey(secret: Secret): Buffer | undefined {
+  const text = secret.reveal().trim();
+  return /^[0-9a-fA-F]{64}$/.test(text) ? Buffer.from(text, 'hex') : undefined;
 }

@@ -75,6 +75,7 @@ function lock(database: Database): readonly Statement[] {
 export async function proveKey(database: Database, key: Buffer): Promise<void> {
   const proof = createHmac('sha256', key).update('sluice store').digest('hex');
   await database.batch([
+    ...lock(database),
     { sql: 'CREATE TABLE IF NOT EXISTS installation (one {integer} PRIMARY KEY, proof TEXT NOT NULL)' },
     { sql: 'INSERT INTO installation (one, proof) VALUES (1, $1) ON CONFLICT (one) DO NOTHING', params: [proof] },
   ]);
