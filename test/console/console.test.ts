@@ -109,7 +109,7 @@ describe.skipIf(MISSING !== '')('the console in Chromium', () => {
     await page.getByText('That key does not open the console.').waitFor();
     await page.getByLabel('Admin key').fill('the-admin-key');
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Live' }).waitFor();
+    await expect.poll(() => page.getByRole('heading', { name: 'Live' }).isVisible()).toBe(true);
     await context.close();
     await own.close();
   });
@@ -233,7 +233,7 @@ describe.skipIf(MISSING !== '')('the console in Chromium', () => {
     await page.getByText('Sluice does not answer.').waitFor();
     await context.setOffline(false);
     await page.getByRole('button', { name: 'Try again' }).click();
-    await page.getByText('Routes since the start').waitFor();
+    await expect.poll(() => page.getByText('Routes since the start').isVisible()).toBe(true);
     await context.close();
   });
 });
