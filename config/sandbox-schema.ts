@@ -1,6 +1,7 @@
 /** How tools are run. The sandbox's own part of the schema, read by the broker's processes without the rest. */
 import { z } from 'zod';
 import { SandboxEgress } from './sandbox-egress-schema.ts';
+import { SandboxTerminals } from './sandbox-terminals-schema.ts';
 import { SandboxWatch } from './sandbox-watch-schema.ts';
 import { bytes, milliseconds } from './schema-terms.ts';
 
@@ -114,6 +115,7 @@ export const Sandbox = z.strictObject({
     .default(604_800_000)
     .describe('And one older than this, however busy, once nothing runs in it.'),
   egress: SandboxEgress.prefault({}).describe('The only way out of a sandbox.'),
+  terminals: SandboxTerminals.prefault({}).describe('Programs that outlive their call (the tool session).'),
   watch: SandboxWatch.prefault({}).describe('What raises an alarm, and what an alarm does.'),
   tools: z.record(z.string(), SandboxTool).default({}).describe('Per tool, over the defaults above.'),
   allow: selectors.optional().describe('Tools or groups that may be used at all; absent means all that are offered.'),

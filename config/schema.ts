@@ -139,7 +139,7 @@ export const Tools = z.strictObject({
     .array(z.string())
     .default([])
     .describe(
-      'Bundled tools added to every chat request: exec, read, write, edit, list, search, python, node, or `all`.',
+      'Bundled tools added to every chat request: exec, read, write, edit, list, search, python, node, session, or `all`.',
     ),
   rules: z
     .array(

@@ -1,6 +1,7 @@
 /**
  * What every backend promises. A plan that needs more than was proved is `not-started`, never run with less.
  */
+import type { Writable } from 'node:stream';
 import type { BoundedOutput, ClaimReport, Mode } from './executor.ts';
 import type { ExecutionPlan } from './plan.ts';
 import type { RunWatch } from './watch/watch.ts';
@@ -29,7 +30,16 @@ export type Outcome =
 /** What the host saw in /proc of the sandboxed process before the command was handed over. */
 export type Attestation = Readonly<Record<string, string | number | boolean>>;
 
+/** Both ends of a program that is talked to while it runs. */
+export interface Terminal {
+  /** Called once, when the program was handed over: its input stays open, and this is where it goes. */
+  opened(input: Writable, attested: Attestation): void;
+  /** Both of its streams, in the order they came. */
+  output(chunk: Buffer): void;
+}
+
 export interface RunOptions {
+  readonly terminal?: Terminal;
   readonly signal: AbortSignal;
   /** Told what is seen while it runs. */
   readonly watch?: RunWatch;

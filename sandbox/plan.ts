@@ -46,6 +46,12 @@ export interface ExecutionPlan {
   readonly home: string;
   readonly egress: Egress;
   readonly limits: Limits;
+  /** For a program on a terminal that outlives its call: what is done with which. Input is `stdin`. */
+  readonly terminal?: {
+    readonly action: 'start' | 'write' | 'poll' | 'kill';
+    readonly id: string;
+    readonly waitMs: number;
+  };
   /** sha256 of the scope (principal, session or agent); state is shared only inside it. */
   readonly scopeKey: string;
   /** sha256 of principal and session, whatever the scope: what the watch ends. */

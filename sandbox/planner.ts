@@ -135,19 +135,23 @@ function toPlan(
     home: settings.scope === 'call' ? '' : join(scopeDirectory, 'home'),
     egress: open ? { kind: 'proxy', socket: join(site.egressRoot, `${site.nonce}.sock`) } : { kind: 'none' },
     limits: {
-      wallMs: settings.timeoutMs,
+      wallMs: command.terminal?.action === 'start' ? policy.sandbox.terminals.maxAgeMs : settings.timeoutMs,
       memoryBytes: settings.memoryBytes,
       processes: settings.processes,
       outputBytes: settings.outputBytes,
       diskBytes: settings.diskBytes,
       fileBytes: settings.diskBytes,
     },
+    ...(command.terminal === undefined
+      ? {}
+      : { terminal: { ...command.terminal, id: command.terminal.id || site.nonce.slice(0, TERMINAL_ID_CHARACTERS) } }),
     scopeKey,
     sessionKey: toScopeKey(request, 'session', ''),
     policyDigest: policy.digest,
   };
 }
 
+const TERMINAL_ID_CHARACTERS = 16;
 const WORKSPACE_ORDER = ['none', 'ro', 'cow', 'rw'] as const;
 
 /** The router may ask for less than the policy allows. Every line here is a minimum, so it can never ask for more. */

@@ -50,7 +50,7 @@ export type Resolution =
 
 /** OpenClaw's names for sets of tools, usable in allow and deny lists. */
 export const TOOL_GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'group:runtime': ['exec', 'python', 'node'],
+  'group:runtime': ['exec', 'python', 'node', 'session'],
   'group:fs': ['read', 'write', 'edit', 'list', 'search'],
   'group:fs-read': ['read', 'list', 'search'],
 };

@@ -21,22 +21,24 @@ import { SHELL_INSIDE } from '../tools/programs.ts';
 import { honeyPlanter } from '../watch/honey-files.ts';
 import type { PlantedHoney } from '../watch/honey-files.ts';
 import type { HoneyKey } from '../watch/honey.ts';
-import { RUNTIME } from './docker/container-options.ts';
-import type { ContainerSite } from './docker/container-options.ts';
+import type { ContainerSite, Runtime } from './docker/container-options.ts';
 import { explainEngineFault, openEngine } from './docker/engine.ts';
 import type { Engine } from './docker/engine.ts';
 import { ensureImage } from './docker/image.ts';
 import type { ImageTree } from './docker/image.ts';
 import { discharge, enlist, newOwner, removeAllOf, removeContainer, removeLeftovers } from './docker/leftovers.ts';
-import { CONTAINER_PROBES } from './docker/probes.ts';
+import { CONTAINER_PROBES, GVISOR_PROBES } from './docker/probes.ts';
 import { ABORTED, runContainer } from './docker/run-container.ts';
-import { seccompProfile } from './docker/seccomp-profile.ts';
+import { forRunsc, seccompProfile } from './docker/seccomp-profile.ts';
 import { startReaper } from './docker/start-reaper.ts';
 import type { Reaper } from './docker/start-reaper.ts';
 import { handover } from './handover.ts';
 import { readHostLayout, stagingDirectory } from './host-layout.ts';
 
+export type ContainerMode = 'docker' | 'docker+gvisor';
+
 export interface DockerOptions {
+  readonly mode: ContainerMode;
   /** The engine's Unix socket. */
   readonly socket: string;
   /** Repository name of the image that is made on this machine. */
@@ -66,7 +68,13 @@ const MIB = 1024 * 1024;
 /** What a copy-on-write workspace may hold. */
 const COPY_ENTRIES = 50_000;
 const COPY_BYTES = 1024 * MIB;
-const mode = 'docker';
+
+const RUNTIMES = { docker: 'runc', 'docker+gvisor': 'runsc' } as const satisfies Record<ContainerMode, Runtime>;
+const CURES: Readonly<Record<Runtime, string>> = {
+  runc: 'apt-get install runc',
+  runsc:
+    'install runsc of 2023 or newer and add it to daemon.json with runtimeArgs --network=none, --oci-seccomp and --host-uds=open',
+};
 
 const unsupported = (detail: string): Outcome => ({ kind: 'not-started', cause: 'plan-unsupported', detail });
 const unusable = (reason: string): Preparation => ({ kind: 'unusable', reason });
@@ -80,6 +88,8 @@ export function createDockerBackendWith(
   options: DockerOptions,
   replaced: { readonly engine?: Engine; readonly weaken?: (site: ContainerSite) => ContainerSite },
 ): Backend {
+  const { mode } = options;
+  const runtime = RUNTIMES[mode];
   const engine = replaced.engine ?? openEngine(options.socket);
   const isRoot = process.getuid?.() === 0;
   const uid = isRoot ? options.uid : (process.getuid?.() ?? 0);
@@ -106,14 +116,15 @@ export function createDockerBackendWith(
         readonly OSType?: unknown;
       };
       if (info.OSType !== 'linux') return unusable(`the Docker Engine at ${options.socket} runs no Linux containers`);
-      if (!Object.hasOwn(info.Runtimes ?? {}, RUNTIME))
-        return unusable(`the Docker Engine at ${options.socket} has no runtime ${RUNTIME}: apt-get install runc`);
+      if (!Object.hasOwn(info.Runtimes ?? {}, runtime))
+        return unusable(`the Docker Engine at ${options.socket} has no runtime ${runtime}: ${CURES[runtime]}`);
       await removeLeftovers(engine);
       const staging = stagingDirectory(options.stateDir, uid, gid);
       const layout = readHostLayout(false);
       const tree = { staging, uid, gid, links: layout.links, directories: layout.directories };
       const image = await ensureImage(engine, options.image, tree);
       const container: ContainerSite = {
+        runtime,
         image,
         uid,
         gid,
@@ -123,7 +134,10 @@ export function createDockerBackendWith(
         honeyWritable: isRoot,
         maskedPaths: [...layout.maskedFiles, ...layout.maskedDirectories].map((name) => `/proc/${name}`),
         cores: cpus().length,
-        seccomp: (filter) => seccompProfile(arch, filter),
+        seccomp: (filter) => {
+          const profile = seccompProfile(arch, filter);
+          return runtime === 'runsc' ? forRunsc(profile) : profile;
+        },
       };
       const owner = newOwner();
       enlist(owner);
@@ -229,7 +243,12 @@ export function createDockerBackendWith(
     async prove() {
       const site = await prepared();
       if (site.kind === 'unusable') return [{ claim: 'available', proved: false, evidence: site.reason }];
-      return proveClaims({ directory: site.staging, uid, run: own, probes: CONTAINER_PROBES });
+      return proveClaims({
+        directory: site.staging,
+        uid,
+        run: own,
+        probes: runtime === 'runsc' ? GVISOR_PROBES : CONTAINER_PROBES,
+      });
     },
     async run(plan, runOptions) {
       const call = (one: ExecutionPlan): Promise<Outcome> => tracked(one, runOptions);

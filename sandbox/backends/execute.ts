@@ -17,7 +17,7 @@ export async function execute(
   sandbox: WaitingSandbox,
   plan: Pick<ExecutionPlan, 'stdin' | 'limits'>,
   script: string,
-  { signal, watch }: RunOptions,
+  { signal, watch, terminal }: RunOptions,
 ): Promise<Outcome> {
   const { outputBytes, wallMs } = plan.limits;
   const stdout = createOutputCollector(outputBytes);
@@ -32,12 +32,14 @@ export async function execute(
   const timer = setTimeout(() => kill('timeout'), wallMs);
   signal.addEventListener('abort', onAbort, { once: true });
   watch?.planted(sandbox.honey?.tokens ?? []);
-  sandbox.handOver(script, Buffer.from(plan.stdin, 'base64'), (stream, chunk) => {
+  const input = sandbox.handOver(script, Buffer.from(plan.stdin, 'base64'), terminal !== undefined, (stream, chunk) => {
     const collector = stream === 'stdout' ? stdout : stderr;
     if (killedBy === undefined) collector.push(chunk);
     watch?.output(stream, chunk);
-    if (collector.total > flood) kill('output-limit');
+    if (terminal !== undefined) terminal.output(chunk);
+    else if (collector.total > flood) kill('output-limit');
   });
+  terminal?.opened(input, sandbox.attestation);
   const { code } = await sandbox.ended;
   clearTimeout(timer);
   signal.removeEventListener('abort', onAbort);

@@ -48,7 +48,8 @@ export function createHostBackend(options: HostOptions): Backend {
     async prove() {
       return [];
     },
-    async run(plan, { signal }) {
+    async run(plan, { signal, terminal }) {
+      if (terminal !== undefined) return unsupported('the host backend keeps no program beyond its call');
       if (plan.mode !== 'host') return unsupported(`the plan asks for ${plan.mode}`);
       if (dropsTo && options.uid === 0) return unsupported('tools never run as root');
       if (plan.workspace.access === 'ro' || plan.workspace.access === 'cow')

@@ -28,7 +28,13 @@ export interface WaitingSandbox {
   isAlive(): boolean;
   /** Whether the directories it mounted are still the ones their paths name. */
   isCurrent(): boolean;
-  handOver(script: string, input: Buffer, sink: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void;
+  /** `keepOpen` leaves the program's input open; what is returned is its writing end. */
+  handOver(
+    script: string,
+    input: Buffer,
+    keepOpen: boolean,
+    sink: (stream: 'stdout' | 'stderr', chunk: Buffer) => void,
+  ): Writable;
   kill(): void;
 }
 
@@ -135,10 +141,12 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
         ended,
         isAlive: () => alive,
         isCurrent: () => mounted.every((inside) => isSame(outside[inside] ?? '', started.mounts[inside] ?? '')),
-        handOver(script, bytes, receive) {
+        handOver(script, bytes, keepOpen, receive) {
           sink = receive;
-          input.end(bytes);
+          if (keepOpen) input.write(bytes);
+          else input.end(bytes);
           commands.end(script);
+          return input;
         },
         kill,
       },

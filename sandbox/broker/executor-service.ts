@@ -25,6 +25,7 @@ import { PlanRunner, RUN_GRACE_MS } from './plan-runner.ts';
 import type { EgressOpener } from './plan-runner.ts';
 import { Proofs } from './proofs.ts';
 import { ScopeStore } from './scope-store.ts';
+import { Terminals } from './terminals.ts';
 import { TicketGate } from './ticket.ts';
 import { workspaceProblem } from './workspace-root.ts';
 
@@ -127,6 +128,7 @@ export function serveExecutor(options: ExecutorServiceOptions): void {
     });
     const endedSessions = new EndedSessions(join(stateDir, 'sandbox', 'ended-sessions'), bound.sandbox.maxAgeMs);
     const runner = new PlanRunner({
+      terminals: new Terminals(bound.sandbox.terminals),
       watch: new Watch({
         config: bound.sandbox.watch,
         labels,

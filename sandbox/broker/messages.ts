@@ -70,6 +70,13 @@ export const executionPlan: z.ZodType<ExecutionPlan> = z.strictObject({
     z.strictObject({ kind: z.literal('proxy'), socket: z.string().startsWith('/') }),
   ]),
   limits,
+  terminal: z
+    .strictObject({
+      action: z.enum(['start', 'write', 'poll', 'kill']),
+      id: z.string().regex(/^[0-9a-f]{16}$/),
+      waitMs: z.int().min(0),
+    })
+    .exactOptional(),
   scopeKey: digest,
   sessionKey: digest,
   policyDigest: digest,

@@ -11,6 +11,7 @@ import type { Proofs } from './proofs.ts';
 import type { Scope, ScopeStore } from './scope-store.ts';
 import type { Watched } from '../watch/alert-event.ts';
 import type { CallWatch, Watch } from '../watch/watch.ts';
+import type { Launch, Step, Terminals } from './terminals.ts';
 import type { TicketGate } from './ticket.ts';
 
 /** Beyond the plan's own wall time: start, attestation, kill and clean-up on a busy machine. */
@@ -46,6 +47,7 @@ export interface PlanRunnerOptions {
   readonly scopes: ScopeStore;
   readonly egress: EgressOpener;
   readonly watch: Watch;
+  readonly terminals: Terminals;
   /** What is wrong with a workspace an operator named; empty when nothing is. */
   readonly workspaceProblem: (source: string) => Promise<string>;
   readonly graceMs: number;
@@ -86,13 +88,28 @@ export class PlanRunner {
     if (this.#options.watch.hasEnded(plan.sessionKey)) return refused('session-ended', ENDED);
     const watch = this.#options.watch.begin(plan);
     watch.arguments();
-    const result = watch.ending.aborted
-      ? refused('session-ended', ENDED)
-      : await this.#runWatched(plan, AbortSignal.any([signal, watch.ending]), starting, watch);
-    const seen = watch.finish(undefined);
+    const { result, watch: other } = watch.ending.aborted
+      ? { result: refused('session-ended', ENDED), watch: undefined }
+      : await this.#step(plan, AbortSignal.any([signal, watch.ending]), starting, watch);
+    const seen = joined(watch.finish(undefined), other === watch ? undefined : other?.finish(undefined));
     if (seen === undefined) return result;
     // Killed or done, what it says is what the alert was about.
     return seen.ended ? { ...refused('session-ended', CUT_SHORT), watched: seen } : { ...result, watched: seen };
+  }
+
+  async #step(plan: ExecutionPlan, signal: AbortSignal, starting: () => void, watch: CallWatch): Promise<Step> {
+    const { terminals } = this.#options;
+    switch (plan.terminal?.action) {
+      case undefined:
+        return { result: await this.#runWatched(plan, signal, starting, watch), watch: undefined };
+      case 'start':
+        return terminals.start(plan, watch, signal, (hooks) =>
+          this.#runWatched(plan, AbortSignal.any([hooks.signal, watch.ending]), starting, watch, hooks),
+        );
+      default:
+        starting();
+        return terminals.act(plan, signal);
+    }
   }
 
   async #runWatched(
@@ -100,6 +117,7 @@ export class PlanRunner {
     signal: AbortSignal,
     starting: () => void,
     watch: CallWatch,
+    hooks?: Parameters<Launch>[0],
   ): Promise<RunResult> {
     const started = performance.now();
     const fitness = await this.#options.proofs.fitness(plan.mode);
@@ -116,7 +134,10 @@ export class PlanRunner {
     let door: EgressDoor | undefined;
     try {
       scope = await this.#options.scopes.enter(plan);
-      if (plan.egress.kind === 'proxy') door = await this.#options.egress.open(plan, watch);
+      if (plan.egress.kind === 'proxy') {
+        door = await this.#options.egress.open(plan, watch);
+        hooks?.opened(door);
+      }
     } catch {
       await scope?.leave().catch(() => undefined);
       return refused(
@@ -126,7 +147,11 @@ export class PlanRunner {
     }
     try {
       starting();
-      const outcome = await this.#watched(backend, plan, signal, watch);
+      const outcome = await this.#watched(backend, plan, {
+        signal,
+        watch,
+        ...(hooks === undefined ? {} : { terminal: hooks.terminal }),
+      });
       return this.#judge(plan, outcome, watch, fitness.ageMs, performance.now() - started);
     } finally {
       await door?.close().catch(() => undefined);
@@ -135,12 +160,8 @@ export class PlanRunner {
   }
 
   /** The backend keeps the plan's time; this is for the one that does not. */
-  async #watched(
-    backend: Backend,
-    plan: ExecutionPlan,
-    signal: AbortSignal,
-    watch: CallWatch,
-  ): Promise<Outcome | 'threw' | 'stuck'> {
+  async #watched(backend: Backend, plan: ExecutionPlan, runOptions: RunOptions): Promise<Outcome | 'threw' | 'stuck'> {
+    const { signal } = runOptions;
     const { graceMs, stuck } = this.#options;
     const overtime = new AbortController();
     const combined = AbortSignal.any([signal, overtime.signal]);
@@ -157,7 +178,7 @@ export class PlanRunner {
     });
     const watchdog = setTimeout(() => overtime.abort(), plan.limits.wallMs + graceMs);
     try {
-      const answer = await Promise.race([runOrThrow(backend, plan, { signal: combined, watch }), gaveUp]);
+      const answer = await Promise.race([runOrThrow(backend, plan, { ...runOptions, signal: combined }), gaveUp]);
       const cutHere =
         typeof answer === 'object' && answer.kind === 'killed' && answer.by === 'abort' && !signal.aborted;
       return cutHere ? { ...answer, by: 'timeout' } : answer;
@@ -194,6 +215,16 @@ export class PlanRunner {
     const stderr = clamp(outcome.stderr, plan.limits.outputBytes);
     return { kind: 'finished', outcome: { ...outcome, stdout, stderr }, probeAgeMs, durationMs };
   }
+}
+
+/** What both saw: the step's own watch and that of the program it talked to. */
+function joined(one: Watched | undefined, other: Watched | undefined): Watched | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return {
+    alerts: [...new Set([...one.alerts, ...other.alerts])],
+    raiseTo: one.raiseTo === '' ? other.raiseTo : one.raiseTo,
+    ended: one.ended || other.ended,
+  };
 }
 
 const ENDED =

@@ -96,12 +96,20 @@ const descriptors: Probe = {
   },
 };
 
-const terminal = scriptProbe(
-  'no-terminal',
-  'no controlling terminal, and only the eight harmless devices',
-  () => `
+const terminalProbe = (evidence: string, others: readonly string[]): Probe =>
+  scriptProbe(
+    'no-terminal',
+    evidence,
+    () => `
 (: < /dev/tty) 2>/dev/null && echo VIOLATION there is a terminal
-for device in /dev/*; do case "$device" in /dev/null|/dev/zero|/dev/full|/dev/random|/dev/urandom|/dev/tty|/dev/fd|/dev/stdin|/dev/stdout|/dev/stderr|/dev/core|/dev/pts|/dev/ptmx|/dev/shm|/dev/mqueue|/dev/console) ;; *) echo "VIOLATION $device";; esac; done`,
+for device in /dev/*; do case "$device" in /dev/null|/dev/zero|/dev/full|/dev/random|/dev/urandom|/dev/tty|/dev/fd|/dev/stdin|/dev/stdout|/dev/stderr|/dev/core|/dev/pts|/dev/ptmx|/dev/shm|/dev/mqueue|/dev/console${others.map((path) => `|${path}`).join('')}) ;; *) echo "VIOLATION $device";; esac; done`,
+  );
+
+const terminal = terminalProbe('no controlling terminal, and only the eight harmless devices', []);
+/** gVisor brings devices of its own kernel. */
+export const GVISOR_TERMINAL = terminalProbe(
+  'no controlling terminal; beside the eight harmless devices only fuse and tun of the container’s own kernel, of no use without mounts and capabilities',
+  ['/dev/char', '/dev/fuse', '/dev/net'],
 );
 
 export const BOUNDARY_PROBES: readonly Probe[] = [network, hostSockets, environment, descriptors, terminal];

@@ -12,8 +12,8 @@ const reading = scriptProbe(
 cat '${world.secretFile}' /proc/[0-9]*/root'${world.secretFile}' /proc/[0-9]*/cwd'${world.secretFile}' 2>/dev/null | grep -q '${world.canary}' && echo VIOLATION read by path
 find / \\( -path /proc -o -path /usr \\) -prune -o -name '${world.secretName}' -print 2>/dev/null | grep -q . && echo VIOLATION found by name
 for place in /root /boot /srv /mnt /media /sys /oldroot /newroot /etc/shadow /etc/ssh /etc/sudoers /var/log /var/lib /var/run/docker.sock /run/docker.sock /run/systemd /run/dbus; do
-  # A directory that is seen to be empty tells nothing: container engines mask /sys with one.
-  [ -d "$place" ] && listed=$(ls -A "$place" 2>&1) && [ -z "$listed" ] && continue
+  # A directory that is seen to hold nothing but directories tells nothing: container engines mask /sys with one.
+  [ -d "$place" ] && [ -z "$(find "$place" ! -type d 2>&1 | head -1)" ] && continue
   [ -e "$place" ] && echo "VIOLATION $place exists"
 done
 [ "$(ls /home)" = agent ] || echo VIOLATION other homes
@@ -140,8 +140,9 @@ const settings: Probe = {
     const script = `
 found=$(find /proc/sys /proc/sysrq-trigger /proc/irq /proc/bus -type f 2>/dev/null | head -5000 | while read -r file; do (: >> "$file") 2>/dev/null && echo "$file"; done | head -3)
 [ -n "$found" ] && echo "VIOLATION $found"
-value=$(cat /proc/sys/kernel/core_pattern) && (printf '%s' "$value" > /proc/sys/kernel/core_pattern) 2>/dev/null && echo VIOLATION core_pattern
-[ -r /proc/sys/kernel/core_pattern ] && echo probe-complete`;
+value=$(cat /proc/sys/kernel/core_pattern 2>/dev/null) && (printf '%s' "$value" > /proc/sys/kernel/core_pattern) 2>/dev/null && echo VIOLATION core_pattern
+# gVisor's kernel has settings, but not this one.
+ls /proc/sys/kernel/* > /dev/null && echo probe-complete`;
     const before = readFileSync('/proc/sys/kernel/core_pattern', 'latin1');
     const verdict = judgeScript(
       await run(probePlan([SHELL_INSIDE, '-c', script])),

@@ -10,6 +10,12 @@ export interface Command {
   readonly argv: readonly [string, ...string[]];
   /** Bytes for standard input; empty means none. */
   readonly stdin: Uint8Array;
+  /** For a program that outlives the call: what is done with it. `id` is empty for one that is to be started. */
+  readonly terminal?: {
+    readonly action: 'start' | 'write' | 'poll' | 'kill';
+    readonly id: string;
+    readonly waitMs: number;
+  };
 }
 
 export type ToCommand = Command | { readonly kind: 'path-refused' | 'malformed-arguments'; readonly why: string };

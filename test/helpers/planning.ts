@@ -29,6 +29,7 @@ export const ARGUMENTS: Readonly<Record<string, unknown>> = {
   search: { pattern: 'x' },
   python: { code: 'print(1)' },
   node: { code: 'console.log(1)' },
+  session: { action: 'start', command: 'sh' },
 };
 
 export function plan(request: Partial<ToolRequest>, sandbox: unknown = {}, site: Site = SITE): Planned {

@@ -138,6 +138,16 @@ export function attestContainer(
   site: ContainerSite,
   mounts: Readonly<Record<string, string>>,
 ): AttestedContainer {
+  return site.runtime === 'runsc' ? attestSentry(seen, asked, site) : attestProcess(seen, asked, profile, site, mounts);
+}
+
+function attestProcess(
+  seen: Inspected,
+  asked: ContainerOptions,
+  profile: Profile,
+  site: ContainerSite,
+  mounts: Readonly<Record<string, string>>,
+): AttestedContainer {
   const pid = Number(seen.State?.Pid);
   if (!Number.isInteger(pid) || pid <= 1) throw new Error('attestation: the engine names no process');
   const own = readNamespaces('self');
@@ -176,6 +186,64 @@ export function attestContainer(
     },
   };
 }
+
+/**
+ * What stands between a program in gVisor and the host is the process of its kernel, so that is what is looked at: that it is
+ * gVisor's, what the host's kernel lets it do, and its namespaces and groups. What is inside it, the filter and the limits of
+ * the program, cannot be seen from here and rests on the probes.
+ */
+function attestSentry(seen: Inspected, asked: ContainerOptions, site: ContainerSite): AttestedContainer {
+  const pid = Number(seen.State?.Pid);
+  if (!Number.isInteger(pid) || pid <= 1) throw new Error('attestation: the engine names no process');
+  const own = readNamespaces('self');
+  const sentry = observe(pid, []);
+  const controllers = controllersOf(
+    readFileSync(`/proc/${pid}/cgroup`, 'latin1'),
+    readFileSync('/proc/self/cgroup', 'latin1'),
+  );
+  const [name = '', ...flags] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+  const effective = Number.parseInt(sentry.status.CapEff ?? '', 16);
+  const wrong = [
+    ...configurationComplaints(seen, asked),
+    ...(/(?:^|\/)runsc(?:-sandbox)?$/.test(name) && flags.includes('boot') ? [] : ['its kernel is not gVisor’s']),
+    ...SENTRY_FLAGS.filter((flag) => !flags.includes(flag)).map((flag) => `runsc runs without ${flag}`),
+    ...flags.filter((flag) => SENTRY_OPENINGS.test(flag)).map(() => 'runsc runs with a flag that opens it'),
+    ...(sentry.status.Seccomp === '2' ? [] : ['the sentry’s Seccomp is not 2']),
+    ...(sentry.status.NoNewPrivs === '1' ? [] : ['the sentry’s NoNewPrivs is not 1']),
+    ...((effective & ~SENTRY_CAPABILITIES) === 0 ? [] : ['the sentry has more capabilities than it needs']),
+    ...[...REQUIRED_NAMESPACES, 'user']
+      .filter((each) => sentry.namespaces[each] === undefined || sentry.namespaces[each] === own[each])
+      .map((each) => `the sentry shares the ${each} namespace`),
+    ...CONTROLLERS.filter((each) => !controllers.includes(each)).map((each) => `no control group for ${each}`),
+  ];
+  const pidNamespace = sentry.namespaces.pid ?? '';
+  if (wrong.length > 0) return { pid, pidNamespace, judgement: { kind: 'mismatch', detail: wrong.join('; ') } };
+  return {
+    pid,
+    pidNamespace,
+    judgement: {
+      kind: 'attested',
+      attestation: {
+        isolation: 'docker+gvisor',
+        uid: site.uid,
+        sentrySeccomp: 2,
+        sentryNoNewPrivileges: true,
+        sentryNamespaces: NAMESPACES.filter((each) => sentry.namespaces[each] !== own[each]).join(','),
+        pidNamespace,
+        cgroup: controllers.join(','),
+        image: site.image,
+        notSeenFromOutside: 'filter,capabilities,limits,mounts',
+      },
+    },
+  };
+}
+
+/** Without the first the sentry has a network stack, without the second it ignores our filter. */
+const SENTRY_FLAGS = ['--network=none', '--oci-seccomp=true'];
+const SENTRY_OPENINGS =
+  /^--(?:profile|strace|debug-log|allow-packet-socket-write|net-raw|TESTONLY[\w-]*|host-fifo=open|host-uds=(?:all|create))/;
+/** chown, dac_override, dac_read_search, fowner, fsetid and sys_ptrace: for files it opens itself and the memory of its stubs. */
+const SENTRY_CAPABILITIES = 0x8001f;
 
 /** Whether the number still names that container's process. */
 export function isStill(pid: number, pidNamespace: string): boolean {

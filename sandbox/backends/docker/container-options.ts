@@ -18,6 +18,7 @@ import type { SeccompProfile } from './seccomp-profile.ts';
 
 /** What the machine and the operator decide; the same for every container. */
 export interface ContainerSite {
+  readonly runtime: Runtime;
   readonly image: string;
   readonly uid: number;
   readonly gid: number;
@@ -64,7 +65,10 @@ const MASKED_ALWAYS = [
 const READ_ONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** Named, so that an engine whose default is another runtime does not choose it. */
-export const RUNTIME = 'runc';
+export type Runtime = 'runc' | 'runsc';
+/** gVisor's kernel is a process of the host: its own threads, and one or more for each thread inside. */
+const SENTRY_THREADS = 256;
+const THREADS_PER_PROCESS = 4;
 
 const NANO = 1_000_000_000;
 const CPU_SHARES = 1024;
@@ -100,8 +104,11 @@ export function bindsOf(profile: Profile, site: ContainerSite): readonly BindMou
   ];
 }
 
+const EMPTY = 'ro,noexec,nosuid,nodev,size=4096,mode=555';
+
 function hostConfig(profile: Profile, site: ContainerSite) {
   const { uid, gid } = site;
+  const isGvisor = site.runtime === 'runsc';
   const tmpfs = (mode: string, owner = ''): string =>
     `rw,exec,nosuid,nodev,size=${profile.diskBytes},mode=${mode}${owner}`;
   const limit = (name: string, value: number) => ({ Name: name, Soft: value, Hard: value });
@@ -120,28 +127,33 @@ function hostConfig(profile: Profile, site: ContainerSite) {
       `seccomp=${JSON.stringify(site.seccomp({ unixSockets: profile.egressSocket !== '' }))}`,
     ],
     ReadonlyRootfs: true,
-    Runtime: RUNTIME,
+    Runtime: site.runtime,
     Binds: null,
     Devices: [],
     GroupAdd: null,
     Mounts: bindsOf(profile, site),
     Tmpfs: {
       [TMP_INSIDE]: tmpfs('1777'),
+      // gVisor masks no paths outside /proc; an empty directory tells as little.
+      ...(isGvisor ? { '/sys': EMPTY, '/sys/fs/cgroup': EMPTY } : {}),
       ...(profile.home === '' ? { [HOME_INSIDE]: tmpfs('0700', `,uid=${uid},gid=${gid}`) } : {}),
     },
     ShmSize: profile.diskBytes,
     Memory: profile.memoryBytes,
     MemorySwap: profile.memoryBytes,
-    PidsLimit: profile.processes + OWN_PROCESSES,
+    PidsLimit: isGvisor
+      ? SENTRY_THREADS + THREADS_PER_PROCESS * (profile.processes + OWN_PROCESSES)
+      : profile.processes + OWN_PROCESSES,
     CpuShares: CPU_SHARES,
     // One core is left to everybody else, where there is more than one.
     NanoCpus: Math.max(1, site.cores - 1) * NANO,
-    // Not nproc: the kernel counts that over all processes of the user, every container's and the host's.
+    // Not nproc with runc: the host's kernel counts that over all processes of the user, every container's and its own.
     Ulimits: [
       limit('core', 0),
       limit('data', dataLimit(profile.memoryBytes)),
       limit('fsize', profile.fileBytes),
       limit('nofile', OPEN_FILES),
+      ...(isGvisor ? [limit('nproc', profile.processes + OWN_PROCESSES)] : []),
     ],
     MaskedPaths: [...new Set([...MASKED_ALWAYS, ...site.maskedPaths])],
     ReadonlyPaths: READ_ONLY_PATHS,

@@ -191,7 +191,7 @@ async function execute(
   container: StartedContainer,
   plan: ExecutionPlan,
   script: string,
-  { signal, watch }: RunOptions,
+  { signal, watch, terminal }: RunOptions,
 ): Promise<Outcome> {
   const { outputBytes, wallMs } = plan.limits;
   const { name, stream, attested } = container;
@@ -215,9 +215,15 @@ async function execute(
     const collector = which === 'stdout' ? stdout : stderr;
     if (killedBy === undefined) collector.push(chunk);
     watch?.output(which, chunk);
-    if (collector.total > flood) kill('output-limit');
+    if (terminal !== undefined) terminal.output(chunk);
+    else if (collector.total > flood) kill('output-limit');
   });
-  stream.end(handoverBytes(script, Buffer.from(plan.stdin, 'base64')));
+  const first = handoverBytes(script, Buffer.from(plan.stdin, 'base64'));
+  if (terminal === undefined) stream.end(first);
+  else {
+    stream.write(first);
+    terminal.opened(stream, container.attestation);
+  }
   await container.streamEnded;
   clearTimeout(timer);
   signal.removeEventListener('abort', onAbort);

@@ -19,7 +19,7 @@ interface Condition {
 
 interface ProfileRule {
   readonly names: readonly string[];
-  readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_KILL_PROCESS';
+  readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_KILL' | 'SCMP_ACT_TRACE';
   readonly errnoRet?: number;
   readonly args?: readonly Condition[];
 }
@@ -141,5 +141,20 @@ export function seccompProfile(architecture: 'x64' | 'arm64', options: FilterOpt
       }),
       { names: without, action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
     ],
+  };
+}
+
+/**
+ * The same profile in the words runsc knows. It has no errno but EPERM, and libraries fall back to older calls on ENOSYS only;
+ * a call that is to be traced answers ENOSYS where there is no tracer, and there can be none, because ptrace is refused. It
+ * kills threads, not processes.
+ */
+export function forRunsc(profile: SeccompProfile): SeccompProfile {
+  return {
+    ...profile,
+    syscalls: profile.syscalls.map((rule) => {
+      if (rule.action === 'SCMP_ACT_KILL_PROCESS') return { ...rule, action: 'SCMP_ACT_KILL' };
+      return rule.errnoRet === ENOSYS ? { names: rule.names, action: 'SCMP_ACT_TRACE' } : rule;
+    }),
   };
 }

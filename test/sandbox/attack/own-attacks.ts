@@ -53,7 +53,7 @@ import mmap
 page = mmap.mmap(-1, 4096, prot=7)
 page.write(bytes.fromhex('b814000000cd80c3'))
 address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-print('PWNED' if forked(lambda: (ctypes.CFUNCTYPE(ctypes.c_int)(address)(), 0)) else 'denied')`;
+print('PWNED' if forked(lambda: (lambda r: (r, -min(r, 0)))(ctypes.CFUNCTYPE(ctypes.c_int)(address)())) else 'denied')`;
 
 const CONNECT_ALL = `const net = require('net'); const hosts = ['::ffff:127.0.0.1', '::ffff:169.254.169.254', '0.0.0.0', 'localhost'];
 Promise.all(hosts.map((host) => new Promise((done) => { const s = net.connect({ host, port: {{HOST_PORT}}, timeout: 1000 });

@@ -14,6 +14,7 @@ import { interpret } from '../seccomp/interpret.ts';
 import { shell } from './fixture.ts';
 
 const site: ContainerSite = {
+  runtime: 'runc',
   image: 'sluice-sandbox:0',
   uid: 65534,
   gid: 65534,

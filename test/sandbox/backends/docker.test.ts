@@ -27,6 +27,7 @@ const home = area();
 let test: TestEngine;
 let backend: Backend;
 const optionsFor = (socket: string, state = 'state'): DockerOptions => ({
+  mode: 'docker',
   socket,
   image: 'sluice-test',
   uid: 65534,

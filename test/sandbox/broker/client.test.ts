@@ -51,8 +51,8 @@ describe('a call through the broker', () => {
   test('offers follow the agent’s rules', async () => {
     const { client } = await provide({ sandbox: { agents: { reader: { allow: ['group:fs-read'] } } } });
     expect(client.offered('reader').map((tool) => tool.name)).toEqual(['read', 'list', 'search']);
-    expect(client.offered('anyone')).toHaveLength(8);
-    expect(client.offered('__proto__')).toHaveLength(8);
+    expect(client.offered('anyone')).toHaveLength(9);
+    expect(client.offered('__proto__')).toHaveLength(9);
   });
 
   test.each(['id', 'tool', 'principal', 'session', 'agent', 'label'])(

@@ -22,6 +22,7 @@ beforeAll(async () => {
   backends.set(
     'docker',
     createDockerBackend({
+      mode: 'docker',
       socket: engine.socket,
       image: 'sluice-test',
       uid: 65534,
