@@ -73,7 +73,7 @@ export const executionPlan: z.ZodType<ExecutionPlan> = z.strictObject({
   terminal: z
     .strictObject({
       action: z.enum(['start', 'write', 'poll', 'kill']),
-      id: z.string().regex(/^[0-9a-f]{16}$/),
+      id: z.string().regex(/^[a-p]{8}$/),
       waitMs: z.int().min(0),
     })
     .exactOptional(),

@@ -170,7 +170,8 @@ export class Terminals {
     if (end.kind === 'refused') return { watch: live.watch, result: end };
     const why = { idle: ', idle for too long', output: ', too much output', '': '' }[live.killedFor];
     const how = end.outcome.kind === 'exited' ? `ended with exit code ${end.outcome.code}` : `killed${why}`;
-    const outcome = { ...end.outcome, stdout: note(unread, `[session ${live.id}: ${how}]`) };
+    const said = live.total === 0 ? end.outcome.stdout : unread;
+    const outcome = { ...end.outcome, stdout: note(said, `[session ${live.id}: ${how}]`) };
     return { watch: live.watch, result: { ...end, outcome } };
   }
 }

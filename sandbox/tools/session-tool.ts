@@ -50,7 +50,7 @@ export const sessionTool = defineTool({
       };
     }
     if (command !== undefined || cwd !== undefined) return malformed(`${action} takes no command and no cwd`);
-    if (id === undefined || !/^[0-9a-f]{16}$/.test(id)) return malformed('the id is not one that start gave');
+    if (id === undefined || !/^[a-p]{8}$/.test(id)) return malformed('the id is not one that start gave');
     if ((action === 'write') !== (input !== undefined)) return malformed('write takes input, and only write does');
     return {
       kind: 'command',

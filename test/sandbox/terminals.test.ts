@@ -51,8 +51,7 @@ const call = (args: unknown, request: Partial<ToolRequest> = {}): Promise<ToolOu
   );
 const textOf = (outcome: ToolOutcome): string =>
   outcome.kind === 'refused' ? `${outcome.code}: ${outcome.message}` : outcome.stdout.head + outcome.stdout.tail;
-const idOf = (outcome: ToolOutcome): string =>
-  /\[session ([0-9a-f]{16}): /.exec(textOf(outcome))?.[1] ?? textOf(outcome);
+const idOf = (outcome: ToolOutcome): string => /\[session ([a-p]{8}): /.exec(textOf(outcome))?.[1] ?? textOf(outcome);
 const start = async (command: string, request: Partial<ToolRequest> = {}): Promise<string> =>
   idOf(await call({ action: 'start', command, waitMs: 200 }, request));
 const write = (id: string, input: string, request: Partial<ToolRequest> = {}) =>
@@ -81,10 +80,10 @@ describe('a session', () => {
       command: 'tty; read -r name; echo "hello $name"; exit 3',
       waitMs: 5_000,
     });
-    expect(textOf(begun)).toMatch(/^\/dev\/pts\/\d+\r\n\n\[session [0-9a-f]{16}: running\]\n$/);
+    expect(textOf(begun)).toMatch(/^\/dev\/pts\/\d+\r\n\n\[session [a-p]{8}: running\]\n$/);
     expect(begun).toMatchObject({ kind: 'exited', code: 0, receipt: { attested: { seccomp: 2, capabilities: 0 } } });
     const ended = await write(idOf(begun), 'you\n');
-    expect(textOf(ended)).toMatch(/hello you\r\n\n\[session [0-9a-f]{16}: ended with exit code 3\]\n$/);
+    expect(textOf(ended)).toMatch(/hello you\r\n\n\[session [a-p]{8}: ended with exit code 3\]\n$/);
     expect(ended).toMatchObject({ kind: 'exited', code: 3 });
     expect(textOf(await call({ action: 'poll', id: idOf(begun) }))).toMatch(
       /^malformed-arguments: There is no session/,
@@ -141,10 +140,10 @@ describe('limits of sessions', () => {
   it('number: the next one is busy until one ends', async () => {
     const ids = [await start('cat'), await start('cat')];
     expect(textOf(await call({ action: 'start', command: 'cat' }))).toMatch(/^busy: .*sandbox\.terminals/);
-    expect(await start('true', { session: 'other' })).toMatch(/^[0-9a-f]{16}$/);
+    expect(await start('true', { session: 'other' })).toMatch(/^[a-p]{8}$/);
     await kill(ids[0] ?? '');
     const another = await start('cat');
-    expect(another).toMatch(/^[0-9a-f]{16}$/);
+    expect(another).toMatch(/^[a-p]{8}$/);
     await kill(another);
     await kill(ids[1] ?? '');
   });
@@ -189,12 +188,12 @@ describe('arguments that make no sense', () => {
   it.each([
     [{ action: 'start' }],
     [{ action: 'start', command: 'a\0b' }],
-    [{ action: 'start', command: 'a', id: '0'.repeat(16) }],
-    [{ action: 'write', id: '0'.repeat(16) }],
+    [{ action: 'start', command: 'a', id: 'abcdefgh' }],
+    [{ action: 'write', id: 'abcdefgh' }],
     [{ action: 'write', id: '../../etc', input: 'x' }],
-    [{ action: 'poll', id: '0'.repeat(16), input: 'x' }],
+    [{ action: 'poll', id: 'abcdefgh', input: 'x' }],
     [{ action: 'poll' }],
-    [{ action: 'stop', id: '0'.repeat(16) }],
+    [{ action: 'stop', id: 'abcdefgh' }],
   ])('%j', async (args) => {
     expect(textOf(await call(args))).toMatch(/^malformed-arguments/);
   });

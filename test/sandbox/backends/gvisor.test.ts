@@ -45,7 +45,8 @@ afterAll(async () => {
   home.remove();
 });
 afterEach(async () => {
-  if (unusable === '') expect(await containersOn(test.engine)).toBe(0);
+  const left = unusable === '' ? await containersOn(test.engine) : 0;
+  if (left > 0) throw new Error(`${left} containers are left behind`);
 });
 
 describeBackend('docker+gvisor', {
