@@ -33,12 +33,14 @@ import { SlicePace } from './pace.ts';
 import type { Pace } from './pace.ts';
 import type { Recognizer, Tagger } from './recognizer.ts';
 import type { Segment } from './segment.ts';
-import { TextReader } from './text-reader.ts';
+import { NOTHING, TextReader } from './text-reader.ts';
 import { defineTerms } from './terms.ts';
 import type { Gap, Label } from './verdict.ts';
 
 /** How long one slice may hold the event loop; budget 10 ms, and a slice can end late by one recognizer's window. */
 const SLICE_MS = 4;
+/** What a quiet leaf costs however short it is, in units of pace. */
+const QUIET_OVERHEAD = 100;
 /** No value worth finding is shorter; keeps the thousands of small leaves of tool schemas cheap. */
 const SHORTEST_TEXT = 3;
 
@@ -266,11 +268,18 @@ class CachingClassifier implements Classifier {
   *#segment(segment: Segment, options: ClassifyOptions, progress: Progress, pace: Pace): Generator<void, Outcome> {
     const { text, hint, role, form } = segment;
     const collects = options.nearMisses === 'collect';
+    const opened = collects ? undefined : this.#reader.open(text, segment, 'all');
+    if (opened?.opening.isQuiet) {
+      progress.scannedChars += text.length;
+      // Paced like any reading, or ten thousand quiet leaves would hold the loop.
+      if (pace.isDue(text.length + QUIET_OVERHEAD)) yield;
+      return NOTHING;
+    }
     const key = this.#texts.keyOf(text, `${role} ${form} ${hint}`);
     const known = collects ? undefined : this.#texts.get(key);
     if (known) return known;
     progress.scannedChars += text.length;
-    const { outcome, nearMisses } = yield* this.#reader.all(segment, options.nearMisses, pace);
+    const { outcome, nearMisses } = yield* this.#reader.all(segment, options.nearMisses, pace, opened);
     for (const { start, end, ...miss } of nearMisses)
       progress.nearMisses.push({ ...miss, span: { segment: segment.pointer, start, end } });
     if (!hasThrown(outcome)) this.#texts.set(key, outcome);

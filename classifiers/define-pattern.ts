@@ -86,7 +86,7 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
   const counter = declaration.counterContext?.length ? contextMatcher(declaration.counterContext) : undefined;
   const contextReach = declaration.contextReach ?? DEFAULT_CONTEXT_REACH;
 
-  const judge = (pattern: CompiledPattern, around: Around, headers: Headers): Candidate => {
+  const judge = (pattern: CompiledPattern, around: Around, input: RecognizerInput): Candidate => {
     const steps: ScoreStep[] = [{ kind: 'pattern', score: toScore(pattern.score) }];
     let score = pattern.score;
     const candidate = (rejected?: Candidate['rejected']): Candidate => {
@@ -112,7 +112,8 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     if (declaration.invalidate?.(value, around)) return candidate('invalidated');
     if (context && score < 1) {
       const word =
-        findContextWord(context, around, contextReach) ?? findContextWord(context, headers.place(around), contextReach);
+        findContextWord(context, around, contextReach) ??
+        findContextWord(context, headersIn(input).place(around), contextReach);
       if (word !== undefined) {
         score = Math.min(1, Math.max(CONTEXT_FLOOR, score + CONTEXT_BOOST));
         steps.push({ kind: 'context', word, score: toScore(score) });
@@ -139,17 +140,20 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     ...(declaration.requires ? { requires: declaration.requires } : {}),
     needs: () => (needs ??= needsOf(compiled)),
     find(input, window, report) {
-      let headers = headersOf.get(input);
-      if (!headers) headersOf.set(input, (headers = new Headers(input.text)));
-      const known = headers;
       for (const pattern of compiled)
-        eachMatch(pattern, input, window, (around) => report(judge(pattern, around, known)));
+        eachMatch(pattern, input, window, (around) => report(judge(pattern, around, input)));
     },
   };
 }
 
-/** The engine makes one input per recognizer and text. */
+/** The engine makes one input per text; few texts have a value that asks for its column. */
 const headersOf = new WeakMap<RecognizerInput, Headers>();
+
+function headersIn(input: RecognizerInput): Headers {
+  let headers = headersOf.get(input);
+  if (!headers) headersOf.set(input, (headers = new Headers(input.text)));
+  return headers;
+}
 
 function isByChance({ text, start, end }: Around, passes: PatternDeclaration['passes']): boolean {
   if (passes === undefined || /[A-Za-z]/.test(text.slice(start, end))) return false;

@@ -5,7 +5,7 @@
 import { toScore } from './finding.ts';
 import type { Finding, NearMiss, View } from './finding.ts';
 import type { LabelRules } from './labels.ts';
-import type { Reading, Sighting } from './read.ts';
+import type { Reading, Sighting } from './reading.ts';
 import { resolveOverlaps } from './spans.ts';
 import type { Gap, Signal } from './verdict.ts';
 

@@ -3,23 +3,21 @@
  * generator, so that whoever drives it decides when to let others run. Fails towards `unknown`: what throws, runs over its
  * budget or cannot be decoded is a gap.
  */
-import type { View } from './finding.ts';
 import { normalize, normalizeInSteps } from './normalize.ts';
-import type { Candidate, Recognizer, Tagger, TaggerInput, Window } from './recognizer.ts';
+import type { Candidate, Recognizer, Tagger, Window } from './recognizer.ts';
 import { TAGGER_WINDOW } from './recognizer.ts';
 import { compilePlan } from './scan/plan.ts';
 import type { ScanPlan } from './scan/plan.ts';
 import { Scan } from './scan/scan.ts';
 import type { Pace } from './pace.ts';
-import { createSkim, isBytes } from './skim/skim.ts';
+import { createSkim, isBytes, SKIM_CHUNK } from './skim/skim.ts';
 import type { Skim } from './skim/skim.ts';
-import type { WordList } from './skim/word-list.ts';
-import type { Gap, Signal } from './verdict.ts';
 import { DECODING_VIEWS } from './views/all.ts';
 import { buildRegions } from './views/decoding.ts';
 import type { DecodingView } from './views/decoding.ts';
 import { hasOpaqueBlob } from './views/opaque.ts';
-import type { Rewritten } from './views/rewrite.ts';
+import { addGap, addSighting, NO_LAYERS, Tagging } from './reading.ts';
+import type { Layer, Reading, ReadOptions } from './reading.ts';
 
 /** Views inside views: base64 of percent-encoded text is read, a third wrapping is opaque. */
 const DEEPEST_VIEW = 2;
@@ -53,34 +51,6 @@ export interface Reader {
   readonly skim: () => Skim | undefined;
 }
 
-/** A candidate with its place in the text that was given, and how it was seen. */
-export interface Sighting {
-  readonly candidate: Candidate;
-  readonly recognizer: string;
-  readonly start: number;
-  readonly end: number;
-  readonly views: readonly View[];
-  /** The value was written so as not to be seen. */
-  readonly hidden: boolean;
-}
-
-export interface Reading {
-  readonly sightings: Sighting[];
-  readonly signals: Omit<Signal, 'pointer'>[];
-  readonly gaps: Omit<Gap, 'pointer'>[];
-}
-
-export interface ReadOptions {
-  readonly input: Pick<TaggerInput, 'hint' | 'role' | 'form'>;
-  readonly tiers: 'structured' | 'all';
-  readonly rejected: 'collect' | 'omit';
-  /** Says whether a value is on the allow list; the reader keeps no values. */
-  readonly isAllowed: (value: string) => boolean;
-  readonly onAllowed: (sighting: Sighting) => void;
-  /** Says whether a recognizer can report nothing that would count; it then runs only when near misses are wanted. */
-  readonly isIdle: (recognizer: Recognizer) => boolean;
-}
-
 /** createReader compiles recognizers and views into one plan. Rule ids: recognizers, then the opaque check, then views. */
 export function createReader(recognizers: readonly Recognizer[], taggers: readonly Tagger[]): Reader {
   const views = DECODING_VIEWS;
@@ -99,9 +69,32 @@ export function createReader(recognizers: readonly Recognizer[], taggers: readon
   };
 }
 
-interface Layer {
-  readonly view: View;
-  readonly rewritten: Rewritten;
+/** A text whose pass is done, and its taggers: what is left is to look into the windows. */
+export interface Opening {
+  readonly scan: Scan;
+  readonly tagging: Tagging | undefined;
+  readonly windows: readonly (readonly [number, readonly Window[]])[];
+  /** There is nothing to look into, and no tagger said anything: the text holds nothing. */
+  readonly isQuiet: boolean;
+}
+
+/**
+ * open does all of a short plain text that can be done at once; most leaves of a request are quiet and need no more. Undefined
+ * for any other text: read begins with it then.
+ */
+export function open(reader: Reader, text: string, options: ReadOptions): Opening | undefined {
+  if (text.length > SKIM_CHUNK) return undefined;
+  const skim = reader.skim();
+  if (!skim?.isPlain(text)) return undefined;
+  const scan = new Scan(reader.plan, text, Infinity, skim);
+  const tagging = taggingOf(reader, text, NO_LAYERS, 0, options);
+  if (tagging) {
+    scan.readWords(skim, text.length);
+    tagging.run({ start: 0, end: text.length }, skim);
+  } else scan.advance(text.length);
+  if (scan.guardWork > BUDGET_BASE) return undefined;
+  const windows = windowsOf(reader, scan, options);
+  return { scan, tagging, windows, isQuiet: windows.length === 0 && (tagging === undefined || tagging.isSilent) };
 }
 
 /** read is driven to its end, or abandoned; `reading` then holds what was found so far. */
@@ -111,13 +104,19 @@ export function* read(
   reading: Reading,
   options: ReadOptions,
   pace: Pace,
+  opening?: Opening,
 ): Generator<void, void> {
   const budget: Budget = {
     work: BUDGET_BASE + BUDGET_PER_UNIT * text.length,
     views: VIEWS_BASE + VIEWS_PER_UNIT * text.length,
   };
+  if (opening) {
+    budget.work -= opening.scan.guardWork;
+    yield* readWindows(reader, text, NO_LAYERS, 0, budget, reading, options, pace, opening);
+    return;
+  }
   const rewritten = reader.skim()?.isPlain(text) ? undefined : yield* normalizeInSteps(text, pace);
-  const layers: readonly Layer[] = rewritten ? [{ view: 'normalized', rewritten }] : [];
+  const layers: readonly Layer[] = rewritten ? [{ view: 'normalized', rewritten }] : NO_LAYERS;
   yield* readLayer(reader, rewritten?.text ?? text, layers, 0, budget, reading, options, pace);
 }
 
@@ -136,20 +135,9 @@ function* readLayer(
   options: ReadOptions,
   pace: Pace,
 ): Generator<void, void> {
-  const opaqueRule = reader.recognizers.length;
-  const firstView = opaqueRule + 1;
-  const { hint } = options.input;
   const skim = isBytes(text) ? reader.skim() : undefined;
-  const scan = new Scan(reader.plan, text, depth < DEEPEST_VIEW ? Infinity : firstView, skim);
-  const runsTaggers =
-    options.tiers === 'all' &&
-    reader.taggers.length > 0 &&
-    (depth === 0 || layers.at(-1)?.view === 'base64' || layers.at(-1)?.view === 'hex');
-  // What taggers see comes after what recognizers see, in whatever order they run.
-  const tagged: Reading = { sightings: [], signals: [], gaps: [] };
-  const tagging = runsTaggers
-    ? new Tagging(reader.taggers, { ...options.input, text }, layers, depth, tagged, options)
-    : undefined;
+  const scan = new Scan(reader.plan, text, depth < DEEPEST_VIEW ? Infinity : firstViewOf(reader), skim);
+  const tagging = taggingOf(reader, text, layers, depth, options);
   for (let at = 0, before = 0, done = false; !done; before = scan.guardWork) {
     const to = tagging && skim ? cutAt(text, at + TAGGER_WINDOW) : at + SCAN_CHUNK;
     if (tagging && skim) {
@@ -165,13 +153,62 @@ function* readLayer(
     if (pace.isDue((to - at) * (tagging && skim ? TAGGER_COST : 1) + asked)) yield;
     at = to;
   }
-  for (const rule of rulesOfHint(reader, hint)) scan.open(rule, 0, Math.min(text.length, HINT_WINDOW));
+  if (tagging && !skim) {
+    for (let start = 0; start < text.length;) {
+      const end = cutAt(text, start + TAGGER_WINDOW);
+      tagging.run({ start, end }, undefined);
+      if (pace.isDue((end - start) * TAGGER_COST)) yield;
+      start = end;
+    }
+  }
+  const windows = windowsOf(reader, scan, options);
+  yield* readWindows(reader, text, layers, depth, budget, reading, options, pace, { tagging, windows });
+}
 
-  for (const [rule, windows] of scan.windows()) {
+/** Where recognizers and views look, those left out that could report nothing that counts. */
+function windowsOf(reader: Reader, scan: Scan, options: ReadOptions): (readonly [number, readonly Window[]])[] {
+  for (const rule of rulesOfHint(reader, options.input.hint)) scan.open(rule, 0, Math.min(scan.length, HINT_WINDOW));
+  const windows: (readonly [number, readonly Window[]])[] = [];
+  for (const each of scan.windows()) {
+    const recognizer = reader.recognizers[each[0]];
+    if (recognizer === undefined || options.rejected === 'collect' || !options.isIdle(recognizer)) windows.push(each);
+  }
+  return windows;
+}
+
+function taggingOf(
+  reader: Reader,
+  text: string,
+  layers: readonly Layer[],
+  depth: number,
+  options: ReadOptions,
+): Tagging | undefined {
+  const isRead = depth === 0 || layers.at(-1)?.view === 'base64' || layers.at(-1)?.view === 'hex';
+  return options.tiers === 'all' && reader.taggers.length > 0 && isRead
+    ? new Tagging(reader.taggers, text, layers, depth, options)
+    : undefined;
+}
+
+const firstViewOf = (reader: Reader): number => reader.recognizers.length + 1;
+
+function* readWindows(
+  reader: Reader,
+  text: string,
+  layers: readonly Layer[],
+  depth: number,
+  budget: Budget,
+  reading: Reading,
+  options: ReadOptions,
+  pace: Pace,
+  { tagging, windows: all }: Pick<Opening, 'tagging' | 'windows'>,
+): Generator<void, void> {
+  const opaqueRule = reader.recognizers.length;
+  const firstView = firstViewOf(reader);
+  const input = { text, hint: options.input.hint };
+  for (const [rule, windows] of all) {
     const recognizer = reader.recognizers[rule];
     if (recognizer) {
-      if (options.rejected === 'omit' && options.isIdle(recognizer)) continue;
-      yield* runRecognizer(recognizer, { text, hint }, windows, layers, depth, budget, reading, options, pace);
+      yield* runRecognizer(recognizer, input, windows, layers, depth, budget, reading, options, pace);
       continue;
     }
     if (rule === opaqueRule) {
@@ -202,17 +239,8 @@ function* readLayer(
       );
     }
   }
-  if (tagging && !skim) {
-    for (let start = 0; start < text.length;) {
-      const end = cutAt(text, start + TAGGER_WINDOW);
-      tagging.run({ start, end }, undefined);
-      if (pace.isDue((end - start) * TAGGER_COST)) yield;
-      start = end;
-    }
-  }
-  reading.sightings.push(...tagged.sightings);
-  reading.signals.push(...tagged.signals);
-  for (const gap of tagged.gaps) addGap(reading, gap);
+  // What taggers see comes after what recognizers see, in whatever order they ran.
+  tagging?.settle(reading);
 }
 
 function* runRecognizer(
@@ -249,88 +277,11 @@ function* runRecognizer(
   }
 }
 
-/** Runs the taggers window by window; one that throws is not asked again about this text. */
-class Tagging {
-  readonly #taggers: Set<Tagger>;
-  readonly #input: TaggerInput;
-  readonly #reading: Reading;
-  readonly #report: (tagger: Tagger, candidate: Candidate) => void;
-
-  constructor(
-    taggers: readonly Tagger[],
-    input: TaggerInput,
-    layers: readonly Layer[],
-    depth: number,
-    reading: Reading,
-    options: ReadOptions,
-  ) {
-    this.#taggers = new Set(taggers);
-    this.#input = input;
-    this.#reading = reading;
-    this.#report = ({ name }, candidate) => addSighting(name, candidate, input.text, layers, depth, reading, options);
-  }
-
-  run(window: Window, words: WordList | undefined): void {
-    const input = words ? { ...this.#input, words } : this.#input;
-    for (const tagger of this.#taggers) {
-      try {
-        tagger.tag(input, window, {
-          candidate: (candidate) => this.#report(tagger, candidate),
-          signal: (signal) => void this.#reading.signals.push(signal),
-        });
-      } catch {
-        addGap(this.#reading, { classifier: tagger.name, cause: 'threw' });
-        this.#taggers.delete(tagger);
-      }
-    }
-  }
-}
-
 /** The last blank in the 200 units before `limit`, so that no word is cut where there are words. */
 function cutAt(text: string, limit: number): number {
   if (limit >= text.length) return text.length;
   for (let at = limit; at > limit - 200; at--) if (text.charCodeAt(at - 1) <= 0x20) return at;
   return limit;
-}
-
-function addSighting(
-  recognizer: string,
-  candidate: Candidate,
-  text: string,
-  layers: readonly Layer[],
-  depth: number,
-  reading: Reading,
-  options: ReadOptions,
-): void {
-  if (candidate.rejected !== undefined && options.rejected === 'omit') return;
-  if (!(candidate.start >= 0 && candidate.start < candidate.end && candidate.end <= text.length)) {
-    throw new RangeError('a candidate lies outside the text');
-  }
-  const innermost = layers.at(-1);
-  // Away from edits the text is what the outer layer already showed. Right beside one it has an edge it had not before.
-  const from = Math.max(0, candidate.start - 1);
-  const to = Math.min(text.length, candidate.end + 1);
-  if (depth > 0 && innermost?.rewritten.editIn(from, to) === 'none') return;
-  let start = candidate.start;
-  let end = candidate.end;
-  let hidden = false;
-  const views: View[] = [];
-  for (let index = layers.length - 1; index >= 0; index--) {
-    const layer = layers[index];
-    if (!layer) continue;
-    const edit = layer.rewritten.editIn(start, end);
-    hidden ||= edit === 'hidden';
-    if (edit !== 'none' || (depth > 0 && layer === innermost)) views.unshift(layer.view);
-    [start, end] = layer.rewritten.toSource(start, end);
-  }
-  const sighting: Sighting = { candidate, recognizer, start, end, views, hidden };
-  if (options.isAllowed(text.slice(candidate.start, candidate.end))) options.onAllowed(sighting);
-  else reading.sightings.push(sighting);
-}
-
-function addGap(reading: Reading, gap: Omit<Gap, 'pointer'>): void {
-  if (!reading.gaps.some((known) => known.classifier === gap.classifier && known.cause === gap.cause))
-    reading.gaps.push(gap);
 }
 
 const hintRules = new WeakMap<Reader, Map<string, readonly number[]>>();

@@ -7,10 +7,20 @@ import { CONTROL_TEXT, nearMissesOf, settle } from './outcome.ts';
 import type { LocalNearMiss, Outcome } from './outcome.ts';
 import { UNPACED } from './pace.ts';
 import type { Pace } from './pace.ts';
-import { createReader, read } from './read.ts';
-import type { Reader, Reading, ReadOptions, Sighting } from './read.ts';
+import { createReader, open, read } from './read.ts';
+import type { Opening, Reader } from './read.ts';
+import type { Reading, ReadOptions, Sighting } from './reading.ts';
 import type { Recognizer, Tagger } from './recognizer.ts';
 import type { Segment } from './segment.ts';
+
+/** A text that was opened, and what in it was allowed. */
+export interface Opened {
+  readonly opening: Opening;
+  readonly allowed: Sighting[];
+}
+
+/** What a text with nothing in it comes to. */
+export const NOTHING: Outcome = { findings: [], signals: [], gaps: [] };
 
 export class TextReader {
   readonly #rules: LabelRules;
@@ -45,12 +55,20 @@ export class TextReader {
     this.#isMute = (recognizer) => idle.has(recognizer) || (config.allow.length === 0 && mute.has(recognizer));
   }
 
+  /** open does what can be done at once with a text; undefined where that is nothing, or near misses are wanted. */
+  open(text: string, input: ReadOptions['input'], tiers: ReadOptions['tiers']): Opened | undefined {
+    const allowed: Sighting[] = [];
+    const opening = open(this.#reader, text, this.#optionsOf(input, tiers, 'omit', allowed));
+    return opening && { opening, allowed };
+  }
+
   *all(
     segment: Segment,
     wanted: ClassifyOptions['nearMisses'],
     pace: Pace,
+    opened?: Opened,
   ): Generator<void, { readonly outcome: Outcome; readonly nearMisses: readonly LocalNearMiss[] }> {
-    const { reading, allowed } = yield* this.#read(segment.text, segment, 'all', wanted, pace);
+    const { reading, allowed } = yield* this.#read(segment.text, segment, 'all', wanted, pace, opened);
     const outcome = settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'all');
     return { outcome, nearMisses: wanted === 'collect' ? nearMissesOf(reading, allowed, outcome, this.#rules) : [] };
   }
@@ -61,7 +79,9 @@ export class TextReader {
    */
   *structured(text: string, hint: string, pace: Pace): Generator<void, Outcome> {
     const input = { hint, role: 'meta', form: 'text' } as const;
-    const { reading, allowed } = yield* this.#read(text, input, 'structured', 'omit', pace);
+    const opened = this.open(text, input, 'structured');
+    if (opened?.opening.isQuiet) return NOTHING;
+    const { reading, allowed } = yield* this.#read(text, input, 'structured', 'omit', pace, opened);
     return settle(reading, allowed, this.#rules, () => false, 'structured');
   }
 
@@ -80,23 +100,28 @@ export class TextReader {
     tiers: ReadOptions['tiers'],
     rejected: ReadOptions['rejected'],
     pace: Pace,
+    opened: Opened | undefined,
   ): Generator<void, { readonly reading: Reading; readonly allowed: readonly Sighting[] }> {
     const reading: Reading = { sightings: [], signals: [], gaps: [] };
-    const allowed: Sighting[] = [];
-    yield* read(
-      this.#reader,
-      text,
-      reading,
-      {
-        input,
-        tiers,
-        rejected,
-        isAllowed: this.#isAllowed,
-        onAllowed: (sighting) => void allowed.push(sighting),
-        isIdle: tiers === 'structured' ? this.#isMute : this.#isIdle,
-      },
-      pace,
-    );
+    const allowed = opened?.allowed ?? [];
+    const options = this.#optionsOf(input, tiers, rejected, allowed);
+    yield* read(this.#reader, text, reading, options, pace, opened?.opening);
     return { reading, allowed };
+  }
+
+  #optionsOf(
+    input: ReadOptions['input'],
+    tiers: ReadOptions['tiers'],
+    rejected: ReadOptions['rejected'],
+    allowed: Sighting[],
+  ): ReadOptions {
+    return {
+      input,
+      tiers,
+      rejected,
+      isAllowed: this.#isAllowed,
+      onAllowed: (sighting) => void allowed.push(sighting),
+      isIdle: tiers === 'structured' ? this.#isMute : this.#isIdle,
+    };
   }
 }

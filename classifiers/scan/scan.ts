@@ -70,13 +70,12 @@ export class Scan {
   #guardWork = 0;
   /** Reads in place of the loop here; only for a text of bytes. */
   readonly #skim: Skim | undefined;
-  readonly #skimState: SkimState | undefined;
+  #skimState: SkimState | undefined;
 
   constructor(plan: ScanPlan, text: string, ruleLimit: number, skim?: Skim) {
     this.#plan = plan;
     this.#text = text;
     this.#skim = skim;
-    this.#skimState = skim && newSkimState();
     this.#ruleLimit = Math.min(NEVER, ruleLimit);
     const shortest = (rules: readonly LengthRule[]): number => rules[0]?.atLeast ?? NEVER;
     this.#shortestHex = shortest(plan.runs.hex);
@@ -86,9 +85,9 @@ export class Scan {
 
   /** advance scans up to `units` more; returns whether the text is done. */
   advance(units: number): boolean {
-    if (this.#skim && this.#skimState) {
+    if (this.#skim) {
       const limit = Math.min(this.#text.length, this.#at + units);
-      do this.#advanceSkim(this.#skim, this.#skimState, Math.min(limit, this.#at + SKIM_CHUNK), false);
+      do this.#advanceSkim(this.#skim, Math.min(limit, this.#at + SKIM_CHUNK), false);
       while (this.#at < limit);
       return this.#isDone();
     }
@@ -148,7 +147,10 @@ export class Scan {
   }
 
   /** The same events as in advance, from the module. */
-  #advanceSkim(skim: Skim, state: SkimState, to: number, wantsWords: boolean): void {
+  #advanceSkim(skim: Skim, to: number, wantsWords: boolean): void {
+    // A text read in one go needs no state of its own.
+    const isWhole = this.#at === 0 && to === this.#text.length;
+    const state = isWhole ? skim.fresh() : (this.#skimState ??= newSkimState());
     const count = skim.scan(this.#text, this.#at, to, state, wantsWords);
     const { events } = skim;
     const { hits, classCount } = this.#plan.skim ?? { hits: [], classCount: 1 };
@@ -192,8 +194,7 @@ export class Scan {
 
   /** readWords is advance, to the unit `to`, that leaves the words of the piece in the module; false when the text has more. */
   readWords(skim: Skim, to: number): boolean {
-    if (this.#skimState === undefined) throw new TypeError('this text is read unit by unit');
-    this.#advanceSkim(skim, this.#skimState, to, true);
+    this.#advanceSkim(skim, to, true);
     return this.#isDone();
   }
 
@@ -210,6 +211,11 @@ export class Scan {
         windows = windows.filter(({ start, end }) => places.holdsDigits(start, end + need.within, need.digits));
       if (windows.length > 0) yield [rule, windows];
     }
+  }
+
+  /** Units of the text. */
+  get length(): number {
+    return this.#text.length;
   }
 
   /** What the guards asked so far cost, in units of work; a pass costs that beyond its length. */

@@ -1,15 +1,17 @@
 /** WindowSet collects, per rule, where it should look. */
 import type { Window } from '../recognizer.ts';
 
+const NONE: readonly number[] = [];
+
 export class WindowSet {
   /** Per touched rule: start, end, start, end, … */
-  readonly #flat: (number[] | undefined)[] = [];
+  #flat: Map<number, number[]> | undefined;
 
   add(rule: number, from: number, to: number): void {
-    const windows = this.#flat[rule];
+    this.#flat ??= new Map();
+    const windows = this.#flat.get(rule);
     if (windows === undefined) {
-      while (this.#flat.length < rule) this.#flat.push(undefined);
-      this.#flat[rule] = [from, to];
+      this.#flat.set(rule, [from, to]);
       return;
     }
     const last = windows.length - 1;
@@ -19,16 +21,14 @@ export class WindowSet {
     } else windows.push(from, to);
   }
 
-  /** Ids of the rules with a window. */
+  /** Ids of the rules with a window, in order. */
   rules(): readonly number[] {
-    const rules: number[] = [];
-    for (let rule = 0; rule < this.#flat.length; rule++) if (this.#flat[rule]) rules.push(rule);
-    return rules;
+    return this.#flat === undefined ? NONE : [...this.#flat.keys()].sort((left, right) => left - right);
   }
 
   /** merged is a rule's windows in order, inside a text of `length` units, those that touch made one. */
   merged(rule: number, length: number): Window[] {
-    const flat = this.#flat[rule] ?? [];
+    const flat = this.#flat?.get(rule) ?? NONE;
     const sorted: { start: number; end: number }[] = [];
     let inOrder = true;
     let last = 0;

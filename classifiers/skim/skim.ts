@@ -63,11 +63,11 @@ export interface SkimState {
 /** Names of the ints that Scan reads when the text is done. */
 export const STATE = { kind: 1, wordStart: 2, tokenStart: 3, singles: 6, singlesStart: 7, singlesEnd: 8 } as const;
 
+/** No digit has ended yet. */
+const UNBEGUN = Int32Array.of(0, 0, 0, 0, 0, -1, 0, 0, 0);
+
 export function newSkimState(): SkimState {
-  const ints = new Int32Array(STATE_INTS);
-  // No digit has ended yet.
-  ints[5] = -1;
-  return { ints };
+  return { ints: UNBEGUN.slice() };
 }
 
 let compiled: WebAssembly.Module | false | undefined;
@@ -122,6 +122,7 @@ export class Skim implements WordList {
   capitals = 0;
   cueCount = 0;
   nameCount = 0;
+  readonly #fresh = newSkimState();
   readonly #state: Int32Array;
   readonly #input: Buffer;
   readonly #exports: Exports;
@@ -173,6 +174,12 @@ export class Skim implements WordList {
     this.names = new Uint16Array(buffer, AT.names, SKIM_CHUNK);
     this.#state = new Int32Array(buffer, AT.state, 16);
     this.#input = Buffer.from(buffer, AT.input, SKIM_CHUNK);
+  }
+
+  /** The state of a text that has not begun; good until it is asked for again. */
+  fresh(): SkimState {
+    this.#fresh.ints.set(UNBEGUN);
+    return this.#fresh;
   }
 
   /** scan reads `text` from `from` to `to`, at most SKIM_CHUNK units, all of them bytes, and returns the number of events. */

@@ -48,10 +48,24 @@ const NAME_KEY =
 /** Words of the longest value that is only a name. */
 const LONGEST_NAME = 6;
 
+const nameKeys = new Map<string, boolean>();
+/** Keys repeat; past so many the memory starts over. */
+const MOST_KEYS = 1024;
+
+function isNameKey(hint: string): boolean {
+  const key = hint.slice(-48);
+  const known = nameKeys.get(key);
+  if (known !== undefined) return known;
+  const is = NAME_KEY.test(key.replaceAll(/([a-z])([A-Z])/g, '$1_$2'));
+  if (nameKeys.size >= MOST_KEYS) nameKeys.clear();
+  nameKeys.set(key, is);
+  return is;
+}
+
 /** trustKey tags a short value under a key that says it is a person's name; true when it did. */
 export function trustKey(tokens: Tokens, hint: string, tags: Uint8Array, certainty: Float32Array): boolean {
   if (hint === '' || tokens.count === 0 || tokens.count > LONGEST_NAME) return false;
-  if (!NAME_KEY.test(hint.slice(-48).replaceAll(/([a-z])([A-Z])/g, '$1_$2'))) return false;
+  if (!isNameKey(hint)) return false;
   for (let at = 0; at < tokens.count; at += 1) {
     // Numbers and identifiers (a mask's placeholder is one) are no names, whatever the key says.
     if ((tokens.shapeAt(at) & (SHAPE.hasDigit | SHAPE.underscore)) !== 0) return false;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createReader, read } from '../../classifiers/read.ts';
-import type { Reading } from '../../classifiers/read.ts';
+import type { Reading } from '../../classifiers/reading.ts';
 import { UNPACED } from '../../classifiers/pace.ts';
 import type { Recognizer, Trigger } from '../../classifiers/recognizer.ts';
 import { digits, keywords, run, words } from '../../classifiers/recognizer.ts';

@@ -3,8 +3,9 @@ import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UNPACED } from '../../classifiers/pace.ts';
-import { createReader, read } from '../../classifiers/read.ts';
-import type { Reader, Reading } from '../../classifiers/read.ts';
+import { createReader, open, read } from '../../classifiers/read.ts';
+import type { Opening, Reader } from '../../classifiers/read.ts';
+import type { Reading, ReadOptions } from '../../classifiers/reading.ts';
 import { keywords, run, words } from '../../classifiers/recognizer.ts';
 import { builtInRecognizers, builtInTaggers } from '../../classifiers/registry.ts';
 import { compilePlan } from '../../classifiers/scan/plan.ts';
@@ -224,25 +225,38 @@ it('isBytes() is true of texts without a unit above 255', () => {
 
 describe('a text as a whole', () => {
   const without: Reader = { ...reader, skim: () => undefined };
-  const readingOf = (by: Reader, source: string): Reading => {
+  const options: ReadOptions = {
+    input: { hint: '', role: 'user', form: 'text' },
+    tiers: 'all',
+    rejected: 'collect',
+    isAllowed: () => false,
+    onAllowed: () => {},
+    isIdle: () => false,
+  };
+  const readingOf = (by: Reader, source: string, opening?: Opening): Reading => {
     const reading: Reading = { sightings: [], signals: [], gaps: [] };
-    const steps = read(
-      by,
-      source,
-      reading,
-      {
-        input: { hint: '', role: 'user', form: 'text' },
-        tiers: 'all',
-        rejected: 'collect',
-        isAllowed: () => false,
-        onAllowed: () => {},
-        isIdle: () => false,
-      },
-      UNPACED,
-    );
+    const steps = read(by, source, reading, options, UNPACED, opening);
     while (!steps.next().done);
     return reading;
   };
+
+  it('reads the same in one go, and what is quiet holds nothing', () => {
+    let quiet = 0;
+    fc.assert(
+      fc.property(text, (source) => {
+        const expected = readingOf(without, source);
+        const opening = open(reader, source, options);
+        if (opening === undefined) return;
+        if (opening.isQuiet) {
+          quiet++;
+          expect(expected).toEqual({ sightings: [], signals: [], gaps: [] });
+        }
+        expect(readingOf(reader, source, opening)).toEqual(expected);
+      }),
+      { numRuns: 400 },
+    );
+    expect(quiet).toBeGreaterThan(10);
+  });
 
   it('reads the same with the module and without', () => {
     fc.assert(

@@ -3,7 +3,7 @@
  * `ENTITY:value`, the value as it stands in the given text. candidatesIn returns all, near misses too. A gap is a failure.
  */
 import { createReader, read } from '../../../classifiers/read.ts';
-import type { Reading, Sighting } from '../../../classifiers/read.ts';
+import type { Reading, Sighting } from '../../../classifiers/reading.ts';
 import { UNPACED } from '../../../classifiers/pace.ts';
 import type { Recognizer } from '../../../classifiers/recognizer.ts';
 import { DEFAULT_ENTITIES } from '../../../config/defaults.ts';
