@@ -7,7 +7,7 @@ const shipped = all.filter((each) => each.dev !== true && each.devOptional !== t
 
 /** Licences that ask nothing of those who run or pass on Sluice but their notice. What is only used to test may be weakly copyleft. */
 const SHIPPED_LICENCES = /^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|BlueOak-1\.0\.0|CC0-1\.0|Unlicense)( OR .*)?$/;
-const DEV_LICENCES = /^(MPL-2\.0|CC-BY-4\.0|Python-2\.0|\(MIT OR CC0-1\.0\)|MIT AND .*)$/;
+const DEV_LICENCES = /^(MPL-2\.0|CC-BY-4\.0|Python-2\.0|\(MIT OR CC0-1\.0\)|\(AFL-2\.1 OR BSD-3-Clause\)|MIT AND .*)$/;
 
 describe('dependencies', () => {
   it('were looked at', () => {
