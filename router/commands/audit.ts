@@ -18,7 +18,7 @@ import { Verifier } from '../audit/signer.ts';
 import { type Head, readSegments } from '../audit/table.ts';
 import { type ChainReport, verifyChain } from '../audit/verify.ts';
 import { openState } from '../store/open-state.ts';
-import { data, dataJson, EXIT, loadOrExit, printable, talk, talkProblems } from './terminal.ts';
+import { data, dataJson, EXIT, leave, loadOrExit, printable, talk, talkProblems } from './terminal.ts';
 
 interface Shared {
   readonly config?: string;
@@ -246,7 +246,7 @@ async function withAudit(
   const code = await work(opened.audit, config, state.stateDir);
   await opened.audit.close();
   await state.store.close();
-  process.exit(code);
+  await leave(code);
 }
 
 function trusting(command: Command): Command {

@@ -4,7 +4,7 @@ import { describeReadiness } from '../pipeline/readiness.ts';
 import { exposureProblems } from '../principals/exposure.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
-import { data, EXIT, loadOrExit, talkProblems } from './terminal.ts';
+import { data, EXIT, leave, loadOrExit, talkProblems } from './terminal.ts';
 
 export function checkCommand(): Command {
   return new Command('check')
@@ -49,6 +49,6 @@ export function checkCommand(): Command {
         for (const claim of claims)
           data(`${claim.proved ? 'ok  ' : 'MISS'}    ${claim.claim.padEnd(30)} ${claim.evidence}`);
       }
-      process.exit(readiness.ready ? EXIT.done : EXIT.failed);
+      await leave(readiness.ready ? EXIT.done : EXIT.failed);
     });
 }

@@ -1,7 +1,7 @@
 /** `sluice classify`: what the classifiers find in a text. Prints positions, entities and steps, no value. Exit 1 when the text is not clean, so scripts can ask. */
 import { Command } from 'commander';
 import { buildClassifier } from '../provision.ts';
-import { data, EXIT, loadOrExit, readInput, talk, talkProblems } from './terminal.ts';
+import { data, EXIT, leave, loadOrExit, readInput, talk, talkProblems } from './terminal.ts';
 
 export function classifyCommand(): Command {
   return new Command('classify')
@@ -51,7 +51,7 @@ export function classifyCommand(): Command {
               `near miss  ${miss.entity} ${miss.score.toFixed(2)} [${miss.span.start}, ${miss.span.end}) by ${miss.recognizer}: ${miss.cause}`,
             );
         }
-        process.exit(verdict.kind === 'clean' ? EXIT.done : EXIT.failed);
+        await leave(verdict.kind === 'clean' ? EXIT.done : EXIT.failed);
       },
     );
 }

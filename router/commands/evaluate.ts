@@ -17,7 +17,7 @@ import type { Judgement } from '../evaluation/judge.ts';
 import type { EvaluationRow, RowLabel } from '../evaluation/row.ts';
 import { type MissPlace, Tally } from '../evaluation/tally.ts';
 import { eachRow, judgeOrExit } from './labelled-rows.ts';
-import { data, EXIT, printable, talk } from './terminal.ts';
+import { data, EXIT, leave, printable, talk } from './terminal.ts';
 
 interface EvaluateOptions {
   readonly config?: string;
@@ -40,7 +40,7 @@ export function evaluateCommand(): Command {
     .option('--show-values', 'print values of misses; only on a terminal')
     .option('--json', 'print JSON')
     .action(async (file: string, options: EvaluateOptions & { readonly policy?: string }) => {
-      process.exit(
+      await leave(
         await evaluate(file, {
           ...options,
           ...(options.config === undefined && options.policy !== undefined ? { config: options.policy } : {}),

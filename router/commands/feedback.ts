@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { stateDirOf } from '../../config/load.ts';
 import { FeedbackStore } from '../feedback/feedback-store.ts';
 import { loadOrCreateKey } from '../sessions/key.ts';
-import { data, EXIT, loadOrExit, talk } from './terminal.ts';
+import { data, EXIT, leave, loadOrExit, talk } from './terminal.ts';
 
 export function feedbackCommand(): Command {
   const command = new Command('feedback').description('Decisions that people marked as wrong.');
@@ -11,7 +11,7 @@ export function feedbackCommand(): Command {
     .command('export')
     .description('Print marks with a text as rows for evaluate and tune (JSON lines).')
     .option('-c, --config <file>', 'configuration file (YAML)')
-    .action((options: { readonly config?: string }) => {
+    .action(async (options: { readonly config?: string }) => {
       const { config } = loadOrExit(options.config);
       const stateDir = stateDirOf(config, process.env);
       const store = new FeedbackStore(stateDir, loadOrCreateKey(stateDir));
@@ -20,7 +20,7 @@ export function feedbackCommand(): Command {
       if (lines !== '') data(lines);
       talk(`${rows.length} marks, ${rows.filter((row) => row.text !== undefined).length} with a text`);
       if (unreadable > 0) talk(`${unreadable} lines do not decrypt with this installation's key`);
-      process.exit(unreadable > 0 ? EXIT.failed : EXIT.done);
+      await leave(unreadable > 0 ? EXIT.failed : EXIT.done);
     });
   return command;
 }

@@ -11,7 +11,7 @@ import { KeyRing } from '../principals/key-ring.ts';
 import type { KeyRecord } from '../principals/key-table.ts';
 import type { Role } from '../principals/principal.ts';
 import { openState } from '../store/open-state.ts';
-import { data, dataJson, EXIT, loadOrExit, printable, talk, talkProblems } from './terminal.ts';
+import { data, dataJson, EXIT, leave, loadOrExit, printable, talk, talkProblems } from './terminal.ts';
 
 interface Shared {
   readonly config?: string;
@@ -156,7 +156,7 @@ async function withRing(
   const code = await work(await KeyRing.open(state.store.database, state.key), config, audit.log);
   await audit.close();
   await state.store.close();
-  process.exit(code);
+  await leave(code);
 }
 
 function keyEvent(action: 'created' | 'revoked', record: KeyRecord): AuditEvent {

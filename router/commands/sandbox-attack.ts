@@ -13,7 +13,7 @@ import { ALLOW_HOST, toSandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
 import { HoneyKey } from '../../sandbox/watch/honey.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
-import { data, dataJson, EXIT, readInput, talk } from './terminal.ts';
+import { data, dataJson, EXIT, leave, readInput, talk } from './terminal.ts';
 
 const MODES: readonly Mode[] = ['bubblewrap', 'docker', 'docker+gvisor', 'host'];
 
@@ -35,7 +35,7 @@ export function attackCommand(): Command {
       [],
     )
     .option('--json', 'print JSON')
-    .action(async (file: string, options: AttackOptions) => process.exit(await attack(file, options)));
+    .action(async (file: string, options: AttackOptions) => leave(await attack(file, options)));
 }
 
 async function attack(file: string, options: AttackOptions): Promise<number> {

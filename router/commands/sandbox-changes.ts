@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { changesDirectory, type ChangeSet, COPY_LIMITS, createChangeStore } from '../../sandbox/guard/change-store.ts';
 import type { ChangeStore } from '../../sandbox/guard/change-store.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
-import { data, dataJson, EXIT, oneLine, talk } from './terminal.ts';
+import { data, dataJson, EXIT, leave, oneLine, talk } from './terminal.ts';
 
 export function changesCommand(): Command {
   const command = new Command('changes').description('Change sets of copy-on-write calls (sandbox.workspace: cow).');
@@ -54,17 +54,17 @@ export function changesCommand(): Command {
         data(`refused: ${WHY[applied.why]}`);
         for (const path of applied.paths) data(oneLine(`  ${path}`));
       }
-      process.exit(applied.kind === 'applied' ? EXIT.done : EXIT.failed);
+      await leave(applied.kind === 'applied' ? EXIT.done : EXIT.failed);
     });
   add('discard', 'Throw a change set away.')
     .argument('<id>')
-    .action((id: string, options: SandboxOptions) => {
+    .action(async (id: string, options: SandboxOptions) => {
       const { store } = open(options);
       readOrExit(store, id);
       const discarded = store.discard(id);
       if (options.json === true) dataJson({ discarded });
       else data(`discarded ${id}`);
-      process.exit(discarded ? EXIT.done : EXIT.failed);
+      await leave(discarded ? EXIT.done : EXIT.failed);
     });
   return command;
 }

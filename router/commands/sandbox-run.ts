@@ -4,7 +4,7 @@ import { createToolExecutor } from '../../sandbox/client.ts';
 import type { ToolExecutor } from '../../sandbox/executor.ts';
 import { describeOutcome } from '../pipeline/tool-result.ts';
 import { sandboxSettingsOrExit, type SandboxOptions, type SandboxSettings } from './sandbox-settings.ts';
-import { data, dataJson, EXIT, talk } from './terminal.ts';
+import { data, dataJson, EXIT, leave, talk } from './terminal.ts';
 
 /** `start` is how the executor is opened; a test hands in one of its own. */
 export function runCommand(start: (settings: SandboxSettings) => Promise<ToolExecutor> = open): Command {
@@ -37,7 +37,7 @@ export function runCommand(start: (settings: SandboxSettings) => Promise<ToolExe
       await executor.close();
       if (options.json === true) dataJson(outcome);
       else data(describeOutcome(outcome));
-      process.exit(outcome.kind === 'exited' && outcome.code === 0 ? EXIT.done : EXIT.failed);
+      await leave(outcome.kind === 'exited' && outcome.code === 0 ? EXIT.done : EXIT.failed);
     });
 }
 
@@ -56,7 +56,7 @@ export function verifyCommand(): Command {
         for (const claim of status.claims)
           data(`${claim.proved ? 'proved    ' : 'NOT PROVED'}  ${claim.claim.padEnd(32)} ${claim.evidence}`);
       }
-      process.exit(status.usable && status.claims.every((claim) => claim.proved) ? EXIT.done : EXIT.failed);
+      await leave(status.usable && status.claims.every((claim) => claim.proved) ? EXIT.done : EXIT.failed);
     });
 }
 

@@ -9,7 +9,7 @@ import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import type { ScopeReport } from '../../sandbox/broker/messages.ts';
 import { ScopeStore } from '../../sandbox/broker/scope-store.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
-import { data, dataJson, EXIT, talk } from './terminal.ts';
+import { data, dataJson, EXIT, leave, talk } from './terminal.ts';
 
 /** Beyond a call's own time limit: what its start, its end and a proof in between may take. */
 const GRACE_MS = 60_000;
@@ -47,7 +47,7 @@ export function pruneCommand(): Command {
       // Ends what a service that was killed began to delete.
       await scopes.store.prune('').catch(() => undefined);
       report(options, await remove(scopes, chosen));
-      process.exit(EXIT.done);
+      await leave(EXIT.done);
     });
 }
 
@@ -69,7 +69,7 @@ export function recreateCommand(): Command {
       }
       const result = await remove(scopes, [describe(scope, scopes.sandbox, mounted)]);
       report(options, result);
-      process.exit(result.deleted.length === 1 ? EXIT.done : EXIT.failed);
+      await leave(result.deleted.length === 1 ? EXIT.done : EXIT.failed);
     });
 }
 

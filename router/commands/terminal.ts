@@ -14,6 +14,13 @@ export function data(line: string): void {
   process.stdout.write(`${printable(line)}\n`);
 }
 
+/** leave ends the process once what was printed is out: to another program's socket Node writes behind one's back, and `process.exit` drops the rest. */
+export async function leave(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr])
+    await new Promise<void>((resolve) => void stream.write('', () => resolve()));
+  process.exit(code);
+}
+
 /** dataJson prints JSON in which what could steer a terminal is escaped, not lost. */
 export function dataJson(value: unknown): void {
   data(

@@ -19,7 +19,7 @@ import {
   truthOf,
 } from '../evaluation/thresholds.ts';
 import { eachRow, judgeOrExit } from './labelled-rows.ts';
-import { data, EXIT, talk, talkProblems } from './terminal.ts';
+import { data, EXIT, leave, talk, talkProblems } from './terminal.ts';
 
 interface TuneOptions {
   readonly config?: string;
@@ -37,7 +37,7 @@ export function tuneCommand(): Command {
       .option('--entity <name>', 'move only this entity')
       .action(
         async (file: string | undefined, options: TuneOptions & { maxFalsePositives: string; entity?: string }) => {
-          process.exit(await tuneThresholds(fileOrExit(file, options), options));
+          await leave(await tuneThresholds(fileOrExit(file, options), options));
         },
       ),
   );
@@ -46,7 +46,7 @@ export function tuneCommand(): Command {
       .description('The complexity threshold that sends a share of requests to the cloud.')
       .requiredOption('--cloud-share <share>', 'share of all rows that should go to the cloud, such as 0.3')
       .action(async (file: string | undefined, options: TuneOptions & { cloudShare: string }) => {
-        process.exit(await tuneComplexity(fileOrExit(file, options), options));
+        await leave(await tuneComplexity(fileOrExit(file, options), options));
       }),
   );
   return tune;

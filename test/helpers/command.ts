@@ -20,13 +20,13 @@ export async function runInProcess(
     vi.spyOn(process, 'exit').mockImplementation((code) => {
       throw new Exit(Number(code ?? 0));
     }),
-    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    vi.spyOn(process.stdout, 'write').mockImplementation((chunk, ...more) => {
       stdout += String(chunk);
-      return true;
+      return written(more);
     }),
-    vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+    vi.spyOn(process.stderr, 'write').mockImplementation((chunk, ...more) => {
       stderr += String(chunk);
-      return true;
+      return written(more);
     }),
   ];
   let code = 0;
@@ -39,4 +39,11 @@ export async function runInProcess(
     for (const spy of spies) spy.mockRestore();
   }
   return { code, stdout, stderr };
+}
+
+/** What a stream does when a chunk is out. */
+function written(more: readonly unknown[]): true {
+  const done = more.at(-1);
+  if (typeof done === 'function') done();
+  return true;
 }

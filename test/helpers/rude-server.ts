@@ -56,6 +56,8 @@ export interface RudeServer {
   connections(): number;
   /** Every byte received, in order of arrival. */
   wire(): Buffer;
+  /** Drops what was recorded: a run of hours would fill the memory with it. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -103,6 +105,10 @@ export async function startRudeServer(handler: RudeHandler): Promise<RudeServer>
     requests,
     connections: () => connections,
     wire: () => Buffer.concat(received),
+    forget: () => {
+      requests.length = 0;
+      received.length = 0;
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
