@@ -124,6 +124,13 @@ export const Sessions = z.strictObject({
     .min(1000)
     .default(200_000)
     .describe('Conversation marks held exactly; older ones fold into filters that only over-report.'),
+  placeholderDays: z
+    .number()
+    .min(0)
+    .default(30)
+    .describe(
+      'Days the placeholders of a conversation are kept, encrypted, after the last one was made, so that they are restored after a restart and by other instances; 0 keeps them in memory only.',
+    ),
   unseenHistory: z
     .enum(['classify', 'local'])
     .default('classify')

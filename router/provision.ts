@@ -188,7 +188,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     pools,
     gates,
     executor,
-    masks: createMaskStore(key),
+    masks: createMaskStore(key, {}, config.sessions.placeholderDays > 0 ? store.placeholders : undefined),
     pending: createPendingRounds(),
     seals: createSealMemory(key),
     bodies: new BodyBudget(config.listen.maxOpenBytes),

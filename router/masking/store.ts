@@ -1,9 +1,10 @@
 /**
- * Which placeholder stands for which value, per principal and conversation, in memory. Tokens are keyed digests: the same value in the same conversation
- * has the same one after a restart, and nobody without the key can make or check one. Fails closed: a full map gives no token,
- * and what has no token is not maskable. Nothing here is ever logged, sent or written.
+ * Which placeholder stands for which value, per principal and conversation, in memory and, sealed, in the store. Tokens are keyed digests: the same value in the same conversation
+ * has the same one after a restart and on every instance, and nobody without the key can make or check one. Fails closed: a full map gives no token,
+ * what has no token is not maskable, and a map that cannot be read or kept is StoreFault. Nothing here is ever logged or sent.
  */
 import { createHmac, randomBytes } from 'node:crypto';
+import type { PlaceholderTable } from './placeholder-table.ts';
 import { bareToken, tokenPattern, tokenPrefix, toToken } from './placeholder.ts';
 
 /** A token of a conversation in a text: UTF-16 offsets, and what it stands for. */
@@ -31,6 +32,10 @@ export interface MaskMap {
 export interface MaskStore {
   /** `conversation` empty means unknown: the map is then of this one request. */
   open(principal: string, conversation: string): MaskMap;
+  /** The same with all that was ever masked in it, here or elsewhere. Rejects with StoreFault. */
+  load(principal: string, conversation: string): Promise<MaskMap>;
+  /** Writes what is new in a map: before anything is sent that holds its tokens. Rejects with StoreFault. */
+  keep(map: MaskMap): Promise<void>;
   /** The map of a conversation that has one already. */
   peek(principal: string, conversation: string): MaskMap | undefined;
 }
@@ -52,38 +57,62 @@ const LIMITS: MaskStoreLimits = {
   maxChars: 1_000_000,
 };
 
-export function createMaskStore(key: Buffer, limits: Partial<MaskStoreLimits> = {}): MaskStore {
+/** createMaskStore without a table keeps everything in memory alone. */
+export function createMaskStore(
+  key: Buffer,
+  limits: Partial<MaskStoreLimits> = {},
+  table?: PlaceholderTable,
+): MaskStore {
   const bounds = { ...LIMITS, ...limits };
   const open = new Map<string, KeyedMap>();
   // The lengths keep (`a`, `bc`) and (`ab`, `c`) apart.
   const scopeOf = (principal: string, salt: string): Buffer =>
     createHmac('sha256', key).update(`mask\n${principal.length}\n${principal}\n${salt}`).digest();
+  const openMap = (principal: string, conversation: string): KeyedMap => {
+    const salt = conversation === '' ? randomBytes(16).toString('hex') : conversation;
+    const scope = scopeOf(principal, salt);
+    if (conversation === '') return new KeyedMap(scope, bounds, 'of one request');
+    const name = scope.toString('latin1');
+    const map = open.get(name) ?? new KeyedMap(scope, bounds, 'of a conversation');
+    open.delete(name);
+    open.set(name, map);
+    if (open.size > bounds.maxConversations) open.delete(open.keys().next().value!);
+    return map;
+  };
   return {
     peek: (principal, conversation) =>
       open.size === 0 ? undefined : open.get(scopeOf(principal, conversation).toString('latin1')),
-    open(principal, conversation) {
-      const salt = conversation === '' ? randomBytes(16).toString('hex') : conversation;
-      const scope = scopeOf(principal, salt);
-      if (conversation === '') return new KeyedMap(scope, bounds);
-      const name = scope.toString('latin1');
-      const map = open.get(name) ?? new KeyedMap(scope, bounds);
-      open.delete(name);
-      open.set(name, map);
-      if (open.size > bounds.maxConversations) open.delete(open.keys().next().value!);
+    open: openMap,
+    async load(principal, conversation) {
+      const map = openMap(principal, conversation);
+      if (table !== undefined && map.lives === 'of a conversation')
+        for (const { token, value } of await table.load(map.scope, (each) => map.valueOf(each) !== undefined))
+          map.adopt(token, value);
       return map;
+    },
+    async keep(map) {
+      if (table === undefined || !(map instanceof KeyedMap) || map.lives === 'of one request') return;
+      const rows = map.unsaved();
+      await table.save(map.scope, rows);
+      map.saved(rows.length);
     },
   };
 }
 
 class KeyedMap implements MaskMap {
-  readonly #key: Buffer;
+  /** Secret: made of the installation's key, the principal and the conversation. */
+  readonly scope: Buffer;
+  readonly lives: 'of one request' | 'of a conversation';
+  /** Made here and not yet written, oldest first. */
+  #fresh: { readonly token: string; readonly value: string }[] = [];
   readonly #limits: MaskStoreLimits;
   readonly #tokens = new Map<string, string>();
   readonly #values = new Map<string, string>();
   #chars = 0;
 
-  constructor(key: Buffer, limits: MaskStoreLimits) {
-    this.#key = key;
+  constructor(scope: Buffer, limits: MaskStoreLimits, lives: KeyedMap['lives']) {
+    this.scope = scope;
+    this.lives = lives;
     this.#limits = limits;
   }
 
@@ -98,16 +127,30 @@ class KeyedMap implements MaskMap {
     if (value.length > maxValueChars || this.#values.size >= maxValues || this.#chars + value.length > maxChars)
       return null;
     for (let attempt = 0; attempt < 4; attempt++) {
-      const token = toToken(entity, createHmac('sha256', this.#key).update(`${attempt}\n`).update(value).digest());
+      const token = toToken(entity, createHmac('sha256', this.scope).update(`${attempt}\n`).update(value).digest());
       if (this.#values.has(token)) continue;
       // A slice would keep the whole request body alive for as long as the conversation.
       const copy = Buffer.from(value).toString();
-      this.#tokens.set(copy, token);
-      this.#values.set(token, copy);
-      this.#chars += copy.length;
+      this.adopt(token, copy);
+      this.#fresh.push({ token, value: copy });
       return token;
     }
     return null;
+  }
+
+  adopt(token: string, value: string): void {
+    this.#tokens.set(value, token);
+    this.#values.set(token, value);
+    this.#chars += value.length;
+  }
+
+  unsaved(): readonly { readonly token: string; readonly value: string }[] {
+    return this.#fresh.slice();
+  }
+
+  /** The first `count` that waited are written; others may have come since. */
+  saved(count: number): void {
+    this.#fresh = this.#fresh.slice(count);
   }
 
   valueOf(token: string): string | undefined {

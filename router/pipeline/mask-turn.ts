@@ -14,6 +14,7 @@ import { knownValuesIn } from '../masking/known-values.ts';
 import { createMasker } from '../masking/mask.ts';
 import { type Channel, createRestorer, type Restorer } from '../masking/restore.ts';
 import { restoreEvents } from '../masking/restore-events.ts';
+import type { MaskMap } from '../masking/store.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Context, RequestScope } from './context.ts';
 import type { Turn } from './prepare.ts';
@@ -48,7 +49,13 @@ export async function maskTurn(
     const rank = ladder.indexOf((entities[finding.entity] ?? otherEntities).label);
     return rank === -1 || rank > ceiling;
   };
-  const map = context.masks.open(scope.principal, turn.trace.root);
+  let map: MaskMap;
+  try {
+    map = await context.masks.load(scope.principal, turn.trace.root);
+  } catch (error) {
+    context.log.error({ id: scope.id, err: error, event: 'store-failed' }, 'store-failed');
+    return failed;
+  }
   const masker = createMasker(map);
   const read = (source: string) => {
     const parsed = parseJson(Buffer.from(source), { maxDepth: context.config.listen.maxDepth, maxLeaves: MAX_LEAVES });
@@ -99,6 +106,13 @@ export async function maskTurn(
     const { verdict } = classification;
     const rank = ladder.indexOf(verdict.label);
     if (verdict.kind === 'unknown' || rank === -1 || rank > ceiling) return failed;
+    // Before it is sent: what comes back has to be restorable by whoever answers the next turn.
+    try {
+      await context.masks.keep(map);
+    } catch (error) {
+      context.log.error({ id: scope.id, err: error, event: 'store-failed' }, 'store-failed');
+      return failed;
+    }
     const text = result.chat.responseFormat.kind === 'text' ? 'text' : 'json';
     return {
       kind: 'ready',

@@ -7,7 +7,7 @@ import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
 import type { Classification } from '../../classifiers/classifier.ts';
 import { bandOf, scoreComplexity } from '../../classifiers/complexity/score.ts';
-import type { ChatMessage } from '../chat.ts';
+import type { ChatMessage, ChatRequest } from '../chat.ts';
 import type { Decision } from '../decision.ts';
 import type { RequestEnvelope } from '../envelope.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -147,6 +147,7 @@ export async function prepare(
       },
       context.policy,
     );
+  const maps = await loadMaps(read.chat, remembered, trace, scope, context);
   const weighed = weigh(classified, () => read.segments);
   const { classification } = weighed;
   const scored = scoreComplexity(complexityInput(envelope, context.config, read.blocks?.messageKeys));
@@ -155,9 +156,9 @@ export async function prepare(
     verdict: classification.verdict,
     signals: classification.signals,
     session: remembered,
-    toolSawSensitive: toolSawSensitive(classification, envelope, context.policy, () =>
-      context.masks.peek(scope.principal, trace.root),
-    ),
+    toolSawSensitive:
+      maps === 'lost' ||
+      toolSawSensitive(classification, envelope, context.policy, () => context.masks.peek(scope.principal, trace.root)),
     complexity: scored.score,
     band,
     model: read.model,
@@ -199,6 +200,28 @@ function readBody(
   if (read.kind === 'problem')
     return { kind: 'problem', code: read.problem.code, pointer: read.problem.pointer } as const;
   return { kind: 'body', document: parsed.document, read } as const;
+}
+
+/**
+ * What was masked before this process knew the conversation: a tool that was given such a value saw it, whoever masked it. Only a conversation that is remembered for something can have such a map. Fails closed:
+ * `lost` counts as seen.
+ */
+async function loadMaps(
+  chat: ChatRequest,
+  remembered: Remembered,
+  trace: ConversationTrace,
+  scope: RequestScope,
+  context: Context,
+): Promise<'loaded' | 'lost'> {
+  if (remembered.label === context.policy.ladder[0]) return 'loaded';
+  if (!chat.messages.some((message) => message.toolCalls.length > 0)) return 'loaded';
+  try {
+    await context.masks.load(scope.principal, trace.root);
+    return 'loaded';
+  } catch (error) {
+    if (!(error instanceof StoreFault)) throw error;
+    return 'lost';
+  }
 }
 
 const STORE_UNAVAILABLE: Gap = { classifier: 'sessions', cause: 'store-unavailable', pointer: '' };

@@ -34,7 +34,12 @@ export async function openState(options: StateOptions): Promise<OpenedState> {
   const keyed = volatile === undefined ? keyFor(config, stateDir, environment) : { key: volatile.key };
   if ('problem' in keyed) return { kind: 'invalid', problems: [keyed.problem] };
   const { key } = keyed;
-  const shape = { key, ladder: config.labels, maxEntries: config.sessions.maxEntries };
+  const shape = {
+    key,
+    ladder: config.labels,
+    maxEntries: config.sessions.maxEntries,
+    placeholderDays: config.sessions.placeholderDays,
+  };
   if (config.store.kind === 'postgres' && volatile === undefined) {
     const url = config.store.url === undefined ? undefined : resolveSecret(config.store.url, environment);
     if (url === undefined) return invalid('store.url', `${config.store.url ?? ''} is not set or cannot be read`);

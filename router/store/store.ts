@@ -4,10 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { createPlaceholderTable, type PlaceholderTable } from '../masking/placeholder-table.ts';
 import { createBands, pruneBands } from '../sessions/bands.ts';
 import { createLocalMarks, createSharedMarks, type MarkOptions, type MarkStore } from '../sessions/marks.ts';
 import type { BandStore } from '../sessions/bands.ts';
 import { type Database, StoreFault } from './database.ts';
+import { createKept, type KeptLimits, type KeptObjects, pruneKept } from './kept.ts';
 import { migrate, proveKey } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -15,6 +17,9 @@ export interface Store {
   readonly database: Database;
   readonly marks: MarkStore;
   readonly bands: BandStore;
+  readonly placeholders: PlaceholderTable;
+  /** Objects of one kind, sealed, each with an owner, a label and an end. */
+  kept(kind: string, limits?: Partial<KeptLimits>): KeptObjects;
   close(): Promise<void>;
 }
 
@@ -25,9 +30,13 @@ export type OpenedStore =
 
 export interface StoreOptions extends MarkOptions {
   readonly key: Buffer;
+  /** Days a placeholder map is kept after it was last added to. */
+  readonly placeholderDays?: number;
 }
 
 const PRUNE_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+const PLACEHOLDER_DAYS = 30;
 
 /** openFileStore opens `sluice.db` in the state directory; without one, a store in memory that ends with the process. */
 export async function openFileStore(stateDir: string | undefined, options: StoreOptions): Promise<OpenedStore> {
@@ -55,7 +64,11 @@ async function open(connect: () => Promise<Database>, options: StoreOptions): Pr
     const marks =
       database.kind === 'sqlite' ? createLocalMarks(database, options) : createSharedMarks(database, options);
     const bands = createBands(database);
-    const timer = setInterval(() => void tidy(database), PRUNE_MS);
+    const placeholders = createPlaceholderTable(database);
+    const timer = setInterval(
+      () => void tidy(database, placeholders, options.placeholderDays ?? PLACEHOLDER_DAYS),
+      PRUNE_MS,
+    );
     timer.unref();
     return {
       kind: 'store',
@@ -63,6 +76,8 @@ async function open(connect: () => Promise<Database>, options: StoreOptions): Pr
         database,
         marks,
         bands,
+        placeholders,
+        kept: (kind, limits) => createKept(database, options.key, kind, limits),
         async close() {
           clearInterval(timer);
           await bands.close();
@@ -76,9 +91,12 @@ async function open(connect: () => Promise<Database>, options: StoreOptions): Pr
   }
 }
 
-async function tidy(database: Database): Promise<void> {
+async function tidy(database: Database, placeholders: PlaceholderTable, placeholderDays: number): Promise<void> {
   try {
-    await pruneBands(database, Date.now());
+    const now = Date.now();
+    await pruneBands(database, now);
+    await placeholders.prune(now - placeholderDays * DAY_MS);
+    await pruneKept(database, now);
   } catch {
     // Old rows cost room and nothing else; the next hour tries again.
   }

@@ -19,7 +19,8 @@ const PORTS = [
   'memory.remember',
   'memory.rememberReply',
   'memory.rememberBand',
-  'masks.open',
+  'masks.load',
+  'masks.keep',
   'executor.offered',
   'executor.run',
   'pending.take',
@@ -34,6 +35,11 @@ const PORTS = [
 /** Ports that answer with a promise; the others cannot reject or hang, they throw instead. */
 const ASYNC: ReadonlySet<string> = new Set([
   'classifier.classify',
+  'memory.recall',
+  'memory.remember',
+  'memory.rememberReply',
+  'masks.load',
+  'masks.keep',
   'executor.run',
   'cloud.send',
   'cloud.pipeRaw',

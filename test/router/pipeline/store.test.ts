@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { StoreFault } from '../../../router/store/database.ts';
 import { CARD, COMPLEX, say, startSluice, type TestSluice } from '../../helpers/sluice.ts';
 
 const open: TestSluice[] = [];
@@ -51,6 +52,33 @@ describe('the store behind the latch', () => {
     expect(clean.headers.get('x-sluice-reason')).toBe('classification-incomplete:store-unavailable');
     expect([clean.status, await route(clean)]).toEqual([200, 'local']);
     expect(sluice.cloud.requests).toEqual([]);
+  });
+
+  it('restores after a restart what was masked before, and keeps inside what it cannot keep a map of', async () => {
+    const directory = stateDir();
+    const MAIL = 'jane.roe@corp-mail.example';
+    const ask = say(`${COMPLEX} Then write to ${MAIL}`);
+    const session = { 'x-session-id': 's1' };
+    const before = await start({ stateDir: directory, cloud: { reply: () => ({ text: 'noted' }) } });
+    expect(await route(await before.ask(ask, session))).toBe('cloud-masked');
+    const token = /\[\[[^\]]+\]\]/.exec(before.sentToCloud())?.[0] ?? '';
+    expect(token).not.toBe('');
+    await before.close();
+    open.splice(0);
+    // The cloud remembers the placeholder of a value that this request no longer holds.
+    const after = await start({ stateDir: directory, cloud: { reply: () => ({ text: `I wrote to ${token}` }) } });
+    const again = await after.ask(say(`${COMPLEX} And to joe.doe@corp-mail.example too`), session);
+    expect(again.headers.get('x-sluice-route')).toBe('cloud-masked');
+    expect(await again.text()).toContain(`I wrote to ${MAIL}`);
+    for (const name of readdirSync(directory))
+      expect(readFileSync(join(directory, name)).toString('latin1').includes('jane.roe'), name).toBe(false);
+    vi.spyOn(after.context.masks, 'keep').mockRejectedValue(new StoreFault('sqlite_13'));
+    const lost = await after.ask(say(`${COMPLEX} And to ann.poe@corp-mail.example`), session);
+    expect([lost.headers.get('x-sluice-route'), lost.headers.get('x-sluice-reason')]).toEqual([
+      'local',
+      expect.stringMatching(/^mask-failed/),
+    ]);
+    expect(after.sentToCloud()).not.toContain('ann.poe');
   });
 
   it('keeps histories it never saw at home when the operator says so', async () => {

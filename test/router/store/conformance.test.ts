@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyTerms } from '../../../config/access-schema.ts';
 import { openAudit } from '../../../router/audit/audit.ts';
 import { Audit } from '../../../config/audit-schema.ts';
+import { createMaskStore } from '../../../router/masking/store.ts';
+import { createKept, pruneKept } from '../../../router/store/kept.ts';
 import { KeyRing } from '../../../router/principals/key-ring.ts';
 import { createLimits } from '../../../router/principals/limits.ts';
 import type { Principal } from '../../../router/principals/principal.ts';
@@ -152,6 +154,79 @@ describe.each(KINDS.filter(([, available]) => available))('a store on %s', (_, _
     expect((await fresh.used('bot')).month).toEqual({ requests: 3, tokens: 90, micros: 10 });
     expect(await fresh.take(principal)).toMatchObject({ kind: 'barred', code: 'budget_exhausted' });
     for (const limits of [first, second, fresh]) await limits.close();
+    await close(one, two_);
+  });
+
+  it('placeholders: masked by one, restored by the other, after a restart, and for nobody else', async () => {
+    const [one, two_] = await two();
+    const masks = (store: Store, key = STORE_KEY) => createMaskStore(key, {}, store.placeholders);
+    const first = masks(one);
+    const map = await first.load('ann', 'conversation');
+    const token = map.tokenFor('jane.roe@corp.example', 'EMAIL_ADDRESS')!;
+    await first.keep(map);
+    const more = map.tokenFor('4539 5787 6362 1486', 'CREDIT_CARD')!;
+    await first.keep(map);
+    await first.keep(map);
+    const there = await masks(two_).load('ann', 'conversation');
+    expect([there.valueOf(token), there.valueOf(more), there.size]).toEqual([
+      'jane.roe@corp.example',
+      '4539 5787 6362 1486',
+      2,
+    ]);
+    expect(there.tokenFor('jane.roe@corp.example', 'EMAIL_ADDRESS')).toBe(token);
+    for (const [who, what] of [
+      ['bob', 'conversation'],
+      ['ann', 'other'],
+      ['ann', ''],
+    ] as const)
+      expect((await masks(two_).load(who, what)).size, `${who} ${what}`).toBe(0);
+    expect((await masks(two_, Buffer.alloc(32, 1)).load('ann', 'conversation')).size).toBe(0);
+    // A map that is open learns what the other instance added since.
+    const open_ = masks(two_);
+    await open_.load('ann', 'conversation');
+    const late = map.tokenFor('late@corp.example', 'EMAIL_ADDRESS')!;
+    await first.keep(map);
+    expect((await open_.load('ann', 'conversation')).valueOf(late)).toBe('late@corp.example');
+    const rows = await two_.database.all('SELECT scope, token, sealed FROM placeholder');
+    expect(rows.length).toBe(3);
+    expect(Buffer.concat(rows.map((row) => row['sealed'] as Uint8Array)).toString('latin1')).not.toContain('jane');
+    // A row moved under another token does not open.
+    await two_.database.batch([{ sql: 'DELETE FROM placeholder WHERE token = $1', params: [more] }]);
+    await two_.database.batch([{ sql: 'UPDATE placeholder SET token = $1 WHERE token = $2', params: [more, token] }]);
+    expect((await masks(one).load('ann', 'conversation')).valueOf(more)).toBeUndefined();
+    await one.placeholders.prune(Date.now() + 1);
+    expect(await two_.database.all('SELECT 1 AS one FROM placeholder')).toEqual([]);
+    await close(one, two_);
+  });
+
+  it('kept objects: for their owner, until they end, no larger and no more than allowed', async () => {
+    const [one, two_] = await two();
+    const kept = createKept(one.database, STORE_KEY, 'response', { maxBytes: 100, maxPerOwner: 2 });
+    const other = createKept(two_.database, STORE_KEY, 'response', { maxBytes: 100, maxPerOwner: 2 });
+    const how = { label: 'confidential', ttlMs: 60_000 };
+    expect(await kept.put('ann', 'r1', 'the secret text', how)).toBe('kept');
+    expect(await other.get('ann', 'r1')).toMatchObject({
+      label: 'confidential',
+      value: Buffer.from('the secret text'),
+    });
+    expect(await other.get('bob', 'r1')).toBeUndefined();
+    expect(await createKept(one.database, STORE_KEY, 'sample').get('ann', 'r1')).toBeUndefined();
+    expect(await kept.put('ann', 'r1', 'x'.repeat(101), how)).toBe('too-large');
+    expect((await kept.get('ann', 'r1'))?.value.toString()).toBe('the secret text');
+    await kept.put('ann', 'r2', 'two', how);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await kept.put('ann', 'r3', 'three', how);
+    expect((await kept.list('ann')).map((each) => each.id).toSorted()).toHaveLength(2);
+    expect(await kept.get('ann', 'r3')).toBeDefined();
+    await kept.put('ann', 'gone', 'soon', { label: 'public', ttlMs: -1 });
+    expect(await kept.get('ann', 'gone')).toBeUndefined();
+    expect([await other.remove('bob', 'r3'), await other.remove('ann', 'r3'), await other.remove('ann', 'r3')]).toEqual(
+      [false, true, false],
+    );
+    await pruneKept(one.database, Date.now());
+    // A row given to another owner does not open for him.
+    await one.database.batch([{ sql: "UPDATE kept SET owner = 'bob'" }]);
+    for (const { id } of await kept.list('bob')) expect(await kept.get('bob', id)).toBeUndefined();
     await close(one, two_);
   });
 
