@@ -42,6 +42,11 @@ const EPONYM = hashes(
 const ENTERPRISE = hashes(
   'inc,ltd,llc,gmbh,corp,plc,investments,consulting,partners,holdings,industries,systems,technologies,stores,academy,stadium,club,award,awards,prize,resources,foundation,institute,university,college,school,hospital,clinic,company,group,bank,capital,records,studios,media,insurance,pharma,airlines,foods,motors,museum,theatre,theater,church,hotel,restaurant,campus,center,centre,festival,street,road,avenue,lane,boulevard,square,bridge,airport,lake,river,island,county,valley,beach,mountain,st,rd,ave,drive,hall',
 );
+/** Assistants with a first name. Alone it may be anybody's; with one of the words after it, which agents write on every page of their instructions, it is a product. */
+const ASSISTANT = hashes('claude');
+const PRODUCT = hashes(
+  'code,agent,agents,session,sessions,sdk,api,cli,desktop,opus,sonnet,haiku,fable,instant,max,pro,model,models,app,plugin,extension,skill,skills',
+);
 const REACH = 9;
 
 /** What else the window holds. */
@@ -52,13 +57,17 @@ export interface Company {
   readonly keyed: boolean;
 }
 
-/** isEponym: the name belongs to an illness, a law or a street, not to who had it. */
+/** isEponym: the name belongs to an illness, a law, a street or a product, not to who had it. */
 export function isEponym(tokens: Tokens, mention: Mention): boolean {
   const after = mention.to + (isPossessive(tokens, mention.to) ? 1 : 0);
   const gap = tokens.gapAt(after);
   const next = tokens.hashAt(after);
   const joined = gap === GAP.space || gap === GAP.hyphen || gap === GAP.quote;
   if (joined && (EPONYM.has(next) || ENTERPRISE.has(next))) return true;
+  if (ASSISTANT.has(tokens.hashAt(mention.from))) {
+    const last = mention.to - mention.from === 1 ? next : tokens.hashAt(mention.from + 1);
+    if (PRODUCT.has(last) && (joined || mention.to - mention.from > 1)) return true;
+  }
   return mention.to - mention.from > 1 && ENTERPRISE.has(tokens.hashAt(mention.to - 1));
 }
 

@@ -89,7 +89,13 @@ export async function maskTurn(
     if (classification.verdict.kind === 'unknown') return failed;
     const rank = ladder.indexOf(classification.verdict.label);
     const fits = rank !== -1 && rank <= ceiling;
-    const repeats = fits ? knownValuesIn(result.segments, map.known()) : [];
+    // The model's name is replaced on the way out whatever it is.
+    const repeats = fits
+      ? knownValuesIn(
+          result.segments.filter(({ pointer }) => pointer !== '/model'),
+          map.known(),
+        )
+      : [];
     if (fits && repeats.length === 0) return explained(masked.source, count);
     document = result.document;
     findings = fits ? repeats : classification.verdict.findings;

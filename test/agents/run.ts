@@ -25,7 +25,7 @@ const chosen = AGENTS.filter(({ name }) => options.only === undefined || options
 const ISOLATED = 'SLUICE_AGENTS_ISOLATED';
 const TIMEOUT_MS = 120_000;
 /** Plain words of the planted file: that they come back shows that the tool ran. */
-const PLAIN = 'The kickoff of the lighthouse project went well.';
+const PLAIN = 'the green lamp in the hall is on';
 const PLANTED = [CARD, 'jane.roe@corp-mail.example', '+49 1512 3456789'];
 
 interface Row {
@@ -111,6 +111,8 @@ async function runOne(agent: Agent, dir: string): Promise<Row> {
   writeFileSync(file, `${PLAIN}\nCustomer card ${PLANTED[0]}, write to ${PLANTED[1]}, call ${PLANTED[2]}.\n`);
   const sluice = await startSluice({
     homeMore: ', contextTokens: 262144',
+    // A first turn of 90 KB, read by code that never ran, beside an agent that is starting on the same cores.
+    config: 'classify: { deadlineMs: 20000 }',
     local: {
       models: [{ name: 'small:latest', contextLength: 1_000_000 }],
       reply: ({ body }) => {

@@ -82,6 +82,10 @@ describe('nobody is named by', () => {
     ['a field that is asked for', 'The name is required and the surname is validated.'],
     ['noise', 'Re; Lo% Ky\u0001 UY= Ob] TXO; ifN, Vy^ da'],
     ['answer options', 'Which organelle makes ATP?\nA. Nucleus\nB. Mitochondria\nC. Ribosome\nD. Golgi body'],
+    [
+      'an assistant with a first name',
+      'You are a Claude agent. Co-Authored-By: Claude Code. Ask your Claude sessions, and Claude Opus too.',
+    ],
     ['a street and a firm', 'The office of Fletcher Holdings is in Marshall Street.'],
   ])('%s', (_, text) => {
     expect(privatePeople(text)).toEqual([]);
