@@ -22,6 +22,8 @@ export interface SandboxGroup {
   readonly controllers: readonly string[];
   /** Moves processes into the group. To be done before they are given anything to run, so nothing forks past it. */
   join(pids: readonly number[]): Promise<void>;
+  /** Whether the process is in the group in every hierarchy: a child is where its parent was when it was made. */
+  holds(pid: number): boolean;
   /** How often the kernel killed something here for want of memory. */
   memoryKills(): Promise<number>;
   /** Most processes there were at once, the backend's own included; 0 where the kernel does not say. */
@@ -160,6 +162,14 @@ function delegate(directory: string, controllers: readonly string[], pid: number
   }
 }
 
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
 function quietly(action: () => void): void {
   try {
     action();
@@ -258,6 +268,7 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
       return {
         controllers: made.flatMap(({ hierarchy }) => hierarchy.controllers),
         async join(pids) {
+          // Each waits for the kernel to see every processor pass by, so never on this thread.
           await Promise.all(
             made.map(async ({ directory }) => {
               for (const member of pids)
@@ -265,17 +276,20 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
             }),
           );
         },
+        holds(member) {
+          const lines = contentOf(`/proc/${member}/cgroup`).split('\n');
+          return lines.filter((line) => line.endsWith(`/${name}`)).length >= made.length;
+        },
         async memoryKills() {
           if (memory === undefined) return 0;
           const file = memory.hierarchy.version === 1 ? 'memory.oom_control' : 'memory.events';
-          const text = await readFile(join(memory.directory, file), 'latin1').catch(() => '');
-          return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+          return Number(/^oom_kill (\d+)$/m.exec(contentOf(join(memory.directory, file)))?.[1] ?? 0);
         },
         async processPeak() {
           const pids = made.find(({ hierarchy }) => hierarchy.controllers.includes('pids'));
           if (pids === undefined) return 0;
-          const text = await readFile(join(pids.directory, 'pids.peak'), 'latin1').catch(() => '0');
-          return Math.max(0, Number(text.trim()) - OWN_PROCESSES) || 0;
+          const peak = Number(contentOf(join(pids.directory, 'pids.peak')).trim());
+          return Math.max(0, peak - OWN_PROCESSES) || 0;
         },
         async remove() {
           await Promise.all(made.map(({ directory }) => removeDirectory(directory, directories)));

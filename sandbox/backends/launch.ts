@@ -97,6 +97,8 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
     child.kill('SIGKILL');
   };
 
+  let group: SandboxGroup | undefined;
+  let joined: Promise<void> | undefined;
   const readiness = await waitUntilReady(
     child,
     status,
@@ -111,17 +113,28 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
         }),
       );
     },
+    // While it still mounts: it is alone then, and what it makes afterwards is in the group as well.
+    (init) => {
+      joined = (async () => {
+        group = host.cgroups.create(profile);
+        await group.join([init]);
+      })();
+      joined.catch(() => undefined);
+    },
   );
   if (readiness.kind === 'not-ready') {
     abandon();
+    void ended.then(() => group?.remove());
     return { kind: 'failed', cause: 'unavailable', detail: explainStartFailure(readiness.stderr) };
   }
 
-  let group: SandboxGroup | undefined;
   try {
+    await joined;
     const shell = onlyChild(readiness.init);
-    group = host.cgroups.create(profile);
-    await group.join([readiness.init, shell]);
+    if (group === undefined) throw new Error('launch: there is no group');
+    const { holds } = group;
+    const strays = [readiness.init, shell].filter((pid) => !holds(pid));
+    if (strays.length > 0) await group.join(strays);
     const mounted = Object.keys(started.mounts);
     const judgement = parts.judge(
       { init: observe(readiness.init, mounted), shell: observe(shell, mounted) },
@@ -179,10 +192,11 @@ function waitUntilReady(
   ended: Promise<unknown>,
   listen: (sink: (stream: 'stdout' | 'stderr', chunk: Buffer) => void) => void,
   begin: () => void,
+  announced: (init: number) => void,
 ): Promise<Readiness> {
   return new Promise((resolve) => {
     let text = '';
-    let announced = '';
+    let said = '';
     let complaint = '';
     let init = 0;
     const finish = (result: Readiness): void => {
@@ -191,20 +205,23 @@ function waitUntilReady(
     };
     const fail = (): void => finish({ kind: 'not-ready', stderr: complaint });
     const look = (): void => {
-      if (init !== 0 && announced === READY) finish({ kind: 'ready', init });
-      else if (!READY.startsWith(announced)) fail();
+      if (init !== 0 && said === READY) finish({ kind: 'ready', init });
+      else if (!READY.startsWith(said)) fail();
     };
     const timer = setTimeout(fail, START_TIMEOUT_MS);
     timer.unref();
     status.on('data', (chunk: Buffer) => {
       if (text.length < 4096) text += chunk.toString('latin1');
-      init = Number(/"child-pid":\s*(\d+)\s*[,}]/.exec(text)?.[1] ?? 0);
+      if (init === 0) {
+        init = Number(/"child-pid":\s*(\d+)\s*[,}]/.exec(text)?.[1] ?? 0);
+        if (init !== 0) announced(init);
+      }
       look();
     });
     listen((stream, chunk) => {
       if (stream === 'stderr') complaint = (complaint + chunk.toString('utf8')).slice(0, 1000);
       else {
-        announced += chunk.toString('latin1');
+        said += chunk.toString('latin1');
         look();
       }
     });

@@ -96,9 +96,14 @@ function guard(audit: number, kill: readonly Instruction[], native: readonly Ins
   return [{ code: OPCODE.jumpEqual, constant: audit, jumpTrue: kill.length, jumpFalse: 0 }, ...kill, ...native];
 }
 
-/** The bytes bwrap's --seccomp reads. Throws where no table is known: without a filter nothing may run. */
+const encoded = new Map<string, Buffer>();
+
+/** The bytes bwrap's --seccomp reads, assembled once for each set of options. Throws where no table is known: without a filter nothing may run. */
 export function seccompBytes(architecture: string, options: FilterOptions): Buffer {
   if (architecture !== 'x64' && architecture !== 'arm64')
     throw new Error('seccomp: no system call table for this machine');
-  return encode(seccompProgram(architecture, options));
+  const key = `${architecture} ${options.unixSockets}`;
+  let bytes = encoded.get(key);
+  if (bytes === undefined) encoded.set(key, (bytes = encode(seccompProgram(architecture, options))));
+  return bytes;
 }

@@ -79,6 +79,7 @@ const noGroups: CgroupController = {
     controllers: [],
     join: () => Promise.resolve(),
     processPeak: () => Promise.resolve(0),
+    holds: () => true,
     memoryKills: () => Promise.resolve(0),
     remove: () => Promise.resolve(),
   }),
