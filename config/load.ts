@@ -120,6 +120,15 @@ export function fromEnvironment(environment: Environment): unknown {
       ...((key ?? '') === '' ? {} : { apiKey: 'env:OPENAI_API_KEY' }),
     });
   }
+  // Not its base URL: where that is set in the same shell, it is this Sluice's own address, for the agents.
+  if ((environment['ANTHROPIC_API_KEY'] ?? '') !== '')
+    upstreams.push({
+      kind: 'anthropic',
+      name: 'claude',
+      model: environment['ANTHROPIC_MODEL'] ?? 'claude-sonnet-5-5',
+      sees: 'public',
+      apiKey: 'env:ANTHROPIC_API_KEY',
+    });
   return { upstreams };
 }
 

@@ -24,6 +24,7 @@ const environment = {
   PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`,
   OLLAMA_HOST: '127.0.0.1:9',
   OPENAI_API_KEY: '',
+  ANTHROPIC_API_KEY: '',
   OPENAI_BASE_URL: '',
 };
 

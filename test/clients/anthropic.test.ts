@@ -150,6 +150,42 @@ describe.each(CLOUDS)('@anthropic-ai/sdk and a cloud %s', (_name, clouds) => {
 });
 
 describe('@anthropic-ai/sdk', () => {
+  it('runs bundled tools in a masked conversation: what was thought about a placeholder goes back as it was signed', async () => {
+    const executor = recordingExecutor(() => 'sandboxed');
+    const { client, sluice: running } = await connect({
+      config: 'tools: { offer: [exec] }',
+      sandbox: executor,
+      claude: {
+        reply: ({ body }) => {
+          const name = /\[\[\w+\]\]/.exec(body)?.[0] ?? 'nobody';
+          return body.includes('tool_result')
+            ? { text: `wrote to ${name}` }
+            : {
+                thinking: { text: `this is for ${name}`, signature: 'S'.repeat(200) },
+                toolCalls: [{ name: 'exec', input: { command: 'id' } }],
+              };
+        },
+      },
+    });
+    const message = await client.messages
+      .stream({ model: 'auto', max_tokens: 100, messages: [{ role: 'user', content: `${COMPLEX} for ${MAIL}` }] })
+      .finalMessage();
+    expect(message.content).toMatchObject([
+      { type: 'thinking', thinking: `this is for ${MAIL}` },
+      { type: 'text', text: `wrote to ${MAIL}` },
+    ]);
+    const sent = JSON.parse(running.claude.requests[1]?.body ?? '{}') as { messages: { content: object[] }[] };
+    expect(sent.messages.at(-2)?.content).toMatchObject([
+      {
+        type: 'thinking',
+        thinking: expect.stringMatching(/^this is for \[\[\w+\]\]$/) as string,
+        signature: 'S'.repeat(200),
+      },
+      { type: 'tool_use', name: 'exec', input: { command: 'id' } },
+    ]);
+    expect(running.sentToCloud()).not.toContain(MAIL);
+  });
+
   it('counts tokens here, and shows the prompt to nobody', async () => {
     const { client, sluice: running } = await connect({ claude: {} });
     const count = await client.messages.countTokens({

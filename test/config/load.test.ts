@@ -112,6 +112,10 @@ describe('loadConfig()', () => {
     };
     expect(kinds({})).toEqual(['ollama']);
     expect(kinds({ OPENAI_API_KEY: 'k' })).toEqual(['ollama', 'openai']);
+    expect(kinds({ ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: 'http://127.0.0.1:8484' })).toEqual([
+      'ollama',
+      'anthropic',
+    ]);
     expect(kinds({ OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' })).toEqual(['ollama', 'openai']);
   });
 });
