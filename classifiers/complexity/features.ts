@@ -4,6 +4,8 @@
  */
 import { decodeWeights } from '../linear/weights.ts';
 import { bucketOf, combine, SHAPE, Words } from '../linear/words.ts';
+import { isBytes } from '../skim/skim.ts';
+import { wordSkim } from '../skim/word-skim.ts';
 import { COMPLEXITY_CUES, CUE_GROUPS } from './cues.ts';
 import { COMPLEXITY_WEIGHTS } from './weights.ts';
 
@@ -25,7 +27,9 @@ const INDEX = Object.fromEntries(FEATURES.map((feature, at) => [feature, at])) a
 
 /** Characters read of one message: its head and its tail. */
 export const SAMPLE = 6 * 1024;
-const words = new Words(2048);
+const MOST_WORDS = 2048;
+const own = new Words(MOST_WORDS);
+type ReadWords = Pick<Words, 'count' | 'hash' | 'shape' | 'start' | 'end'>;
 const table = decodeWeights(COMPLEXITY_WEIGHTS);
 
 /** sampleOf keeps head and tail of a long message: the ask stands first or last, pasted matter between. */
@@ -36,8 +40,8 @@ export function sampleOf(text: string): string {
 export function readFeatures(text: string): Float64Array {
   const features = new Float64Array(FEATURES.length);
   const sample = sampleOf(text);
-  words.scan(sample);
-  countCues(features);
+  const words = readWords(sample);
+  countCues(words, features);
   readCharacters(sample, features);
   // Signs of an easy ask count by their density: a long hard prompt names an e-mail or a title in passing.
   const density = Math.min(1, 40 / Math.max(1, words.count));
@@ -45,11 +49,23 @@ export function readFeatures(text: string): Float64Array {
   for (let group = 0; group < CUE_GROUPS.length; group += 1) features[group] = Math.log1p(features[group] as number);
   features[INDEX.length] = Math.min(6, Math.log2(1 + text.length / 64));
   features[INDEX.short] = text.length < 48 ? 1 - text.length / 48 : 0;
-  features[INDEX.model] = wordModel();
+  features[INDEX.model] = wordModel(words);
   return features;
 }
 
-function countCues(features: Float64Array): void {
+/** The same words, from the module where it can read them. */
+function readWords(sample: string): ReadWords {
+  const skim = isBytes(sample) ? wordSkim() : undefined;
+  if (skim === undefined) {
+    own.scan(sample);
+    return own;
+  }
+  skim.scan(sample, 0, sample.length, skim.fresh(), true);
+  const { hash, shape, start, end } = skim;
+  return { count: Math.min(MOST_WORDS, skim.count), hash, shape, start, end };
+}
+
+function countCues(words: ReadWords, features: Float64Array): void {
   let technical = 0;
   let numbers = 0;
   for (let at = 0; at < words.count; at += 1) {
@@ -79,12 +95,13 @@ function readCharacters(text: string, features: Float64Array): void {
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
     if (unit >= 0x61 && unit <= 0x7a) lineStart = false;
+    else if (unit === 0x20 || unit === 0x09) continue;
     else if (unit === 0x0a) lineStart = true;
     else if (unit === 0x3f || unit === 0xff1f) questions += 1;
     else if (lineStart && (unit === 0x2d || unit === 0x2a || unit === 0x2022 || isNumbering(text, at))) {
       items += 1;
       lineStart = false;
-    } else if (unit !== 0x20 && unit !== 0x09) {
+    } else {
       lineStart = false;
       // { } ; = ( ) < > [ ] _ / : code; \ ^ $ and the operators block: formulae.
       if (unit === 0x5c || unit === 0x5e || unit === 0x24 || (unit >= 0x2200 && unit < 0x2300)) formula += 1;
@@ -116,7 +133,11 @@ function isNumbering(text: string, at: number): boolean {
 }
 
 /** wordBuckets visits the buckets of the last scan: every word, and every pair of neighbours. */
-export function wordBuckets(from: Words, bits: number, visit: (bucket: number) => void): void {
+export function wordBuckets(
+  from: Pick<Words, 'count' | 'hash' | 'shape'>,
+  bits: number,
+  visit: (bucket: number) => void,
+): void {
   for (let at = 0; at < from.count; at += 1) {
     const hash = from.hash[at] as number;
     if (((from.shape[at] as number) & SHAPE.allDigit) !== 0) continue;
@@ -125,7 +146,7 @@ export function wordBuckets(from: Words, bits: number, visit: (bucket: number) =
   }
 }
 
-function wordModel(): number {
+function wordModel(words: ReadWords): number {
   let sum = 0;
   const bits = COMPLEXITY_WEIGHTS.bits;
   wordBuckets(words, bits, (bucket) => {

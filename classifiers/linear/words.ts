@@ -44,6 +44,22 @@ export function bucketOf(hash: number, bits: number): number {
   return (mixed ^ (mixed >>> 16)) >>> (32 - bits);
 }
 
+/** What a unit is inside a word: what it folds to in the low bits, above them whether it belongs there, is upper case, is a digit. */
+const IN_WORD = 1 << 16;
+const UPPER_BIT = 17;
+const DIGIT_BIT = 18;
+const MARKED = 1 << 19;
+const READ_AS = Int32Array.from(CLASS_OF, (kind, unit) =>
+  kind === LETTER || kind === DIGIT
+    ? (FOLD_OF[unit] as number) |
+      IN_WORD |
+      ((IS_UPPER[unit] as number) << UPPER_BIT) |
+      (kind === DIGIT ? 1 << DIGIT_BIT : 0)
+    : kind === MARK
+      ? MARKED
+      : 0,
+);
+
 export class Words {
   count = 0;
   /** Offset where reading stopped: the text's end, or earlier when the buffers were full. */
@@ -88,21 +104,21 @@ export class Words {
       let digits = 0;
       let size = 0;
       let shape = IS_UPPER[unit] === 1 ? SHAPE.initialUpper : 0;
-      while (at < to) {
+      // One look per unit tells class, case and what it folds to.
+      for (; at < to; at += 1) {
         unit = text.charCodeAt(at);
-        kind = CLASS_OF[unit] as number;
-        if (kind === LETTER || kind === DIGIT) {
-          hash = Math.imul(hash ^ (FOLD_OF[unit] as number), PRIME);
-          uppers += IS_UPPER[unit] as number;
-          if (kind === DIGIT) digits += 1;
+        const what = READ_AS[unit] as number;
+        if ((what & IN_WORD) !== 0) {
+          hash = Math.imul(hash ^ (what & 0xffff), PRIME);
+          uppers += (what >> UPPER_BIT) & 1;
+          digits += (what >> DIGIT_BIT) & 1;
           size += 1;
-        } else if (kind !== MARK) {
-          // `O'Brien`, `l’hôpital`, `don't` stay one word; the `s` of `Anna's` is a word of its own.
-          const joins = (unit === 0x27 || unit === 0x2019) && joinsOver(text, at, to);
-          if (unit === 0x5f) shape |= SHAPE.underscore;
-          else if (!joins) break;
+          continue;
         }
-        at += 1;
+        if (what === MARKED) continue;
+        // `O'Brien`, `l’hôpital`, `don't` stay one word; the `s` of `Anna's` is a word of its own.
+        if (unit === 0x5f) shape |= SHAPE.underscore;
+        else if ((unit !== 0x27 && unit !== 0x2019) || !joinsOver(text, at, to)) break;
       }
       if (uppers === size) shape |= SHAPE.allUpper;
       if (uppers > ((shape & SHAPE.initialUpper) === 0 ? 0 : 1)) shape |= SHAPE.innerUpper;
