@@ -93,7 +93,7 @@ export function open(reader: Reader, text: string, options: ReadOptions): Openin
     tagging.run({ start: 0, end: text.length }, skim);
   } else scan.advance(text.length);
   if (scan.guardWork > BUDGET_BASE) return undefined;
-  const windows = windowsOf(reader, scan, options);
+  const windows = [...windowsOf(reader, scan, options)];
   return { scan, tagging, windows, isQuiet: windows.length === 0 && (tagging === undefined || tagging.isSilent) };
 }
 
@@ -166,14 +166,12 @@ function* readLayer(
 }
 
 /** Where recognizers and views look, those left out that could report nothing that counts. */
-function windowsOf(reader: Reader, scan: Scan, options: ReadOptions): (readonly [number, readonly Window[]])[] {
+function* windowsOf(reader: Reader, scan: Scan, options: ReadOptions): Generator<readonly [number, readonly Window[]]> {
   for (const rule of rulesOfHint(reader, options.input.hint)) scan.open(rule, 0, Math.min(scan.length, HINT_WINDOW));
-  const windows: (readonly [number, readonly Window[]])[] = [];
   for (const each of scan.windows()) {
     const recognizer = reader.recognizers[each[0]];
-    if (recognizer === undefined || options.rejected === 'collect' || !options.isIdle(recognizer)) windows.push(each);
+    if (recognizer === undefined || options.rejected === 'collect' || !options.isIdle(recognizer)) yield each;
   }
-  return windows;
 }
 
 function taggingOf(
@@ -200,7 +198,7 @@ function* readWindows(
   reading: Reading,
   options: ReadOptions,
   pace: Pace,
-  { tagging, windows: all }: Pick<Opening, 'tagging' | 'windows'>,
+  { tagging, windows: all }: Pick<Opening, 'tagging'> & { readonly windows: Iterable<Opening['windows'][number]> },
 ): Generator<void, void> {
   const opaqueRule = reader.recognizers.length;
   const firstView = firstViewOf(reader);

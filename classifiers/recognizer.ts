@@ -18,11 +18,12 @@ import type { Signal } from './verdict.ts';
  * `run`: an unbroken run of a character class. alphanumeric [A-Za-z0-9], with a digit in it or 25 long; lettered is the same
  * without runs of nothing but digits; hex [0-9a-f]; token [A-Za-z0-9+/=_.-].
  * `keyword` with `whole`: only where no ASCII letter stands right before or after, or the case says a word ends there (`userNIN`).
+ * `keyword` with `beside`: only where a hex digit, or the same mark again, stands on both sides (the colon of an address).
  * `capitalized`: a capital letter followed by a small one, or any letter of a script without case.
  * `always`: every text; say why, because it costs every request.
  */
 export type Trigger =
-  | { readonly kind: 'keyword'; readonly literals: readonly string[]; readonly whole?: true }
+  | { readonly kind: 'keyword'; readonly literals: readonly string[]; readonly whole?: true; readonly beside?: 'hex' }
   | {
       readonly kind: 'digits';
       readonly atLeast: number;
@@ -37,6 +38,12 @@ export type RunClass = 'alphanumeric' | 'lettered' | 'hex' | 'token';
 export const keywords = (...literals: readonly string[]): Trigger => ({ kind: 'keyword', literals });
 /** Words, not parts of words: `tin` must not fire in `getting`. */
 export const words = (...literals: readonly string[]): Trigger => ({ kind: 'keyword', literals, whole: true });
+/** Marks between hex digits; in running text nearly none are. */
+export const marksBesideHex = (...literals: readonly string[]): Trigger => ({
+  kind: 'keyword',
+  literals,
+  beside: 'hex',
+});
 export const digits = (atLeast: number, ...grams: readonly string[]): Trigger =>
   grams.length > 0 ? { kind: 'digits', atLeast, grams } : { kind: 'digits', atLeast };
 export const run = (of: RunClass, atLeast: number): Trigger => ({ kind: 'run', of, atLeast });

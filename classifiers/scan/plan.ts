@@ -45,7 +45,7 @@ export interface ScanPlan {
   readonly before: Int32Array;
   readonly after: Int32Array;
   readonly automaton: Automaton;
-  /** Per state in which literals end (row offset divided by the number of classes): rule, literal length, whole word (1) or not, rule, … */
+  /** Per state in which literals end (row offset divided by the number of classes): rule, literal length, PLACE, rule, … */
   readonly hits: readonly (Int32Array | undefined)[];
   readonly guards: readonly (ScanRule['guard'] | undefined)[];
   readonly digits: readonly DigitRule[];
@@ -63,8 +63,17 @@ export interface ScanPlan {
 
 const DEFAULT_REACH: Reach = { before: 64, after: 64 };
 
+/** Where a literal must stand to count. */
+export const PLACE = { anywhere: 0, whole: 1, besideHex: 2 } as const;
+
+/** Where two triggers of one rule name a literal, the wider place stands. */
+function placeOf(trigger: Trigger & { readonly kind: 'keyword' }, known: number | undefined): number {
+  const place = trigger.whole ? PLACE.whole : trigger.beside ? PLACE.besideHex : PLACE.anywhere;
+  return known === undefined || known === place ? place : PLACE.anywhere;
+}
+
 export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
-  /** Per literal: rule, and whether it must be a whole word (1) or not (0). */
+  /** Per literal: rule, and where it must stand, as in PLACE. */
   const rulesByLiteral = new Map<string, Map<number, number>>();
   const digits: (LengthRule & { readonly grams: readonly string[] | undefined })[] = [];
   const runs: Record<RunClass, LengthRule[]> = { alphanumeric: [], lettered: [], hex: [], token: [] };
@@ -80,7 +89,7 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
             const folded = literal.toLowerCase();
             const known = rulesByLiteral.get(folded) ?? new Map<number, number>();
             rulesByLiteral.set(folded, known);
-            known.set(rule, trigger.whole && known.get(rule) !== 0 ? 1 : 0);
+            known.set(rule, placeOf(trigger, known.get(rule)));
           }
           break;
         case 'digits':

@@ -6,7 +6,8 @@ import type { DigitNeed, Window } from '../recognizer.ts';
 import { edgeBefore, edgeBehind, gramKey, isExponent, markBetween, runKind } from './digit-grams.ts';
 import { DigitPlaces } from './digit-places.ts';
 import { WindowSet } from './window-set.ts';
-import { isLookAlikeNumber, isWhole } from './word-tests.ts';
+import { PLACE } from './plan.ts';
+import { isBesideHex, isLookAlikeNumber, isWhole } from './word-tests.ts';
 import { LONG_WITHOUT_DIGIT } from './skim-plan.ts';
 import type { DigitRule, LengthRule, ScanPlan, ScanRule } from './plan.ts';
 import { EVENT, newSkimState, SKIM_CHUNK, STATE } from '../skim/skim.ts';
@@ -270,7 +271,9 @@ export class Scan {
   #hit(hits: Int32Array, end: number): void {
     for (let index = 0; index < hits.length; index += 3) {
       const start = end - (hits[index + 1] as number);
-      if (hits[index + 2] === 1 && !isWhole(this.#text, start, end)) continue;
+      const place = hits[index + 2];
+      if (place === PLACE.whole && !isWhole(this.#text, start, end)) continue;
+      if (place === PLACE.besideHex && !isBesideHex(this.#text, start, end)) continue;
       this.#open(hits[index] as number, start, end);
     }
   }

@@ -10,12 +10,16 @@ export interface SkimPlan {
   readonly next: Int32Array;
   /** Per state what ends there, as in ScanPlan.hits. */
   readonly hits: readonly (Int32Array | undefined)[];
+  /** Per state, 1 where all that ends is one mark that counts beside hex digits only. */
+  readonly isBesideHex: (state: number) => boolean;
   readonly shortestWord: number;
   readonly shortestRun: number;
   readonly shortestToken: number;
   readonly fewestSingles: number;
 }
 
+/** PLACE.besideHex of plan.ts, which imports this. */
+const BESIDE_HEX = 2;
 /** Numbers of the module's table; 16 MB. */
 const LARGEST_TABLE = 1 << 22;
 const NEVER = 0x3fff_ffff;
@@ -45,10 +49,18 @@ export function skimPlan(
     classes: Uint8Array.from(classes.subarray(0, 256)),
     classCount,
     next,
+    isBesideHex: (state) => isBesideHex(hits[state / classCount]),
     hits,
     shortestWord: Math.min(LONG_WITHOUT_DIGIT, shortest(plan.runs.hex)),
     shortestRun,
     shortestToken: shortest(plan.runs.token),
     fewestSingles: shortest(plan.singles),
   };
+}
+
+/** All that ends in a state are marks of one unit that count beside hex digits only. */
+function isBesideHex(hits: Int32Array | undefined): boolean {
+  if (hits === undefined) return false;
+  for (let at = 0; at < hits.length; at += 3) if (hits[at + 1] !== 1 || hits[at + 2] !== BESIDE_HEX) return false;
+  return true;
 }

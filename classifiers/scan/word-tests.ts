@@ -1,5 +1,5 @@
 /** Questions about one word that a bit per unit cannot answer. */
-import { DIGIT, DIGIT_LOOK_ALIKE, UNIT_KINDS, UPPER } from './unit-kinds.ts';
+import { DIGIT, DIGIT_LOOK_ALIKE, HEX, UNIT_KINDS, UPPER } from './unit-kinds.ts';
 
 /** Digits and letters that look like digits, both present; up to two capitals may lead (an IBAN's country). */
 export function isLookAlikeNumber(text: string, start: number, end: number): boolean {
@@ -25,4 +25,14 @@ export function isWhole(text: string, start: number, end: number): boolean {
   let after = text.charCodeAt(end);
   if (after === 0x73) after = text.charCodeAt(end + 1);
   return !isLower(after) && !(isUpper(after) && isUpper(text.charCodeAt(end - 1)));
+}
+
+/** A hex digit or the same mark on both sides; skim.as asks the same of literals of one unit. */
+export function isBesideHex(text: string, start: number, end: number): boolean {
+  const before = text.charCodeAt(start - 1);
+  const after = text.charCodeAt(end);
+  return (
+    (before === text.charCodeAt(start) || ((UNIT_KINDS[before] ?? 0) & HEX) !== 0) &&
+    (after === text.charCodeAt(end - 1) || ((UNIT_KINDS[after] ?? 0) & HEX) !== 0)
+  );
 }

@@ -8,6 +8,7 @@
 const DIGIT: i32 = 1;
 const ALPHANUMERIC: i32 = 2;
 const TOKEN: i32 = 4;
+const HEX: i32 = 8;
 const FOREIGN_LETTER: i32 = 128;
 const BOUNDARY: i32 = DIGIT | ALPHANUMERIC | TOKEN | FOREIGN_LETTER;
 
@@ -158,7 +159,7 @@ function learn(slot: usize, key: v128, size: i32): void {
     hash = (hash ^ unit) * PRIME;
     state = step(state, unit);
     if (state >= 0) continue;
-    state = ~state;
+    state = ~state & ~1;
     isHit = true;
     if (counts(state, at + 1, size) != 0) wanted |= 1 << at;
   }
@@ -180,12 +181,18 @@ function readLetters(at: i32, size: i32, base: i32, before: i32, wanted: i32): i
     const unit: i32 = load<u8>(INPUT + at + each);
     state = step(state, unit);
     alone = step(alone, unit);
-    if (alone < 0) alone = ~alone;
+    if (alone < 0) alone = ~alone & ~1;
     if (state >= 0) continue;
-    state = ~state;
+    state = ~state & ~1;
     if (state != alone || ((wanted >> each) & 1) != 0) emit(HIT | (state << 4), base + at + each + 1);
   }
   return state;
+}
+
+@inline
+function isHexOr(at: i32, mark: i32): bool {
+  const unit: i32 = load<u8>(INPUT + at);
+  return unit == mark || (<i32>load<u8>(KINDS + unit) & HEX) != 0;
 }
 
 /** What the lexicon says of any other word. */
@@ -343,7 +350,13 @@ export function scan(length: i32, base: i32, wantsWords: i32): i32 {
     const position = base + at;
     if (state < 0) {
       state = ~state;
-      emit(HIT | (state << 4), position + 1);
+      // The lowest bit: a mark that counts beside hex digits only. At the ends of a piece Scan decides.
+      if ((state & 1) == 0) emit(HIT | (state << 4), position + 1);
+      else {
+        state ^= 1;
+        if (at == 0 || at + 1 == length || (isHexOr(at - 1, unit) && isHexOr(at + 1, unit)))
+          emit(HIT | (state << 4), position + 1);
+      }
     }
     const changed = (kind ^ previous) & BOUNDARY;
     previous = kind;

@@ -144,7 +144,10 @@ export class Skim implements WordList {
     bytes.set(UNIT_KINDS.subarray(0, 256), AT.kinds);
     // States and columns in bytes, so that a step is one addition and one load.
     const next = new Int32Array(buffer, AT.next, plan.next.length);
-    for (const [at, state] of plan.next.entries()) next[at] = state < 0 ? ~(~state * 4) : state * 4;
+    for (let at = 0; at < next.length; at++) {
+      const state = plan.next[at] as number;
+      next[at] = state >= 0 ? state * 4 : ~(~state * 4 + (plan.isBesideHex(~state) ? 1 : 0));
+    }
     new Uint16Array(buffer, AT.columns, 256).set(Array.from(plan.classes, (column) => column * 4));
     const fromStart = (unit: number): number => plan.next[plan.classes[unit] as number] as number;
     const blank = fromStart(0x20);

@@ -47,19 +47,37 @@ const turned = (text: string): string =>
   });
 const backwards = (text: string): string => [...text].toReversed().join('');
 
+const TURNED = new Set([...TOP_LEVEL].map(turned));
+const TURNED_ROUND = new Set([...TOP_LEVEL].map(backwards));
+
 /** Most digit groups have no letters beside them; one look at a unit spares them the rest. */
 const isCapital = (unit: number): boolean => unit >= 0x41 && unit <= 0x5a;
 
-const TOKEN_BEFORE = /[A-Za-z0-9._+-]{1,64}$/;
-const TOKEN_AFTER = /^[A-Za-z0-9._+-]{1,64}/;
-const before = (text: string, at: number): string => TOKEN_BEFORE.exec(text.slice(Math.max(0, at - 64), at))?.[0] ?? '';
-const after = (text: string, at: number): string => TOKEN_AFTER.exec(text.slice(at, at + 64))?.[0] ?? '';
-const lastLabel = (domain: string): string =>
-  domain
-    .replace(/[.-]{1,8}$/, '')
-    .split('.')
-    .at(-1)
-    ?.toLowerCase() ?? '';
+/** [A-Za-z0-9._+-], what is taken along on either side of a mark, so many units at most. */
+const TOKEN = Uint8Array.from({ length: 128 }, (_, unit) =>
+  /[A-Za-z0-9._+-]/.test(String.fromCharCode(unit)) ? 1 : 0,
+);
+const LONGEST_TOKEN = 64;
+
+function before(text: string, at: number): string {
+  let from = at;
+  while (from > 0 && at - from < LONGEST_TOKEN && TOKEN[text.charCodeAt(from - 1)] === 1) from--;
+  return text.slice(from, at);
+}
+
+function after(text: string, at: number): string {
+  let to = at;
+  while (to < text.length && to - at < LONGEST_TOKEN && TOKEN[text.charCodeAt(to)] === 1) to++;
+  return text.slice(at, to);
+}
+
+/** The last label of a domain, the punctuation behind it left out. */
+function lastLabel(domain: string): string {
+  let to = domain.length;
+  while (to > 0 && domain.length - to < 8 && (domain.charCodeAt(to - 1) === 0x2e || domain.charCodeAt(to - 1) === 0x2d))
+    to--;
+  return to === 0 ? '' : domain.slice(domain.lastIndexOf('.', to - 1) + 1, to).toLowerCase();
+}
 const isKeyBody = (token: string): boolean => token.length >= 14 && /\d/.test(token);
 
 /** A value with what belongs to it: words of a number may be spaced. */
@@ -76,7 +94,7 @@ export const rot13View: DecodingView = {
     const first = text.charCodeAt(start);
     if (first === 0x40) {
       const ending = lastLabel(after(text, end));
-      return !TOP_LEVEL.has(ending) && TOP_LEVEL.has(turned(ending));
+      return !TOP_LEVEL.has(ending) && TURNED.has(ending);
     }
     if (first >= 0x30 && first <= 0x39) {
       if (!isCapital(text.charCodeAt(start - 1)) || !isCapital(text.charCodeAt(start - 2))) return false;
@@ -122,8 +140,10 @@ export const reversedView: DecodingView = {
   guard(text, start, end) {
     const first = text.charCodeAt(start);
     if (first === 0x40) {
-      const beginning = before(text, start).split('.')[0]?.toLowerCase() ?? '';
-      return TOP_LEVEL.has(backwards(beginning)) && !TOP_LEVEL.has(lastLabel(after(text, end)));
+      const token = before(text, start);
+      const dot = token.indexOf('.');
+      const beginning = (dot < 0 ? token : token.slice(0, dot)).toLowerCase();
+      return TURNED_ROUND.has(beginning) && !TOP_LEVEL.has(lastLabel(after(text, end)));
     }
     if (first >= 0x30 && first <= 0x39) {
       return isCapital(text.charCodeAt(end)) && IBAN_COUNTRIES.has(backwards(text.slice(end, end + 2)));

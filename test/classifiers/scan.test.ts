@@ -4,7 +4,7 @@ import { createReader, read } from '../../classifiers/read.ts';
 import type { Reading } from '../../classifiers/reading.ts';
 import { UNPACED } from '../../classifiers/pace.ts';
 import type { Recognizer, Trigger } from '../../classifiers/recognizer.ts';
-import { digits, keywords, run, words } from '../../classifiers/recognizer.ts';
+import { digits, keywords, marksBesideHex, run, words } from '../../classifiers/recognizer.ts';
 import { builtInRecognizers } from '../../classifiers/registry.ts';
 import { buildAutomaton } from '../../classifiers/scan/automaton.ts';
 import { compilePlan } from '../../classifiers/scan/plan.ts';
@@ -52,6 +52,7 @@ describe('triggers open windows', () => {
     ['keyword inside a word, any case', keywords('akia'), 'xAKIAx', ['AKIA']],
     ['whole word', words('tin'), 'getting a TIN, tins and userTin', ['TIN', 'tin', 'Tin']],
     ['whole word in capitals of a longer one', words('nin'), 'RUNNING NINs', ['NIN']],
+    ['marks between hex digits', marksBesideHex(':'), 'at: b:1, x:1 ::f a::', [':', ':', ':']],
     ['digits over separators', digits(9), 'id 311-19-1486.', ['311-19-1486']],
     ['digits over a line break', digits(9), '311-1\n9-1486', ['311-1\n9-1486']],
     ['digits too far apart', digits(9), '311 and 19 and 1486', []],

@@ -6,7 +6,7 @@ import { UNPACED } from '../../classifiers/pace.ts';
 import { createReader, open, read } from '../../classifiers/read.ts';
 import type { Opening, Reader } from '../../classifiers/read.ts';
 import type { Reading, ReadOptions } from '../../classifiers/reading.ts';
-import { keywords, run, words } from '../../classifiers/recognizer.ts';
+import { keywords, marksBesideHex, run, words } from '../../classifiers/recognizer.ts';
 import { builtInRecognizers, builtInTaggers } from '../../classifiers/registry.ts';
 import { compilePlan } from '../../classifiers/scan/plan.ts';
 import type { ScanPlan } from '../../classifiers/scan/plan.ts';
@@ -158,6 +158,7 @@ describe('the pass', () => {
           const plan = compilePlan([
             { name: 'parts', triggers: [keywords(...parts)], reach: { before: 0, after: 0 } },
             { name: 'whole', triggers: whole.length > 0 ? [words(...whole)] : [], reach: { before: 0, after: 0 } },
+            { name: 'marks', triggers: [marksBesideHex('-', ' ')], reach: { before: 0, after: 0 } },
             { name: 'runs', triggers: [run('alphanumeric', 3), run('token', 8)], reach: { before: 0, after: 0 } },
           ]);
           const by = skimOf(plan);

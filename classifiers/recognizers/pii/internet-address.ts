@@ -5,7 +5,7 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import type { Around } from '../../define-pattern.ts';
-import { digits, keywords } from '../../recognizer.ts';
+import { digits, marksBesideHex } from '../../recognizer.ts';
 import type { Trigger } from '../../recognizer.ts';
 import { shapeGuard } from './shape-guard.ts';
 
@@ -123,7 +123,7 @@ const IPV6 =
 export const ipv6Address = definePattern({
   name: 'ipv6-address',
   entity: 'IP_ADDRESS',
-  triggers: [keywords(':')],
+  triggers: [marksBesideHex(':')],
   guard: isBetweenGroups,
   reach: { before: 40, after: 40 },
   patterns: [{ name: 'groups', regex: IPV6, score: 0.6 }],
@@ -143,7 +143,7 @@ const MAC =
 export const macAddress = definePattern({
   name: 'mac-address',
   entity: 'MAC_ADDRESS',
-  triggers: [keywords(':', '-', '.')],
+  triggers: [marksBesideHex(':', '-', '.')],
   guard: isBetweenOctets,
   reach: { before: 20, after: 24 },
   patterns: [{ name: 'six-octets', regex: MAC, score: 0.6 }],
