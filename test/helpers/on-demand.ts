@@ -13,5 +13,14 @@ export const WHY_SKIPPED = existsSync(new URL('node_modules', ROOT))
 
 /** loadOnDemand imports one of them. Its types are not here, so the caller says what it takes it for. */
 export async function loadOnDemand<T>(name: string): Promise<T> {
-  return (await import(pathToFileURL(resolveFrom.resolve(name)).href)) as T;
+  return (await import(locate(name))) as T;
+}
+
+/** Packages that can only be imported do not resolve for require; their folder holds an index all the same. */
+function locate(name: string): string {
+  try {
+    return pathToFileURL(resolveFrom.resolve(name)).href;
+  } catch {
+    return new URL(`node_modules/${name}/index.js`, ROOT).href;
+  }
 }
