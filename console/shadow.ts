@@ -91,7 +91,7 @@ export function shadow(root: HTMLElement, signal: AbortSignal): void {
       problems.map((each) =>
         h('p', { class: 'form-error' }, each.path === '' ? each.message : `${each.path}: ${each.message}`),
       ),
-      changes.length === 0 ? '' : changeTable(changes),
+      changes.length === 0 ? '' : changeTable('Keys the file changes', changes),
     );
   }
 }
@@ -124,7 +124,7 @@ function describe(state: ShadowState, stop: () => void): HTMLElement {
       h('button', { class: 'button small', onclick: stop }, 'Stop'),
       state.changes.length === 0
         ? h('p', { class: 'quiet' }, 'No key differs from the policy in force.')
-        : changeTable(state.changes),
+        : changeTable('Keys the candidate changes', state.changes),
     ),
     state.differences.length === 0
       ? empty(
@@ -137,9 +137,9 @@ function describe(state: ShadowState, stop: () => void): HTMLElement {
   );
 }
 
-function changeTable(changes: readonly KeyChange[]): HTMLElement {
+function changeTable(label: string, changes: readonly KeyChange[]): HTMLElement {
   return table(
-    'Changed keys',
+    label,
     ['Key', 'Now', 'Then'],
     changes.map((change) => [
       h('code', {}, change.key),

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Context } from '../pipeline/context.ts';
 import type { LiveContext } from '../reload.ts';
 import type { SessionState } from './api.ts';
+import { proveAudit, searchReceipts, verifyAudit } from './audit.ts';
 import type { AdminAuthority } from './authority.ts';
 import { serveConsole } from './console-files.ts';
 import { getDecision, listDecisions, listSessions, Viewers } from './decisions.ts';
@@ -27,6 +28,13 @@ export interface AdminOptions {
 
 const LoginBody = z.strictObject({ key: z.string().min(1).max(512) });
 const ReloadBody = z.strictObject({ dryRun: z.boolean().default(false) });
+/** What leaves a mark on what others see or on what decides; a reload has a record of its own. */
+const CHANGES: ReadonlySet<string> = new Set([
+  '/admin/v1/login',
+  '/admin/v1/shadow',
+  '/admin/v1/feedback',
+  '/admin/v1/sandbox/verify',
+]);
 type Handler = (exchange: AdminExchange) => Promise<void> | void;
 
 export class Admin {
@@ -61,6 +69,9 @@ export class Admin {
       'GET /admin/v1/shadow': describeShadow,
       'POST /admin/v1/shadow': (exchange) => startShadow(exchange, this.#live),
       'DELETE /admin/v1/shadow': stopShadow,
+      'GET /admin/v1/audit': searchReceipts,
+      'POST /admin/v1/audit/verify': verifyAudit,
+      'POST /admin/v1/audit/prove': proveAudit,
       'GET /admin/v1/feedback': listFeedback,
       'POST /admin/v1/feedback': addFeedback,
       'POST /admin/v1/logout': (exchange) => this.#logout(exchange),
@@ -87,9 +98,19 @@ export class Admin {
       if (!isPage) {
         context.metrics.adminRequests.inc({ outcome: exchange.outcome });
         const { id, principal, outcome } = exchange;
+        const path = this.#known(exchange);
         // Reading is not worth a line; what changes something, and what was refused, is.
         if (request.method !== 'GET' || outcome !== 'ok')
-          context.log.info({ event: 'admin', id, principal, path: this.#known(exchange), outcome }, 'admin');
+          context.log.info({ event: 'admin', id, principal, path, outcome }, 'admin');
+        if (CHANGES.has(path) && request.method !== 'GET' && principal !== '')
+          context.audit.log.append({
+            kind: 'admin',
+            action: `${request.method} ${path}`,
+            target: id,
+            by: principal,
+            outcome,
+          });
+        else if (principal === '' && outcome !== 'ok') context.audit.turnedAway(outcome);
       }
     }
   }

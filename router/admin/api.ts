@@ -1,7 +1,8 @@
 /** What the admin API says, as types. The console imports this file and nothing else of the router; so it holds types alone. */
+import type { AuditRecord } from '../audit/event.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 
-export type { RequestRecord };
+export type { AuditRecord, RequestRecord };
 export type { FindingRecord, Timings, ToolRecord } from '../telemetry/request-record.ts';
 
 export interface SessionState {
@@ -242,4 +243,43 @@ export interface FeedbackView {
     readonly entities: readonly string[];
     readonly by: string;
   }[];
+}
+
+export interface AuditView {
+  /** Lowest label first. */
+  readonly ladder: readonly string[];
+  /** Whether what is done is recorded before it is done. */
+  readonly required: boolean;
+  readonly head: { readonly n: number; readonly hash: string } | undefined;
+  readonly hits: readonly { readonly record: AuditRecord; readonly n: number; readonly instance: string }[];
+  readonly next: string;
+}
+
+/** Of audit/verify.ts, what the page shows. */
+export interface ChainView {
+  readonly whole: boolean;
+  readonly segments: number;
+  readonly records: number;
+  readonly head: { readonly n: number; readonly hash: string } | undefined;
+  readonly from: number;
+  readonly to: number;
+  readonly problems: readonly { readonly code: string; readonly n: number; readonly detail: string }[];
+  readonly notes: readonly { readonly code: string; readonly n: number; readonly detail: string }[];
+}
+/** Of audit/prove.ts. */
+export interface ProofView {
+  readonly claim: { readonly label: string; readonly since: number; readonly until: number; readonly masked: string };
+  readonly result: 'proved' | 'contradicted' | 'open';
+  readonly breaches: readonly {
+    readonly id: string;
+    readonly at: number;
+    readonly upstream: string;
+    readonly label: string;
+    readonly masked: boolean;
+  }[];
+  readonly counted: Readonly<
+    Record<'requests' | 'requestsWithLabel' | 'sends' | 'sendsMaskedWithLabel' | 'local' | 'refused', number>
+  >;
+  readonly grounds: readonly { readonly ground: string; readonly holds: boolean; readonly detail: string }[];
+  readonly chain: ChainView;
 }
