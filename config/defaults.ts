@@ -38,6 +38,8 @@ export const DEFAULT_ENTITIES: Readonly<Record<string, EntityRule>> = {
   GEO_POSITION: rule('confidential', 0.5, true),
   IP_ADDRESS: rule('confidential', 0.5, true),
   MAC_ADDRESS: rule('confidential', 0.5, true),
+  // What a model of the deep tier calls sensitive as a whole: there is no value to mask.
+  JUDGED_SENSITIVE: rule('confidential', 0.5, false),
   // Known inside one organisation, or printed in a company register: they lead to a person or firm only with other records.
   CUSTOMER_ID: rule('internal', 0.5, true),
   EMPLOYEE_ID: rule('internal', 0.5, true),

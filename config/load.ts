@@ -88,6 +88,8 @@ function validate(input: unknown, file: string): LoadedConfig {
     return { kind: 'invalid', file, problems: problems as [ConfigProblem, ...ConfigProblem[]] };
   }
   const { classify } = parsed.data;
+  const { tokenModel } = classify.deep;
+  const beside = (each: string): string => resolve(dirname(file === '' ? '.' : file), each);
   const config: Config = {
     ...parsed.data,
     classify: {
@@ -97,7 +99,19 @@ function validate(input: unknown, file: string): LoadedConfig {
         classify.combinations.length > 0
           ? classify.combinations
           : DEFAULT_COMBINATIONS.map((each) => ({ ...each, all: [...each.all] })),
-      recognizerFiles: classify.recognizerFiles.map((each) => resolve(dirname(file === '' ? '.' : file), each)),
+      recognizerFiles: classify.recognizerFiles.map(beside),
+      deep: {
+        ...classify.deep,
+        ...(tokenModel === undefined
+          ? {}
+          : {
+              tokenModel: {
+                ...tokenModel,
+                model: beside(tokenModel.model),
+                vocabulary: beside(tokenModel.vocabulary),
+              },
+            }),
+      },
     },
   };
   return { kind: 'config', config: deepFreeze(config), file, digest: digestOf(config) };

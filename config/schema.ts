@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { Access } from './access-schema.ts';
 import { Audit } from './audit-schema.ts';
+import { Deep } from './deep-schema.ts';
 import { EntityRule } from './entity-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
 import { Store } from './store-schema.ts';
@@ -65,6 +66,7 @@ export const Classify = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Presidio YAML or gitleaks TOML files, relative to the config file.'),
+  deep: Deep.prefault({}).describe('Models asked about what the fast tiers leave in doubt. Off unless named.'),
 });
 
 export const Complexity = z.strictObject({

@@ -37,6 +37,7 @@ import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
 import { createResponseStore } from './responses/response-store.ts';
 import { createSealMemory } from './seals.ts';
 import { createSessionMemory } from './sessions/memory.ts';
+import { openDeepTier } from './deep/open-deep-tier.ts';
 import { openState } from './store/open-state.ts';
 import type { Log } from './telemetry/log.ts';
 import { FeedbackStore } from './feedback/feedback-store.ts';
@@ -116,6 +117,11 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     return { kind: 'invalid', problems };
   }
   const { locals, pools, gates } = opened;
+  const deepened = await openDeepTier(classifier.classifier, config, locals);
+  if (deepened.kind === 'invalid') {
+    await closeUpstreams(opened);
+    return deepened;
+  }
   const state = await openState({
     config,
     environment,
@@ -176,7 +182,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     config,
     policyDigest: options.digest,
     policy: compilePolicy(config, upstreams),
-    classifier: classifier.classifier,
+    classifier: deepened.classifier,
     store,
     memory: createSessionMemory({ key, ladder: config.labels, marks: store.marks, bands: store.bands }),
     key,
