@@ -30,7 +30,7 @@ function classifier(verdict: Verdict, signals: Classification['signals'] = []): 
 }
 const model = (answer: DeepAnswer | Promise<DeepAnswer> | (() => Promise<DeepAnswer>)) => ({
   name: 'judge',
-  read: vi.fn(() => (typeof answer === 'function' ? answer() : Promise.resolve(answer))),
+  read: vi.fn<DeepModel['read']>(() => (typeof answer === 'function' ? answer() : Promise.resolve(answer))),
 });
 const span = (change: object = {}) => ({
   entity: 'JUDGED_SENSITIVE',

@@ -24,7 +24,7 @@ const installed = [import.meta.url, ...FROM.map((folder) => join(folder, 'x.js')
     return false;
   }
 });
-if (!installed) console.log('skipped: onnxruntime-node is not installed, no ONNX model is run');
+if (!installed) process.stderr.write('skipped: onnxruntime-node is not installed, no ONNX model is run\n');
 
 let folder = '';
 beforeAll(() => {
