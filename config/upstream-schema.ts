@@ -41,7 +41,10 @@ const cloudBase = {
   ...gateBase,
   apiKey: secretReference.optional().describe('Reference to the API key.'),
   model: z.string().min(1).describe('Model for routed requests.'),
-  models: z.array(z.string()).default([]).describe('Further model names clients may ask for by name.'),
+  models: z
+    .array(z.string())
+    .default([])
+    .describe('Further model names clients may ask for by name; `*` stands for any run of characters: `claude-*`.'),
   forwardClientKey: z
     .boolean()
     .default(false)

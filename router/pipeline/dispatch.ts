@@ -2,6 +2,7 @@
  * Decision to a reply. Narrows, never widens: cloud may become local (door refused, masking failed, upstream down), local never becomes
  * cloud. Fails closed: without a Cleared there is no cloud request.
  */
+import { offers } from '../policy/offers.ts';
 import { rankOf } from '../policy/rank.ts';
 import type { ServerResponse } from 'node:http';
 import type { ReplyEvent, UpstreamFailure } from '../chat.ts';
@@ -119,7 +120,7 @@ async function toCloud(
   const pool = context.pools.get(route.upstream);
   const members = (pool?.order(turn.trace.root) ?? [route.upstream])
     .flatMap((name) => context.clouds.get(name) ?? [])
-    .filter((upstream) => pool === undefined || route.model === '' || upstream.models.includes(route.model))
+    .filter((upstream) => pool === undefined || route.model === '' || offers(upstream.models, route.model))
     .slice(0, pool?.attempts ?? 1);
   const [first, ...others] = members;
   if (first === undefined || target === undefined)

@@ -1,5 +1,6 @@
 /** The catalogue clients see: `auto` first, then what local servers really have, then what cloud upstreams are configured for. A server that is down contributes nothing. */
 import type { ModelInfo } from '../upstreams/upstream.ts';
+import { isPattern } from '../policy/offers.ts';
 import type { Context } from './context.ts';
 
 export interface ListedModel {
@@ -32,7 +33,7 @@ export async function catalogue(context: Context): Promise<readonly ModelInfo[]>
       for (const model of answer.models) add(upstream.standIn ? { ...model, ownedBy: 'sluice-stand-in' } : model);
   }
   for (const upstream of context.clouds.values())
-    for (const id of upstream.models)
+    for (const id of upstream.models.filter((each) => !isPattern(each)))
       add({ id, ownedBy: upstream.standIn ? 'sluice-stand-in' : upstream.name, createdSeconds: 0 });
   return [...found.values()];
 }

@@ -14,6 +14,7 @@ import type { ErrorCode } from '../errors.ts';
 import { KnownValues } from '../json/known-values.ts';
 import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
+import { offers } from '../policy/offers.ts';
 import { aliasOf, decide, type DecisionInput } from '../policy/decide.ts';
 import { textsOf, type Weighed, weighEntities } from '../policy/entity-policy.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
@@ -269,7 +270,7 @@ async function namedLocalModel(
 ): Promise<readonly { readonly upstream: string; readonly model: string }[]> {
   if (model === '' || model === 'auto' || !context.config.policy.honourModels) return [];
   if (aliasOf(model, context.policy) !== undefined) return [];
-  if (context.policy.upstreams.some((upstream) => upstream.kind === 'cloud' && upstream.models.includes(model)))
+  if (context.policy.upstreams.some((upstream) => upstream.kind === 'cloud' && offers(upstream.models, model)))
     return [];
   const found: { readonly upstream: string; readonly model: string }[] = [];
   for (const upstream of context.locals.values()) {

@@ -2,6 +2,7 @@
  * The decision table as a pure function: the same input gives the same route, and more evidence never moves a request from local to cloud.
  * Fails inwards: whatever is not provably allowed outwards is local, and what no local model may see is refused.
  */
+import { offers } from './offers.ts';
 import { rankOf, ruleOf } from './rank.ts';
 import type { Finding } from '../../classifiers/finding.ts';
 import type { Label, Signal, Verdict } from '../../classifiers/verdict.ts';
@@ -186,12 +187,12 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     if (target?.kind === 'local' && rank(label) <= rank(target.sees))
       return local([{ code: 'model-honoured' }], target.name, alias.model);
     const outside = open(target?.kind === 'cloud' ? target : undefined);
-    if (outside !== undefined && (alias.model === '' || outside.models.includes(alias.model)))
+    if (outside !== undefined && (alias.model === '' || offers(outside.models, alias.model)))
       return done({ kind: 'cloud', upstream: outside.name, model: alias.model }, [{ code: 'model-honoured' }]);
   } else if (named) {
     const atLocal = input.localModels.find((each) => each.model === input.model);
     if (atLocal !== undefined) return local([{ code: 'model-honoured' }], atLocal.upstream, input.model);
-    const atCloud = open(upstreams.find((each) => each.kind === 'cloud' && each.models.includes(input.model)));
+    const atCloud = open(upstreams.find((each) => each.kind === 'cloud' && offers(each.models, input.model)));
     if (atCloud !== undefined)
       return done({ kind: 'cloud', upstream: atCloud.name, model: input.model }, [{ code: 'model-honoured' }]);
   }
@@ -200,7 +201,10 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
     input.band === 'complex'
       ? { code: 'complex-reasoning', score: input.complexity }
       : { code: 'simple', score: input.complexity };
-  const cloud = cloudFor(undefined);
+  // A name the client asked for counts for a masked request too: its conversation stays where it began.
+  const asked = named ? upstreams.find((each) => each.kind === 'cloud' && offers(each.models, input.model)) : undefined;
+  const aliased = named ? upstreams.find((each) => each.kind === 'cloud' && each.name === alias?.upstream) : undefined;
+  const cloud = aliased ?? asked ?? cloudFor(undefined);
 
   if (shut) return local(overridden);
   const cleanFor = upstreams.find((each) => each.kind === 'cloud' && open(each) !== undefined);
@@ -212,7 +216,14 @@ export function decide(input: DecisionInput, compiled: CompiledPolicy): Decision
   }
   if (cloud === undefined) return local([{ code: 'no-cloud-upstream' }, weight, ...overridden]);
   if (input.band === 'complex' && maskFits)
-    return done({ kind: 'cloud-masked', upstream: cloud.name, model: '' }, [weight, ...overridden]);
+    return done(
+      {
+        kind: 'cloud-masked',
+        upstream: cloud.name,
+        model: cloud === aliased ? (alias?.model ?? '') : cloud === asked ? input.model : '',
+      },
+      [weight, ...(cloud === aliased || cloud === asked ? [{ code: 'model-honoured' } as const] : overridden)],
+    );
   if (unmaskable.length > 0) return local([{ code: 'not-maskable', entities: unmaskable }, ...overridden]);
   if (tainted && input.verdict.kind === 'sensitive') return local([{ code: 'tool-saw-sensitive' }, ...overridden]);
   if (policy.masking === 'off' && input.verdict.kind === 'sensitive')
@@ -239,7 +250,7 @@ export function aliasOf(
 }
 
 function modelFor(input: DecisionInput, upstream: UpstreamView): string {
-  return upstream.models.includes(input.model) ? input.model : '';
+  return offers(upstream.models, input.model) ? input.model : '';
 }
 
 function entitiesAboveBottom(findings: readonly Finding[], compiled: CompiledPolicy): readonly string[] {

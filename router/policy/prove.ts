@@ -6,6 +6,7 @@ import type { ConfigProblem } from '../../config/explain.ts';
 import type { Config, UpstreamConfig } from '../../config/schema.ts';
 import { compileCondition, compileEntityCondition } from './conditions.ts';
 import { ROUTED_MODELS } from './decide.ts';
+import { offers } from './offers.ts';
 import { isLocal, type Target, targetsOf } from './targets.ts';
 
 /** provePolicy returns every way in which the configuration could break its own labels; empty is the proof. */
@@ -181,7 +182,7 @@ function aliasProblems({ aliases }: Pick<Config, 'aliases'>, targets: readonly T
       return [
         { path: `${path}.upstream`, message: `alias "${name}" leads to "${alias.upstream}", which does not exist` },
       ];
-    if (target.kind === 'cloud' && alias.model !== '' && !target.models.includes(alias.model))
+    if (target.kind === 'cloud' && alias.model !== '' && !offers(target.models, alias.model))
       return [
         {
           path: `${path}.model`,

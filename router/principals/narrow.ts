@@ -7,6 +7,7 @@ import type { ToolExecutor } from '../../sandbox/executor.ts';
 import { narrowClouds } from '../audit/audited-upstream.ts';
 import type { Context } from '../pipeline/context.ts';
 import { matchesName } from '../pipeline/tool-actions.ts';
+import { isPattern, offers } from '../policy/offers.ts';
 import type { UpstreamView } from '../policy/decide.ts';
 import type { CloudUpstream, LocalUpstream } from '../upstreams/upstream.ts';
 import type { Principal } from './principal.ts';
@@ -43,7 +44,11 @@ function narrow(terms: KeyTerms, context: Context): Context {
     );
     if (sees === undefined) return [];
     if (view.kind === 'local') return [{ ...view, sees }];
-    const named = view.models.filter(honours);
+    const named = [
+      ...view.models.filter(honours),
+      // What a pattern of the upstream takes and the key names.
+      ...(models ?? []).filter((each) => !isPattern(each) && !view.models.includes(each) && offers(view.models, each)),
+    ];
     return models !== undefined && named.length === 0 ? [] : [{ ...view, sees, models: named }];
   });
   const names = new Set(views.map((view) => view.name));
@@ -94,7 +99,10 @@ function modelsOf(
   honours: (model: string) => boolean,
 ): Pick<CloudUpstream, 'models' | 'defaultModel'> {
   const honoured = models.filter(honours);
-  return { models: honoured, defaultModel: honours(defaultModel) ? defaultModel : (honoured[0] ?? defaultModel) };
+  const [first = defaultModel] = honoured.filter((each) => !isPattern(each));
+  // Which of a pattern's names may be asked for was decided by the views.
+  const kept = models.filter((each) => isPattern(each) && !honoured.includes(each));
+  return { models: [...honoured, ...kept], defaultModel: honours(defaultModel) ? defaultModel : first };
 }
 
 function toolsWith(executor: ToolExecutor, allowed: (tool: string) => boolean): ToolExecutor {

@@ -4,6 +4,9 @@ import { generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CARD, COMPLEX, startSluice, type TestSluice, type TestSluiceOptions } from '../helpers/sluice.ts';
 
+// It warns of model names it does not know; here none is known.
+Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
+
 let sluice: TestSluice | undefined;
 afterEach(() => sluice?.close());
 async function connect(options: TestSluiceOptions) {
