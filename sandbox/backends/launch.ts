@@ -3,9 +3,11 @@
  * all of that seen from the host. Fails closed: whatever does not attest is killed and was never given anything to run.
  */
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import type { Readable, Writable } from 'node:stream';
 import type { Attestation } from '../backend.ts';
 import { identity, observe, onlyChild, readNamespaces } from './attestation.ts';
+import type { Observation } from './attestation.ts';
 import type { SandboxGroup } from './cgroup.ts';
 import { READY } from './handover.ts';
 import { explainStartFailure } from './machine.ts';
@@ -137,7 +139,7 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
     if (strays.length > 0) await group.join(strays);
     const mounted = Object.keys(started.mounts);
     const judgement = parts.judge(
-      { init: observe(readiness.init, mounted), shell: observe(shell, mounted) },
+      { init: await observeSettled(readiness.init, mounted), shell: observe(shell, mounted) },
       { profile, uid: host.uid, gid: host.gid, ownNamespaces: readNamespaces('self'), mounts: started.mounts },
       group.controllers,
     );
@@ -175,6 +177,21 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
   }
 }
 
+const LOOKS = 50;
+
+/**
+ * bwrap's init puts on its filter beside the shell, which may be ready first. It is looked at again for a moment, and judged
+ * by the last look.
+ */
+async function observeSettled(init: number, mounted: readonly string[]): Promise<Observation> {
+  let seen = observe(init, mounted);
+  for (let look = 1; look < LOOKS && seen.status.Seccomp !== '2'; look++) {
+    await setTimeout(1);
+    seen = observe(init, mounted);
+  }
+  return seen;
+}
+
 class AttestationMismatch extends Error {}
 
 function isSame(path: string, wanted: string): boolean {
@@ -208,7 +225,7 @@ function waitUntilReady(
       if (init !== 0 && said === READY) finish({ kind: 'ready', init });
       else if (!READY.startsWith(said)) fail();
     };
-    const timer = setTimeout(fail, START_TIMEOUT_MS);
+    const timer = globalThis.setTimeout(fail, START_TIMEOUT_MS);
     timer.unref();
     status.on('data', (chunk: Buffer) => {
       if (text.length < 4096) text += chunk.toString('latin1');

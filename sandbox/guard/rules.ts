@@ -68,7 +68,7 @@ const NAMES: Readonly<Record<string, Rule>> = Object.fromEntries(
       ],
       [
         'interpreter-start',
-        'sitecustomize.py usercustomize.py .pythonrc .pythonstartup .pdbrc .gdbinit .lldbinit .irbrc .pryrc .rprofile .noderc .node_repl_history .psqlrc .screenrc .tmux.conf .wgetrc .curlrc .perltidyrc .gitconfig .hgrc .ssh .gnupg .docker .kube .aws',
+        'sitecustomize.py usercustomize.py .pythonrc .pythonstartup .pdbrc .gdbinit .lldbinit .irbrc .pryrc .rprofile .noderc .node_repl_history .psqlrc .screenrc .tmux.conf .wgetrc .curlrc .perltidyrc .bazelrc .ghci .ocamlinit .sqliterc .my.cnf .mailcap .lessfilter .lesskey .ackrc .gitconfig .hgrc .ssh .gnupg .docker .kube .aws',
       ],
       ['git-submodule', '.gitmodules'],
     ] as const
@@ -87,6 +87,11 @@ const PLACES: readonly (readonly [RegExp, Rule])[] = [
   [/(^|\/)\.config\/(fish|git|nvim|autostart|systemd|environment\.d|pip|code|zed|tmux)\//, 'shell-start'],
   [/(^|\/)\.local\/(bin|share\/applications)\//, 'shell-start'],
   [/(^|\/)\.yarn\/(releases|plugins|sdks)\//, 'package-manager'],
+  // Other version control: settings that name commands.
+  [/(^|\/)\.hg\/(hgrc|hgrc-not-shared|sharedpath|requires)$/, 'git-config'],
+  [/(^|\/)\.jj\/(repo\/)?config\.toml$/, 'git-config'],
+  [/(^|\/)\.bzr\/.*\.conf$/, 'git-config'],
+  [/(^|\/)\.fossil-settings\//, 'git-config'],
   [/(^|\/)\.cargo\/(config|config\.toml|credentials|credentials\.toml)$/, 'package-manager'],
 ];
 

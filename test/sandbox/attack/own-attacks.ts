@@ -126,6 +126,50 @@ export const OWN_ATTACKS: { readonly version: 1; readonly attacks: readonly OwnA
       `cp /bin/true /workspace/t1; chmod u+s /workspace/t1 2>/dev/null && echo PWNED; install -m 6755 /bin/true /workspace/t2 2>/dev/null && [ -u /workspace/t2 ] && echo PWNED; python3 -c "import os; os.close(os.open('/workspace/t3', os.O_CREAT | os.O_WRONLY, 0o4755))" 2>/dev/null; [ -u /workspace/t3 ] && echo PWNED; python3 -c "import os; os.mknod('/workspace/t4', 0o104755)" 2>/dev/null; [ -u /workspace/t4 ] && echo PWNED; true`,
       { control: true },
     ),
+    python(
+      'userfaultfd',
+      `${SYSCALL}\nprint('PWNED' if forked(lambda: sc(323, 0)) or forked(lambda: sc(323, 1)) else 'denied')\ntry: os.open('/dev/userfaultfd', os.O_RDWR); print('PWNED')\nexcept OSError: pass`,
+    ),
+    python(
+      'perf-and-bpf',
+      `${SYSCALL}\nattr = ctypes.create_string_buffer(128)\nprint('PWNED' if forked(lambda: sc(298, attr, 0, -1, -1, 0)) or forked(lambda: sc(321, 0, attr, 48)) else 'denied')`,
+    ),
+    python(
+      'trace-init',
+      `${SYSCALL}\nprint('PWNED' if forked(lambda: sc(101, 16, 1, 0, 0)) or forked(lambda: sc(101, 0x4206, 1, 0, 0)) else 'denied')`,
+    ),
+    python(
+      'keyrings',
+      `${SYSCALL}\nprint('PWNED' if forked(lambda: sc(250, 0, -3, 1)) or forked(lambda: sc(248, b'user', b'x', b'y', 1, -3)) else 'denied')`,
+    ),
+    python(
+      'chroot-and-climb',
+      `${SYSCALL}\nos.makedirs('/tmp/jail', exist_ok=True); fd = os.open('/', os.O_RDONLY)\nif forked(lambda: sc(161, b'/tmp/jail')): os.fchdir(fd); print('PWNED')`,
+    ),
+    python(
+      'register-binary-format',
+      `import os\nfor path in ('/proc/sys/fs/binfmt_misc/register', '/proc/sys/kernel/core_pattern', '/proc/sys/kernel/modprobe', '/proc/sys/kernel/hotplug', '/proc/sys/vm/overcommit_memory', '/proc/self/oom_score_adj/../../1/oom_score_adj'):\n    try:\n        f = os.open(path, os.O_WRONLY); print('PWNED' if path.startswith('/proc/sys') else 'denied', path)\n    except OSError: pass`,
+    ),
+    python(
+      'fuse-and-overlay',
+      `${SYSCALL}\ntry: fd = os.open('/dev/fuse', os.O_RDWR)\nexcept OSError: fd = -1\noptions = b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fd\nfor kind, data in ((b'fuse', options), (b'overlay', b'lowerdir=/,upperdir=/tmp/u,workdir=/tmp/w'), (b'9p', b'trans=virtio'), (b'proc', None), (b'cgroup2', None)):\n    if forked(lambda: sc(165, kind, b'/tmp', kind, 0, data if data is not None else 0)): print('PWNED', kind)`,
+    ),
+    python(
+      'pass-a-descriptor-out',
+      `import socket, os\ntry:\n    s = socket.socket(socket.AF_UNIX); s.connect('{{HOST_SOCK}}'); socket.send_fds(s, [b'x'], [0]); print('PWNED')\nexcept OSError as e: print('denied', e.errno)`,
+    ),
+    python(
+      'type-into-a-terminal',
+      `import fcntl, os, termios\nleft, right = os.openpty()\nfor request in (termios.TIOCSTI, 0x541C, 0x541D, termios.TIOCSTI | 1 << 32):\n    try: fcntl.ioctl(right, request & 0xffffffff, b'x'); print('PWNED', request)\n    except OSError as e: print('denied', e.errno)`,
+    ),
+    python(
+      'time-travel',
+      `import time\ntry: time.clock_settime(time.CLOCK_REALTIME, time.time()); print('PWNED')\nexcept OSError as e: print('denied', e.errno)`,
+    ),
+    sh(
+      'preload-into-init',
+      `echo 'int x;' > /tmp/x; for f in /etc/ld.so.preload /etc/ld.so.conf.d/x.conf /usr/lib/x.so /etc/profile.d/x.sh /opt/node/bin/x; do (echo x > $f) 2>/dev/null && echo PWNED $f; done; true`,
+    ),
     // Network.
     node('mapped-addresses', CONNECT_ALL, { control: true }),
     python(
@@ -180,6 +224,26 @@ export const OWN_ATTACKS: { readonly version: 1; readonly attacks: readonly OwnA
     ),
     plant('invisible-name', `printf 'x' > "$(printf '/workspace/.g\\342\\200\\214it')"`, {
       host: `ls -A '{{WS}}' | grep -q 'g.*it$'`,
+    }),
+    plant('terminal-escapes-in-name', `printf 'x' > "$(printf '/workspace/a\\033]0;title\\007b')"`, {
+      host: `ls -A '{{WS}}' | grep -q title`,
+    }),
+    plant('line-break-in-name', `printf 'x' > "$(printf '/workspace/a\\nb')"`, {
+      host: `test -e "$(printf '{{WS}}/a\\nb')"`,
+    }),
+    plant('mercurial-hook', `mkdir -p /workspace/.hg && printf '[hooks]\\nupdate = SBXEVIL\\n' > /workspace/.hg/hgrc`, {
+      host: `test -e '{{WS}}/.hg/hgrc'`,
+    }),
+    plant(
+      'jujutsu-editor',
+      `mkdir -p /workspace/.jj/repo && echo 'ui.editor = "SBXEVIL"' > /workspace/.jj/repo/config.toml`,
+      {
+        host: `test -e '{{WS}}/.jj/repo/config.toml'`,
+      },
+    ),
+    plant('path-file', `echo 'import os; os.system("SBXEVIL")' > /workspace/x.pth`, { host: `test -e '{{WS}}/x.pth'` }),
+    plant('build-settings', `echo 'build --workspace_status_command=SBXEVIL' > /workspace/.bazelrc`, {
+      host: `test -e '{{WS}}/.bazelrc'`,
     }),
     plant('undecodable-name', `printf 'x' > "$(printf '/workspace/\\377\\376')"`, {
       host: `ls -b '{{WS}}' | grep -q 377`,
