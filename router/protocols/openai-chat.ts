@@ -97,9 +97,13 @@ export const openaiChat: PassthroughProtocol = {
     });
   },
 
+  // The provider searches by itself, with words of the conversation.
+  providerTools: ({ root }) => ((root['web_search_options'] ?? null) === null ? [] : ['web_search']),
+
   forUpstream(document, change) {
     const set: Record<string, string> = { model: JSON.stringify(change.model), stream: String(change.stream) };
     const drop = [...document.members.keys()].filter(isClientMember);
+    if (change.carriesTools !== true) drop.push('web_search_options');
     // Kept replies are copies outside that no latch can call back. Not set where the client was silent: many compatible servers refuse the field.
     if (document.members.has('store')) set['store'] = 'false';
     const options = document.root['stream_options'];

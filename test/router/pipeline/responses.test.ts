@@ -1,6 +1,5 @@
-/** /v1/responses end to end: upstreams that break, tools of the provider, what is kept and for whom, what of a request never leaves. */
+/** /v1/responses end to end: upstreams that break, tools of the provider, what of a request never leaves. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { createResponseStore, type StoredResponse } from '../../../router/responses/response-store.ts';
 import { callItem, messageItem } from '../../helpers/responses-events.ts';
 import {
   CARD,
@@ -173,6 +172,27 @@ describe('tools a provider would run', () => {
   });
 });
 
+describe('a chat that lets its provider search', () => {
+  const chat = { model: 'auto', messages: [{ role: 'user', content: COMPLEX }], web_search_options: {} };
+  it.each([
+    ['strip', false, 'tool:web_search'],
+    ['carry', true, null],
+  ] as const)('%s', async (providerTools, carried, removed) => {
+    const running = await start({
+      config: `surfaces: { providerTools: ${providerTools} }`,
+      cloud: { replies: [{ text: 'ok' }] },
+    });
+    const response = await running.ask(chat);
+    expect(response.headers.get('x-sluice-removed')).toBe(removed);
+    expect('web_search_options' in sent(running)).toBe(carried);
+    await response.text();
+  });
+  it('refuse', async () => {
+    const running = await start({ config: 'surfaces: { providerTools: refuse }' });
+    expect((await running.ask(chat)).status).toBe(400);
+  });
+});
+
 describe('what of a request never leaves', () => {
   it('is what names the client, and all state at the provider', async () => {
     const running = await start({ cloudApi: 'responses', cloud: { responses: [{ output: [messageItem('ok')] }] } });
@@ -289,83 +309,4 @@ describe('custom tools and namespaces', () => {
       }
     },
   );
-});
-
-describe('kept responses', () => {
-  const make = (id: string, principal = 'p', more: Partial<StoredResponse> = {}): StoredResponse => ({
-    id,
-    principal,
-    label: 'public',
-    maskable: true,
-    body: '{}',
-    input: [`{"id":"in_${id}"}`],
-    output: [`{"id":"out_${id}"}`],
-    previous: undefined,
-    ...more,
-  });
-  const limits = { maxResponses: 3, maxChars: 10_000, maxAgeMs: 1000 };
-
-  it('are their principal’s, items too', () => {
-    const store = createResponseStore(limits);
-    store.keep(make('a', 'alice'));
-    expect([store.find('alice', 'a')?.id, store.find('bob', 'a'), store.findItem('bob', 'out_a')]).toEqual([
-      'a',
-      undefined,
-      undefined,
-    ]);
-    expect(store.findItem('alice', 'out_a')).toBe('{"id":"out_a"}');
-    expect([store.forget('bob', 'a'), store.size, store.forget('alice', 'a'), store.size]).toEqual([false, 1, true, 0]);
-    expect(store.findItem('alice', 'out_a')).toBeUndefined();
-  });
-
-  it('go by number, by size and by age, the oldest first', () => {
-    let now = 0;
-    const store = createResponseStore(limits, () => now);
-    for (const id of ['a', 'b', 'c', 'd']) store.keep(make(id));
-    expect([store.find('p', 'a'), store.find('p', 'b')?.id]).toEqual([undefined, 'b']);
-    store.keep(make('e', 'p', { body: 'x'.repeat(9_950) }));
-    expect([store.find('p', 'd'), store.find('p', 'e')?.id, store.size]).toEqual([undefined, 'e', 1]);
-    now = 1001;
-    expect([store.find('p', 'e'), store.size]).toEqual([undefined, 0]);
-  });
-
-  it('are not, where the client or the operator wants none', async () => {
-    const running = await start({
-      config: 'surfaces: { responses: { store: off } }',
-      cloud: { replies: [{ text: 'ok' }] },
-    });
-    const { id } = (await (await ask(running, {})).json()) as { id: string };
-    expect((await fetch(`${running.url}/v1/responses/${id}`)).status).toBe(404);
-  });
-
-  it('are of nobody who did not ask for them: paths and methods', async () => {
-    const running = await start({ cloud: { replies: [{ text: 'ok' }] } });
-    const { id } = (await (await ask(running, { store: false })).json()) as { id: string };
-    const get = async (path: string, init?: RequestInit): Promise<number> =>
-      (await fetch(`${running.url}/v1/responses${path}`, init)).status;
-    expect(await get(`/${id}`)).toBe(404);
-    expect(await get(`/${id}`, { method: 'DELETE' })).toBe(404);
-    expect(await get(`/${id}/input_items`)).toBe(404);
-    expect(await get(`/${id}/cancel`, { method: 'POST' })).toBe(404);
-    expect(await get('')).toBe(405);
-    expect(await get('/compact', { method: 'POST' })).toBe(405);
-    expect(await get(`/${id}/other`)).toBe(404);
-    // Clients that speak WebSocket go on over HTTP at this status; fetch may not ask for it.
-    const upgraded = await new Promise<number | undefined>((resolve) => {
-      void import('node:http').then(({ request }) =>
-        request(`${running.url}/v1/responses`, { headers: { connection: 'upgrade', upgrade: 'websocket' } }, (answer) =>
-          resolve(answer.statusCode),
-        ).end(),
-      );
-    });
-    expect(upgraded).toBe(426);
-  });
-
-  it('are told to nobody in logs', async () => {
-    const running = await start({ local: { reply: () => ({ text: `your card ${CARD}` }) } });
-    const { id } = (await (await ask(running, { input: `my card ${CARD}` })).json()) as { id: string };
-    const kept = await (await fetch(`${running.url}/v1/responses/${id}`)).text();
-    expect(kept).toContain(CARD);
-    expect(running.logged()).not.toContain(CARD);
-  });
 });
