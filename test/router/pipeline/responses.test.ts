@@ -143,7 +143,7 @@ describe('tools a provider would run', () => {
   it('are left out by default, and said to be', async () => {
     const running = await start({ cloudApi: 'responses', cloud: reply });
     const response = await ask(running, { tools, tool_choice: { type: 'web_search' } });
-    expect(response.headers.get('x-sluice-removed')).toBe('tool:web_search,tool:mcp,tool:shell,tool:invented_tomorrow');
+    expect(response.headers.get('x-sluice-removed')).toBe('tool:web_search,tool:mcp,tool:shell,tool:unknown');
     expect((sent(running)['tools'] as readonly Json[]).map((tool) => tool['type'])).toEqual(['function', 'shell']);
     expect(sent(running)['tool_choice']).toBe('auto');
     // The client sees its own request.
