@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Context } from '../../router/pipeline/context.ts';
 import { canaryOf, leaksIn } from '../helpers/canary.ts';
+import { endsProperly } from '../helpers/stream-ending.ts';
 import { COMPLEX, recordingExecutor, startSluice, type TestSluice } from '../helpers/sluice.ts';
 
 const CARD = '4539 5787 6362 1486';
@@ -88,6 +89,16 @@ const REQUESTS: readonly (readonly [string, object, string?])[] = [
     { model: 'auto', input: `${COMPLEX} Mail ${MAIL}`, stream: true },
     '/v1/responses',
   ],
+  [
+    'messages, masked with a tool round',
+    { model: 'auto', max_tokens: 500, messages: [{ role: 'user', content: `${COMPLEX} Mail ${MAIL}` }], stream: true },
+    '/v1/messages',
+  ],
+  [
+    'ollama, masked with a tool round',
+    { model: 'auto', messages: [{ role: 'user', content: `${COMPLEX} Mail ${MAIL}` }] },
+    '/api/chat',
+  ],
 ];
 
 async function runOnce(n: number, fault: Fault, body: object, path: string): Promise<string> {
@@ -114,13 +125,11 @@ async function runOnce(n: number, fault: Fault, body: object, path: string): Pro
       told =
         [...response.headers].map(([name, value]) => `${name}: ${value}`).join('\n') +
         (response.status === 200 ? '' : text);
-      if (response.status === 200 && response.headers.get('content-type')?.startsWith('text/event-stream') === true)
-        expect(
-          path === '/v1/responses'
-            ? /\nevent: response\.(?:completed|failed)\ndata: [^\n]+\n\n$/.test(text)
-            : text.endsWith('data: [DONE]\n\n'),
-          `${state.met} ${fault}: a stream without its terminator`,
-        ).toBe(true);
+      if (
+        response.status === 200 &&
+        /^(?:text\/event-stream|application\/x-ndjson)/.test(response.headers.get('content-type') ?? '')
+      )
+        expect(endsProperly(text), `${state.met} ${fault}: a stream without its terminator`).toBe(true);
     } catch (error) {
       // Only a port that hangs may leave the client to give up by itself.
       if (fault !== 'never-settles' || (error instanceof Error && error.name === 'AssertionError')) throw error;

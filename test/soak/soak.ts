@@ -11,6 +11,7 @@ import { startFakeOpenAI } from '../helpers/fake-openai.ts';
 import { runCli, startServe } from '../helpers/cli.ts';
 import { Random } from '../helpers/random.ts';
 import { COMPLEX } from '../helpers/sluice.ts';
+import { endsProperly } from '../helpers/stream-ending.ts';
 import { MODELS, SURFACES } from '../leaks/hunt/surfaces.ts';
 
 export interface SoakOptions {
@@ -118,8 +119,8 @@ upstreams:
         status = String(response.status);
         if (
           response.status === 200 &&
-          response.headers.get('content-type')?.startsWith('text/event-stream') === true &&
-          !terminated(text)
+          /^(?:text\/event-stream|application\/x-ndjson)/.test(response.headers.get('content-type') ?? '') &&
+          !endsProperly(text)
         )
           unterminated += 1;
         latencies.push(performance.now() - begun);
@@ -167,13 +168,6 @@ upstreams:
     exitCode: code,
     stderr,
   };
-}
-
-/** An event stream's own last word, of whichever protocol. */
-function terminated(text: string): boolean {
-  return /data: \[DONE\]\s*$|event: (?:message_stop|error|response\.(?:completed|failed|incomplete))\n[^\n]*\s*$/.test(
-    text,
-  );
 }
 
 function residentMiB(pid: number | undefined): number {
