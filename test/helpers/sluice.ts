@@ -52,6 +52,8 @@ export interface TestSluiceOptions {
   readonly stateDir?: string;
   /** Highest label the local upstream may see. */
   readonly homeSees?: string;
+  /** Upstreams before all others, as YAML items of the list. */
+  readonly firstUpstreams?: readonly string[];
   /** Of the local upstream, further YAML members. */
   readonly homeMore?: string;
   /** Which API the cloud upstream is asked by. */
@@ -70,7 +72,7 @@ export async function startSluice(options: TestSluiceOptions = {}): Promise<Test
   const yaml = `
 stateDir: "${stateDir}"
 upstreams:
-  - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000${options.homeMore ?? ''} }
+${(options.firstUpstreams ?? []).map((each) => `  - ${each}\n`).join('')}  - { kind: ollama, name: home, url: "${options.localUrl ?? local.url}", sees: ${options.homeSees ?? 'restricted'}, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000${options.homeMore ?? ''} }
 ${options.claude === undefined ? '' : `  - { kind: anthropic, name: claude, url: "${claude.url}", model: claude-fake, models: [claude-other], apiKey: env:KEY, sees: ${options.claudeSees ?? 'public'}, connectTimeoutMs: 2000, firstByteTimeoutMs: ${options.claudeTimeoutMs ?? 3000}, idleTimeoutMs: ${options.claudeTimeoutMs ?? 3000}${options.claudeMore ?? ''} }\n`}  - { kind: openai, name: sky, url: "${options.cloudUrl ?? cloud.url}", model: gpt-fake, models: [gpt-other], api: ${options.cloudApi ?? 'chat'}, apiKey: env:KEY, sees: public, connectTimeoutMs: 2000, firstByteTimeoutMs: 3000, idleTimeoutMs: 3000 }
 ${options.config ?? ''}`;
   if (options.configFile !== undefined) writeFileSync(options.configFile, yaml);

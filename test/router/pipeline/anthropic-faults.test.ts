@@ -81,6 +81,32 @@ describe.each([false, true])('a stream that breaks (masked: %s)', (masked) => {
   });
 });
 
+describe('a reply that comes drop by drop', () => {
+  it('is whole, masked or not, and longer than any one silence may be', async () => {
+    sluice = await startSluice({
+      claude: { reply: ({ body }) => ({ pieces: [...`to ${/\[\[\w+\]\]/.exec(body)?.[0] ?? 'nobody'}.`], gapMs: 15 }) },
+      claudeTimeoutMs: 300,
+    });
+    for (const [more, expected] of [
+      ['', 'to nobody.'],
+      [` for ${MAIL}`, `to ${MAIL}.`],
+    ] as const) {
+      const body = {
+        model: 'auto',
+        max_tokens: 9,
+        stream: true,
+        messages: [{ role: 'user', content: `${COMPLEX}${more}` }],
+      };
+      const text = await (await sluice.ask(body, {}, '/v1/messages')).text();
+      const said = [...text.matchAll(/"text_delta","text":("[^"]*")/g)].map(
+        (match) => JSON.parse(match[1] ?? '""') as string,
+      );
+      expect(said.join('')).toBe(expected);
+      expect(text.endsWith('event: message_stop\ndata: {"type":"message_stop"}\n\n')).toBe(true);
+    }
+  });
+});
+
 describe('a Messages client of another upstream', () => {
   it('is told how long to wait', async () => {
     sluice = await startSluice({ config: 'policy: { onCloudFailure: error }', claude: { replies: ['rate-limited'] } });

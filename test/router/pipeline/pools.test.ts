@@ -1,5 +1,6 @@
 /** Pools, aliases and breakers through a whole Sluice: who is asked, after what, and that nothing ever goes where its label may not. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { refusedPort } from '../../helpers/rude-server.ts';
 import {
   CARD,
   COMPLEX,
@@ -102,6 +103,34 @@ describe('a pool of two clouds, each with a wire of its own', () => {
     const response = await ask(say(`${COMPLEX} for jane.roe@corp-mail.example`));
     expect(spoken(await response.text())).toBe('at home');
     expect([claude.requests.length, cloud.requests.length]).toEqual([1, 0]);
+  });
+});
+
+describe('a pool of local servers', () => {
+  it('answers as long as one of them does, and stays local', async () => {
+    const gone = await refusedPort();
+    const { ask, url, context, cloud, local } = await start({
+      firstUpstreams: [
+        `{ kind: ollama, name: gone, url: "http://127.0.0.1:${gone}", sees: restricted, connectTimeoutMs: 500 }`,
+      ],
+      config: 'pools: { inside: { members: [gone, home] } }',
+      local: { reply: () => ({ text: 'at home' }) },
+    });
+    expect(context.policy.upstreams[0]).toMatchObject({ name: 'inside', kind: 'local', sees: 'restricted' });
+    for (let time = 0; time < 2; time++)
+      expect(spoken(await (await ask(say(`my card is ${CARD} ${time}`))).text())).toBe('at home');
+    expect([local.chats().length, cloud.requests.length]).toEqual([2, 0]);
+    const ready = (await (await fetch(`${url}/readyz`)).json()) as {
+      ready: boolean;
+      checks: { name: string; ok: boolean }[];
+    };
+    expect(ready.checks).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ name: 'local:gone', ok: false }),
+        expect.objectContaining({ name: 'local:inside', ok: true }),
+      ]),
+    );
+    expect(ready.ready).toBe(true);
   });
 });
 
