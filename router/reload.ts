@@ -2,6 +2,7 @@
  * The context in force, and how another takes its place: read, proved and built beside the old one, then swapped between two requests. Fails closed: a file that
  * cannot be read, a policy that could leak or a key that needs a restart changes nothing, and says so.
  */
+import { type Stats, unwatchFile, watchFile } from 'node:fs';
 import { auditClouds } from './audit/audited-upstream.ts';
 import type { ConfigProblem } from '../config/explain.ts';
 import { type Environment, loadConfig } from '../config/load.ts';
@@ -35,6 +36,8 @@ const BOUND = [
   'sessions.maxEntries',
   'telemetry.decisions',
 ];
+/** How often the file is looked at. */
+const WATCH_MS = 2_000;
 /** Longest a reply of the old context may still need its upstreams. */
 const LINGER_MS = 30 * 60_000;
 
@@ -75,6 +78,23 @@ export class LiveContext {
     const next = this.#last.then(() => this.#reload(how));
     this.#last = next.catch(() => undefined);
     return next;
+  }
+
+  /**
+   * Reloads when the file changes. Looked at by its times and size, not by events: a file that an orchestrator swaps by a link (a ConfigMap) or an editor by a rename is the same path and
+   * another file, which events lose. Answers what ends it.
+   */
+  watch(everyMs = WATCH_MS): () => void {
+    const { configFile } = this.#options;
+    if (configFile === '') return () => undefined;
+    const look = (now: Stats, before: Stats): void => {
+      // A file that is gone for a moment is being replaced; one that stays away changes nothing either.
+      if (now.mtimeMs === 0 || (now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino))
+        return;
+      void this.reload('apply');
+    };
+    watchFile(configFile, { interval: everyMs, persistent: false }, look);
+    return () => unwatchFile(configFile, look);
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,7 @@ interface ServeOptions {
   readonly host?: string;
   readonly port?: string;
   readonly demo: boolean;
+  readonly watch: boolean;
 }
 
 export function serveCommand(): Command {
@@ -26,6 +27,7 @@ export function serveCommand(): Command {
     .option('--host <address>', 'address to listen on')
     .option('--port <port>', 'TCP port; 0 takes a free one')
     .option('--no-demo', 'never start stand-in models')
+    .option('--no-watch', 'do not reload when the configuration file changes')
     .action(serve);
 }
 
@@ -95,6 +97,7 @@ async function serve(options: ServeOptions): Promise<void> {
     if (draining) process.exit(EXIT.failed);
     draining = true;
     log.info({ event: 'drain', signal }, 'drain');
+    unwatch();
     await listener.drain(config.listen.drainMs);
     await live.close();
     process.exit(EXIT.done);
@@ -107,6 +110,7 @@ async function serve(options: ServeOptions): Promise<void> {
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
   process.on('SIGHUP', () => void live.reload('apply'));
+  const unwatch = options.watch ? live.watch() : () => undefined;
   process.on('SIGTERM', () => void drain('SIGTERM'));
   process.on('SIGINT', () => void drain('SIGINT'));
 }
