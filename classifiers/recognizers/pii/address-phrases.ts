@@ -107,6 +107,16 @@ export const addressCorner = definePattern({
   contextReach: { before: 60, after: 24 },
 });
 
+/** With a word and a number of a house or a postcode in it; the sentence after it is not part of it. */
+function upToSentenceEnd(text: string, start: number, end: number): readonly Window[] {
+  const value = text.slice(start, end);
+  const stop = /[.!?。](?=\s{1,3}\p{Lu}\p{Ll}{2,}\s|\s{0,3}$)/u.exec(value);
+  const address = stop ? value.slice(0, stop.index) : value;
+  const isOne =
+    /\p{L}{2}/u.test(address) && /(?<![\d.])\d{1,6}(?![\d.])/.test(address) && !/\d\.\d|https?|www\./i.test(address);
+  return isOne ? [{ start, end: start + address.trimEnd().length }] : [];
+}
+
 export const addressPhrase = definePattern({
   name: 'address-phrase',
   entity: 'STREET_ADDRESS',
@@ -121,6 +131,9 @@ export const addressPhrase = definePattern({
       'endereço',
       'adres',
       'адрес',
+      '주소',
+      '住所',
+      '地址',
       'lives at',
       'live at',
       'lives on',
@@ -160,6 +173,14 @@ export const addressPhrase = definePattern({
         'iu',
       ),
       score: 0.6,
+    },
+    {
+      // A label and a colon say it is one, whatever the words and their order. `IP-Adresse:` and `address: 0x…` are not such labels.
+      name: 'label-and-colon',
+      regex:
+        /(?<![\p{Lu}\p{Ll}\p{N}_-])(?:adresse?|adress|anschrift|indirizzo|dirección|direccion|endereço|domicilio|адрес|주소|住所|地址)[ ]?[:：][ \t]{0,3}(?<value>[\p{L}\p{N}][^\n:;@|={}<>]{5,110})/iu,
+      score: 0.6,
+      narrow: upToSentenceEnd,
     },
     {
       // No word for street at all (`Nieuwe Baan 473`): the verb must say that it is a place.

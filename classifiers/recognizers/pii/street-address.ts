@@ -26,7 +26,7 @@ const STREET_WORDS = new Set(
     'rue avenue boulevard allée allées chemin impasse place quai cours route square passage sentier faubourg rond-point calle avenida avda av paseo plaza camino carretera ctra ronda travesía callejón carrer passeig plaça rambla carrera diagonal transversal ' +
     'calzada colonia privada via viale piazza piazzale corso largo vicolo strada contrada lungotevere salita località rua travessa praça alameda estrada rodovia beco vila ulica ulice aleja plac osiedle náměstí trg bulevar calea aleea улица проспект пр-т ' +
     'переулок бульвар площадь шоссе вулиця οδός πλατεία λεωφόρος jalan jln lorong straße strasse platz allee weg ring damm ufer c/ av. avda. bd bd. blvd. pº pza. ctra. cra. v.le p.za c.so ul. al. pl. os. nám. bul. str. ул. пр. пер. пл. вул. αγ. λ. jl jl. ' +
-    'voie drève subida vía rotonda borgo vico calz. carr. eje jln. dk. gg. pr. πλ. đường тупик набережная наб. ш. пров. узвіз мкр. xiyoboni ' +
+    'stretto urbanización аллея voie drève subida vía rotonda borgo vico calz. carr. eje jln. dk. gg. pr. πλ. đường тупик набережная наб. ш. пров. узвіз мкр. xiyoboni ' +
     'alte neue große kleine obere untere am'
   ).split(' '),
 );
@@ -42,7 +42,7 @@ const ROMANCE_NAME = String.raw`(?:${PARTICLE}{0,2}${PROPER}[ \t]){0,4}${PARTICL
 
 /** `Lindenweg`, `Keizersgracht`, `Storgatan`: the kind of street is the end of its name. */
 const SUFFIX =
-  /(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|gäßli|damm|ufer|chaussee|straat|laan|gracht|vej|vænget|allé|stræde|gatan|vägen|gränd|torget|veien|gaten|bakken|katu|kuja|polku|raitti|tänav|stígur|hólar|vollen|steig|dijk|singel)$/iu;
+  /(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|gäßli|damm|ufer|chaussee|straat|laan|gracht|vej|vænget|allé|stræde|gatan|vägen|gränd|torget|veien|gaten|bakken|katu|kuja|polku|raitti|tänav|stígur|hólar|vollen|steig|dijk|singel|steeg|stigen)$/iu;
 /** Ends of English words too (`Spring 2024`, `Brigade 5`): a word about an address is needed. */
 const WEAK_SUFFIX =
   /(?:ring|plein|kade|hof|markt|gade|veg|gata|tie|braut|vegur|bygget|stien|str|gate|rinne|kaari|penger)$/u;

@@ -57,6 +57,7 @@ function isStandIn(value: string, around: Around): boolean {
     /^@(?:localhost|127\.0\.0\.1|db|database|postgres|mysql|mongo|redis|rabbitmq)(?![\w.-])/.test(after)
   )
     return true;
+  if (/^[*•]{3,}$/.test(value)) return true;
   if (/^(?:replace|insert|enter|put)[_-]/.test(plain)) return true;
   if (isTemplate(value) || user.toLowerCase() === 'mailto') return true;
   if (

@@ -30,6 +30,8 @@ const CALL = /^[A-Za-z_$][\w$.:]{0,80}\(/;
 const PATH = /^(?:\.{0,2}\/|~\/|[A-Za-z]:\\)\S{1,300}$|^[a-z_-]{2,40}(?:\/[a-z_-]{2,40}){1,8}(?:#[a-z_]{1,40})?$/;
 const FILE_NAME =
   /^[\w./@-]{1,120}\.(?:pem|key|crt|cer|json|ya?ml|txt|conf|cfg|ini|env|md|html?|js|ts|py|java|go|rb|php|sh|jks|p12|pfx|properties|xml|png|svg|css|log|db|sql|jar|zip|gz)$/i;
+/** Stripe's key for web pages; whoever opens the page sees it. */
+const PUBLISHABLE = /^pk_(?:live|test)_/;
 const URL_VALUE = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HEX = /^(?:0x)?[0-9a-f]{16,200}$/i;
@@ -110,6 +112,7 @@ function judgeDrawn(value: string, name: string, nameClass: NameClass, form: Val
   )
     return NOT_A_SECRET;
   if (value.length < 8 || echoesName(value, name)) return NOT_A_SECRET;
+  if (PUBLISHABLE.test(value)) return NOT_A_SECRET;
   const named = nameClass === 'secret';
   const pattern = named ? 'secret-value' : 'key-value';
   if (UUID.test(value)) return named ? { score: 0.6, pattern } : { score: 0.3, pattern };

@@ -109,7 +109,7 @@ const ABOUT = new Set(
 /** Words that make `key` and `token` something else wherever they stand in the name. */
 const NOT_SECRET = new Set(
   (
-    'public pub pubkey primary foreign unique sort partition cache row column translation i18n locale hash range composite natural surrogate ' +
+    'public publishable pub pubkey primary foreign unique sort partition cache row column translation i18n locale hash range composite natural surrogate ' +
     'keyword keyboard monkey keynote keys turkey hotkey shortcut hockey whiskey jockey donkey disney kidney ' +
     'idempotency dedupe dedup react query object lookup registry registrykey keyframe keyname keypress keydown keyup keycode ' +
     'answer music piano bucket map dictionary json field etag checksum integrity sha256 sha1 md5 fingerprint ' +
