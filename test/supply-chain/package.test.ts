@@ -60,6 +60,8 @@ describe('the package', () => {
       'dist/sandbox/tools/inside/read.sh',
       'dist/sandbox/egress/inside/bridge.cjs',
       'dist/config/schema.json',
+      'dist/console/index.html',
+      'dist/console/main.js',
       'router/sluice.mjs',
       'README.md',
       'LICENSE',
@@ -109,6 +111,14 @@ describe('the package', () => {
     expect(reply.status).toBe(200);
     expect(reply.headers.get('x-sluice-route')).toBe('local');
     await reply.text();
+    for (const [path, type] of [
+      ['/console', 'text/html'],
+      ['/console/main.js', 'text/javascript'],
+    ] as const) {
+      const file = await fetch(`${url}${path}`);
+      await file.text();
+      expect([file.status, file.headers.get('content-type')?.split(';')[0]]).toEqual([200, type]);
+    }
   }, 120_000);
 
   it('says in one sentence that a Node is too old', () => {
