@@ -33,7 +33,7 @@ import { SlicePace } from './pace.ts';
 import type { Pace } from './pace.ts';
 import type { Recognizer, Tagger } from './recognizer.ts';
 import type { Segment } from './segment.ts';
-import { NOTHING, TextReader } from './text-reader.ts';
+import { TextReader } from './text-reader.ts';
 import { defineTerms } from './terms.ts';
 import type { Gap, Label } from './verdict.ts';
 
@@ -269,11 +269,12 @@ class CachingClassifier implements Classifier {
     const { text, hint, role, form } = segment;
     const collects = options.nearMisses === 'collect';
     const opened = collects ? undefined : this.#reader.open(text, segment, 'all');
-    if (opened?.opening.isQuiet) {
+    const atOnce = opened && this.#reader.atOnce(opened);
+    if (atOnce) {
       progress.scannedChars += text.length;
-      // Paced like any reading, or ten thousand quiet leaves would hold the loop.
+      // Paced like any reading, or ten thousand such leaves would hold the loop.
       if (pace.isDue(text.length + QUIET_OVERHEAD)) yield;
-      return NOTHING;
+      return atOnce;
     }
     const key = this.#texts.keyOf(text, `${role} ${form} ${hint}`);
     const known = collects ? undefined : this.#texts.get(key);

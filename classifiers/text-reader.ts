@@ -62,6 +62,15 @@ export class TextReader {
     return opening && { opening, allowed };
   }
 
+  /** atOnce is the outcome of a text in which no recognizer has anywhere to look; undefined where one has. */
+  atOnce({ opening, allowed }: Opened): Outcome | undefined {
+    if (opening.isQuiet) return NOTHING;
+    if (opening.windows.length > 0) return undefined;
+    const reading: Reading = { sightings: [], signals: [], gaps: [] };
+    opening.tagging?.settle(reading);
+    return settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'all');
+  }
+
   *all(
     segment: Segment,
     wanted: ClassifyOptions['nearMisses'],
