@@ -2,7 +2,7 @@
 import type { Explanation, FindingView, NearMissView } from '../router/admin/api.ts';
 import { steps } from './charts.ts';
 import { post } from './client.ts';
-import { type Child, fill, h } from './dom.ts';
+import { type Child, fill, h, toast } from './dom.ts';
 import { milliseconds } from './format.ts';
 import { card, chip, copyButton, empty, page, routeBadge, table } from './parts.ts';
 
@@ -89,8 +89,30 @@ export function explain(root: HTMLElement, signal: AbortSignal): void {
           h('p', {}, answer.message),
         ),
       );
-    fill(result, describe(answer.value, textsOf(answer.value, source, mode)));
+    fill(result, describe(answer.value, textsOf(answer.value, source, mode)), mode === 'text' ? markCard(source) : '');
   }
+}
+
+function markCard(text: string): HTMLElement {
+  const mark = (kind: 'missed' | 'over-flagged'): void =>
+    void post('feedback', { kind, text }).then((answer) =>
+      answer.ok
+        ? toast('Kept, encrypted, for tune and evaluate')
+        : toast(
+            answer.status === 409 ? 'The policy does not allow texts to be kept (telemetry.feedback).' : answer.message,
+            'bad',
+          ),
+    );
+  return card(
+    'Is this wrong?',
+    'the text is kept only where telemetry.feedback is text',
+    h(
+      'div',
+      { class: 'actions' },
+      h('button', { class: 'button', onclick: () => mark('missed') }, 'Something was missed'),
+      h('button', { class: 'button', onclick: () => mark('over-flagged') }, 'Flagged too much'),
+    ),
+  );
 }
 
 /** The strings that findings point into, by pointer. */

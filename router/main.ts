@@ -6,6 +6,7 @@ import { classifyCommand } from './commands/classify.ts';
 import { feedbackCommand } from './commands/feedback.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
+import { replayCommand } from './commands/replay.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { auditCommand } from './commands/audit.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -25,6 +26,7 @@ for (const command of [
   tuneCommand(),
   keysCommand(),
   feedbackCommand(),
+  replayCommand(),
   auditCommand(),
   sandboxCommand(),
 ])

@@ -137,6 +137,8 @@ export class LiveContext {
       return answer('would-reload', { changes });
     }
     this.#context = built.context;
+    // A candidate was held against the policy that is gone.
+    before.shadow.stop();
     const previous = this.#closers.length > 1 ? this.#closers.pop() : undefined;
     this.#closers.push(built.close);
     // Replies that began under the old policy end under it.

@@ -45,7 +45,7 @@ audit: { required: true }
 telemetry: { prices: [{ model: "gpt-*", input: 1.25, output: 10 }] }
 `,
     );
-    sluice = await startServe(['--config', file()]);
+    sluice = await startServe(['--config', file(), '--no-watch']);
   });
   afterAll(async () => {
     sluice.child.kill('SIGTERM');
