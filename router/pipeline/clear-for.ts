@@ -17,6 +17,8 @@ export type Outgoing =
       readonly native: PassthroughProtocol | undefined;
       readonly note: NoteSeal;
       readonly model: string;
+      /** Opaque pieces that were left out, because nobody knows them for the upstream's own. */
+      readonly lost: number;
     }
   /** The wire has no way to say what was asked. */
   | { readonly kind: 'unsupported' }
@@ -37,6 +39,7 @@ export function clearFor(
   if (choices > 1 && wire.choices === 'one') return { kind: 'unsupported' };
   const model = route.model === '' ? upstream.defaultModel : route.model;
   const pieces: SealedPiece[] = [];
+  let lost = 0;
   const isFrom = (seal: string, said?: string): boolean =>
     context.seals.isFrom(scope.principal, upstream.name, seal, said);
   const change = {
@@ -48,6 +51,7 @@ export function clearFor(
     keepSeal: (seal: string, said = '') => {
       const known = isFrom(seal, said);
       if (known) pieces.push({ seal, said });
+      else lost += 1;
       return known;
     },
   };
@@ -65,7 +69,7 @@ export function clearFor(
   );
   if (clearance.kind === 'refused') return clearance;
   const note: NoteSeal = (seal, said) => context.seals.relayed(scope.principal, upstream.name, seal, said);
-  return { kind: 'cleared', cleared: clearance.cleared, native, note, model };
+  return { kind: 'cleared', cleared: clearance.cleared, native, note, model, lost };
 }
 
 function isPassthrough(protocol: Protocol, wire: string): protocol is PassthroughProtocol {

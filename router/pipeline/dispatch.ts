@@ -26,6 +26,7 @@ export type Dispatched =
       readonly events: AsyncIterable<ReplyEvent>;
       readonly decision: Decision;
       readonly model: string;
+      readonly removed?: readonly string[];
     }
   /** The client's wire is the upstream's and nothing needs to be read: the bytes may pass as they come. Nothing is sent before `pipe` is called. */
   | {
@@ -36,6 +37,7 @@ export type Dispatched =
       readonly onFailure: (failure: UpstreamFailure) => Dispatched | Promise<Dispatched>;
       readonly decision: Decision;
       readonly model: string;
+      readonly removed?: readonly string[];
     }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure; readonly decision: Decision }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly decision: Decision };
@@ -154,7 +156,9 @@ async function toCloud(
       context.metrics.doorRefusals.inc({ cause: outgoing.cause });
       return inward(turn, { code: 'door-refused', entities: outgoing.entities }, 'clearance_failed', scope, context);
     }
-    const { cleared, native, note, model } = outgoing;
+    const { cleared, native, note, model, lost } = outgoing;
+    // A protocol that was made for this request tells by itself what it left out.
+    const removed = lost > 0 && protocol.removed === undefined ? [`reasoning:${lost}`] : [];
     context.audit.sends.describe(cleared, {
       id: scope.id,
       principal: scope.principal,
@@ -175,6 +179,7 @@ async function toCloud(
         onFailure,
         decision: turn.decision,
         model,
+        removed,
       };
     }
     const reply = await upstream.send(cleared, { signal: scope.signal, ...clientKey });
@@ -186,6 +191,7 @@ async function toCloud(
       events: ready.restore(noteSeals(read(reply.body, upstream.name), note)),
       decision: turn.decision,
       model,
+      removed,
     };
   }
 }

@@ -59,6 +59,7 @@ async function write(
   scope: RequestScope,
 ): Promise<void> {
   answer.decision = dispatched.decision;
+  if ('removed' in dispatched) answer.removed = [...answer.removed, ...(dispatched.removed ?? [])];
   switch (dispatched.kind) {
     case 'refused':
       answer.outcome = 'refused';
