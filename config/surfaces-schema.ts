@@ -24,10 +24,10 @@ export const Surfaces = z.strictObject({
   responses: z
     .strictObject({
       store: z
-        .enum(['memory', 'off'])
+        .enum(['memory', 'store', 'off'])
         .default('memory')
         .describe(
-          'Where replies of /v1/responses are kept for previous_response_id, item references and retrieval. No upstream ever keeps them.',
+          'Where replies of /v1/responses are kept for previous_response_id, item references and retrieval: in memory, or also sealed in the store, for restarts and other instances. No upstream ever keeps them.',
         ),
       maxResponses: z.int().min(1).default(10_000).describe('Replies kept; the oldest go first.'),
       maxBytes: bytes.default(256 * 1024 * 1024).describe('Text kept, in UTF-16 units; the oldest replies go first.'),

@@ -34,11 +34,13 @@ import { isLocal } from './policy/targets.ts';
 import { KeyRing } from './principals/key-ring.ts';
 import { createLimits } from './principals/limits.ts';
 import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
-import { createResponseStore } from './responses/response-store.ts';
+import { createSealedResponses } from './responses/sealed-responses.ts';
+import { createResponseStore, type ResponseStore } from './responses/response-store.ts';
 import { createSealMemory } from './seals.ts';
 import { createSessionMemory } from './sessions/memory.ts';
 import { openDeepTier } from './deep/open-deep-tier.ts';
 import { openState } from './store/open-state.ts';
+import type { Store } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { FeedbackStore } from './feedback/feedback-store.ts';
 import { Shadow } from './shadow/shadow.ts';
@@ -198,11 +200,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     pending: createPendingRounds(),
     seals: createSealMemory(key),
     bodies: new BodyBudget(config.listen.maxOpenBytes),
-    responses: createResponseStore({
-      maxResponses: config.surfaces.responses.maxResponses,
-      maxChars: config.surfaces.responses.maxBytes,
-      maxAgeMs: config.surfaces.responses.maxAgeMs,
-    }),
+    responses: openResponses(config, store, options.log),
     metrics,
     telemetry: new Telemetry({
       config,
@@ -240,6 +238,15 @@ export function rulesOf(config: Config, upstreams: readonly UpstreamConfig[], di
     })),
     required: config.audit.required,
   };
+}
+
+function openResponses(config: Config, store: Store, log: Log): ResponseStore {
+  const { store: where, maxResponses, maxBytes, maxAgeMs } = config.surfaces.responses;
+  const memory = createResponseStore({ maxResponses, maxChars: maxBytes, maxAgeMs });
+  if (where !== 'store') return memory;
+  const kept = store.kept('response', { maxPerOwner: maxResponses });
+  const onFault = (error: unknown): void => log.error({ err: error, event: 'store-failed' }, 'store-failed');
+  return createSealedResponses(memory, kept, { maxAgeMs, onFault });
 }
 
 function noteHeads(log: Log): (head: Head) => void {

@@ -41,7 +41,7 @@ export async function receive(
   protocol: RequestProtocol,
   { principal, context }: Caller,
   work: (received: Received) => Promise<void>,
-  open?: (bytes: Buffer) => Opened,
+  open?: (bytes: Buffer) => Promise<Opened>,
 ): Promise<void> {
   const answer = new Answer(newRequestId(), request, response, protocol, principal, context);
   context.metrics.openRequests.inc();
@@ -76,7 +76,7 @@ export async function receive(
 async function readTurn(
   answer: Answer,
   account: BodyAccount,
-  open: ((bytes: Buffer) => Opened) | undefined,
+  open: ((bytes: Buffer) => Promise<Opened>) | undefined,
 ): Promise<
   | ({ readonly kind: 'turn' } & Received)
   | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer?: string }
@@ -86,7 +86,7 @@ async function readTurn(
   if (body.kind === 'problem') return body;
   const readAt = performance.now();
   answer.mark('read');
-  const opened = open?.(body.bytes);
+  const opened = await open?.(body.bytes);
   if (opened?.kind === 'problem') return opened;
   if (opened !== undefined) answer.protocol = opened.protocol;
   const scope: RequestScope = {

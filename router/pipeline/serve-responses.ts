@@ -26,10 +26,12 @@ export function serveResponses(request: IncomingMessage, response: ServerRespons
   const principal = caller.principal.id;
   let answer: Answer | undefined;
   let protocol: Protocol = FALLBACK;
-  const open = (bytes: Buffer): Opened => {
+  const open = async (bytes: Buffer): Promise<Opened> => {
     const parsed = parseJson(bytes, { maxDepth: context.config.listen.maxDepth, maxLeaves: MAX_LEAVES });
     if (parsed.kind === 'problem') return { kind: 'problem', ...parsed.problem };
     const { root } = parsed.document;
+    const before = root['previous_response_id'];
+    if (typeof before === 'string') await context.responses.recall(principal, before);
     const expanded = expand(parsed.document, principal, context.responses);
     if (expanded.kind === 'problem') return expanded;
     const { previous, own } = expanded;

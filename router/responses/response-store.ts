@@ -1,5 +1,5 @@
 /**
- * Replies of /responses that clients may come back to by id, kept here because no upstream may keep them. In memory, bound to the principal, bounded by number, size and age. They hold
+ * Replies of /responses that clients may come back to by id, kept here because no upstream may keep them. In memory (and, by policy, sealed in the store: sealed-responses.ts), bound to the principal, bounded by number, size and age. They hold
  * text, so nothing of them is ever logged, and the conversation's label is kept with each. Fails safe: what is forgotten or another's is not found, and the client sends its history again.
  */
 
@@ -21,11 +21,13 @@ export interface StoredResponse {
 
 export interface ResponseStore {
   keep(response: StoredResponse): void;
+  /** To be awaited before a reply is looked for by its id: another instance may have made it, or deleted it. */
+  recall(principal: string, id: string): Promise<void>;
   find(principal: string, id: string): StoredResponse | undefined;
   /** The JSON text of an item of a kept reply, by the item's own id. */
   findItem(principal: string, id: string): string | undefined;
   /** False when there was none. */
-  forget(principal: string, id: string): boolean;
+  forget(principal: string, id: string): Promise<boolean>;
   readonly size: number;
 }
 
@@ -87,7 +89,8 @@ export function createResponseStore(limits: ResponseStoreLimits, now: () => numb
       expire();
       return items.get(nameOf(principal, id))?.text;
     },
-    forget: (principal, id) => drop(nameOf(principal, id)),
+    recall: () => Promise.resolve(),
+    forget: (principal, id) => Promise.resolve(drop(nameOf(principal, id))),
     get size() {
       return entries.size;
     },

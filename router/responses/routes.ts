@@ -4,6 +4,7 @@ import type { Context as Http, Hono } from 'hono';
 import type { ErrorCode } from '../errors.ts';
 import type { AppEnv } from '../http/app-env.ts';
 import { serveResponses } from '../pipeline/serve-responses.ts';
+import type { Awaitable } from '../store/database.ts';
 import { listInput } from './list-input.ts';
 import type { ResponseStore } from './response-store.ts';
 
@@ -12,12 +13,14 @@ type Refuse = (code: ErrorCode, path: string, pointer?: string) => Response;
 const PATH = '/v1/responses';
 
 export function addResponseRoutes(app: Hono<AppEnv>, error: Refuse): void {
-  const found = (
+  const found = async (
     c: Http<AppEnv>,
-    answer: (id: string, principal: string, kept: ResponseStore) => Response | undefined,
-  ): Response => {
+    answer: (id: string, principal: string, kept: ResponseStore) => Awaitable<Response | undefined>,
+  ): Promise<Response> => {
     const { principal, context } = c.var.caller;
-    return answer(c.req.param('id') ?? '', principal.id, context.responses) ?? error('response_not_found', PATH);
+    const id = c.req.param('id') ?? '';
+    await context.responses.recall(principal.id, id);
+    return (await answer(id, principal.id, context.responses)) ?? error('response_not_found', PATH);
   };
 
   app.post(PATH, async (c) => {
@@ -37,8 +40,8 @@ export function addResponseRoutes(app: Hono<AppEnv>, error: Refuse): void {
     });
   });
   app.delete(`${PATH}/:id`, (c) =>
-    found(c, (id, principal, responses) =>
-      responses.forget(principal, id) ? c.json({ id, object: 'response', deleted: true }) : undefined,
+    found(c, async (id, principal, responses) =>
+      (await responses.forget(principal, id)) ? c.json({ id, object: 'response', deleted: true }) : undefined,
     ),
   );
   app.get(`${PATH}/:id/input_items`, (c) =>

@@ -28,7 +28,7 @@ describe('kept responses', () => {
   });
   const limits = { maxResponses: 3, maxChars: 10_000, maxAgeMs: 1000 };
 
-  it('are their principal’s, items too', () => {
+  it('are their principal’s, items too', async () => {
     const store = createResponseStore(limits);
     store.keep(make('a', 'alice'));
     expect([store.find('alice', 'a')?.id, store.find('bob', 'a'), store.findItem('bob', 'out_a')]).toEqual([
@@ -37,7 +37,12 @@ describe('kept responses', () => {
       undefined,
     ]);
     expect(store.findItem('alice', 'out_a')).toBe('{"id":"out_a"}');
-    expect([store.forget('bob', 'a'), store.size, store.forget('alice', 'a'), store.size]).toEqual([false, 1, true, 0]);
+    expect([await store.forget('bob', 'a'), store.size, await store.forget('alice', 'a'), store.size]).toEqual([
+      false,
+      1,
+      true,
+      0,
+    ]);
     expect(store.findItem('alice', 'out_a')).toBeUndefined();
   });
 
