@@ -100,6 +100,12 @@ export const Policy = z.strictObject({
     .enum(['off', 'complex'])
     .default('complex')
     .describe('Whether maskable sensitive and complex requests may go to the cloud masked.'),
+  maskingStyle: z
+    .enum(['placeholder', 'surrogate'])
+    .default('placeholder')
+    .describe(
+      'What a cloud is shown for a masked value: a placeholder in brackets, or a realistic made-up value (e-mail, phone, card, name, IP address; all else stays a placeholder). A model may bend a made-up value so that it is not put back.',
+    ),
   maskedToolResults: z
     .enum(['local', 'mask'])
     .default('local')

@@ -7,6 +7,9 @@ import type { Classification, Classifier } from '../classifiers/classifier.ts';
 import type { EntityType } from '../classifiers/finding.ts';
 import type { Label } from '../classifiers/verdict.ts';
 
+import { bareToken, tokenPattern } from './masking/placeholder.ts';
+import { SURROGATE_FORM } from './masking/surrogate.ts';
+
 declare const clearedBrand: unique symbol;
 
 /** Proof that these very bytes may leave. */
@@ -45,6 +48,9 @@ export interface Seals {
   readonly isFrom: (seal: string, said: string) => boolean;
 }
 
+/** Placeholders to what stands for them outside; the body is scanned before they are put on. */
+export type Surrogates = ReadonlyMap<string, string>;
+
 const NO_SEALS: Seals = { pieces: [], isFrom: () => false };
 
 /** What the receiver may see: its highest label and the ladder that orders labels, lowest first. */
@@ -74,6 +80,7 @@ export function clear(
   ceiling: Ceiling,
   classifier: Pick<Classifier, 'rescan'>,
   seals: Seals = NO_SEALS,
+  surrogates: Surrogates = new Map(),
 ): Clearance {
   const refused = (
     cause: (Clearance & { kind: 'refused' })['cause'],
@@ -105,7 +112,13 @@ export function clear(
   }
   found = beyondRelief(found, ceiling.relief);
   if (found.length > 0) return refused('found-on-the-way-out', [...new Set(found.map((finding) => finding.entity))]);
-  const cleared = Object.freeze({ ...outgoing }) as Cleared;
+  // What is put on can hold nothing but letters, digits and a few signs, and only where a placeholder stood.
+  for (const surrogate of surrogates.values()) if (!SURROGATE_FORM.test(surrogate)) return refused('scan-failed');
+  const body =
+    surrogates.size === 0
+      ? outgoing.body
+      : outgoing.body.replace(tokenPattern(), (token) => surrogates.get(bareToken(token)) ?? token);
+  const cleared = Object.freeze({ ...outgoing, body }) as Cleared;
   minted.add(cleared);
   return { kind: 'cleared', cleared };
 }

@@ -37,10 +37,32 @@ interface StreamState {
   written: string;
   /** UTF-16 units let go so far, as the model wrote them. */
   passed: number;
+  readonly channel: Channel;
 }
 
-export function createRestorer(map: MaskMap): Restorer {
+export function createRestorer(map: Pick<MaskMap, 'size' | 'findIn' | 'tailOf'>): Restorer {
   const streams = new Map<string, StreamState>();
+  /** `before` is what the stream held before this piece, which tells how deep inside strings it stands. */
+  const putBack = (
+    ready: string,
+    channel: Channel,
+    before: string,
+    onHit?: (hit: TokenHit, shown: string) => void,
+  ): string => {
+    let out = '';
+    let position = 0;
+    for (const hit of map.findIn(ready)) {
+      const { start, end, value } = hit;
+      const once = channel === 'json' ? JSON.stringify(value).slice(1, -1) : value;
+      // Only a value that escaping changes needs the depth, which costs a look at all that came before.
+      const shown =
+        channel === 'text' || once === value ? value : escapeTimes(value, stringDepth(before + ready.slice(0, start)));
+      onHit?.(hit, shown);
+      out += ready.slice(position, start) + shown;
+      position = end;
+    }
+    return position === 0 ? ready : out + ready.slice(position);
+  };
   return {
     find: (text) => (map.size === 0 ? [] : map.findIn(text)),
     tailOf: (text) => (map.size === 0 ? 0 : map.tailOf(text)),
@@ -48,7 +70,7 @@ export function createRestorer(map: MaskMap): Restorer {
       if (map.size === 0) return text;
       let state = streams.get(stream);
       if (state === undefined) {
-        state = { held: '', written: '', passed: 0 };
+        state = { held: '', written: '', passed: 0, channel };
         streams.set(stream, state);
       }
       const all = state.held + text;
@@ -59,29 +81,20 @@ export function createRestorer(map: MaskMap): Restorer {
       const passed = state.passed;
       state.passed += ready.length;
       if (channel === 'json') state.written += ready;
-      let out = '';
-      let position = 0;
-      for (const { start, end, value } of map.findIn(ready)) {
-        const once = channel === 'json' ? JSON.stringify(value).slice(1, -1) : value;
-        // Only a value that escaping changes needs the depth, which costs a look at all that came before.
-        const shown =
-          channel === 'text' || once === value
-            ? value
-            : escapeTimes(value, stringDepth(before + ready.slice(0, start)));
-        onRestored?.({ at: passed + start, token: ready.slice(start, end), value: shown });
-        out += ready.slice(position, start) + shown;
-        position = end;
-      }
-      return position === 0 ? ready : out + ready.slice(position);
+      return putBack(ready, channel, before, (hit, shown) =>
+        onRestored?.({ at: passed + hit.start, token: ready.slice(hit.start, hit.end), value: shown }),
+      );
     },
     flush(stream) {
       const state = streams.get(stream);
       if (state === undefined) return '';
       const rest = state.held;
+      const before = state.written;
       state.held = '';
       state.passed += rest.length;
       if (state.written !== '') state.written += rest;
-      return rest;
+      // A whole token may have waited for what came after it.
+      return putBack(rest, state.channel, before);
     },
   };
 }

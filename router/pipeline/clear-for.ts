@@ -66,6 +66,7 @@ export function clearFor(
     { sees, ladder: context.policy.ladder, relief: turn.weighed.relief },
     context.classifier,
     { pieces, isFrom },
+    ready.surrogates,
   );
   if (clearance.kind === 'refused') return clearance;
   const note: NoteSeal = (seal, said) => context.seals.relayed(scope.principal, upstream.name, seal, said);

@@ -11,7 +11,9 @@ import type { JsonDocument } from '../json/document.ts';
 import { parseJson } from '../json/parse.ts';
 import { explainPlaceholders } from '../masking/explain.ts';
 import { knownValuesIn } from '../masking/known-values.ts';
+import { createDisguise } from '../masking/disguise.ts';
 import { createMasker } from '../masking/mask.ts';
+import type { Surrogates } from '../clearance.ts';
 import { type Channel, createRestorer, type Restorer } from '../masking/restore.ts';
 import { restoreEvents } from '../masking/restore-events.ts';
 import type { MaskMap } from '../masking/store.ts';
@@ -27,6 +29,8 @@ export interface Ready {
   readonly classification: Classification;
   readonly label: string;
   readonly restore: (events: AsyncIterable<ReplyEvent>) => AsyncIterable<ReplyEvent>;
+  /** Realistic values to be put on in the place of placeholders; absent where they stay. */
+  readonly surrogates?: Surrogates;
   /** For replies that pass as bytes; absent where nothing was masked. */
   readonly guard?: { readonly restorer: Restorer; readonly text: Channel };
 }
@@ -106,7 +110,10 @@ export async function maskTurn(
   async function explained(source: string, placeholders: number): Promise<Ready | { readonly kind: 'failed' }> {
     const before = read(source);
     if (before.kind === 'failed') return failed;
-    const result = read(explainPlaceholders(before.document, placeholders, protocol));
+    const disguise = context.config.policy.maskingStyle === 'surrogate' ? createDisguise(source, map) : undefined;
+    // What looks like any other value needs no word about it.
+    const shown = disguise === undefined ? placeholders : disguise.bare;
+    const result = read(explainPlaceholders(before.document, shown, protocol));
     if (result.kind === 'failed') return failed;
     const classification = await classify(result);
     const { verdict } = classification;
@@ -126,8 +133,9 @@ export async function maskTurn(
       chat: result.chat,
       classification,
       label: verdict.label,
-      restore: (events) => restoreEvents(events, createRestorer(map), { text }),
-      guard: { restorer: createRestorer(map), text },
+      restore: (events) => restoreEvents(events, createRestorer(disguise ?? map), { text }),
+      guard: { restorer: createRestorer(disguise ?? map), text },
+      ...(disguise === undefined ? {} : { surrogates: disguise.surrogates }),
     };
   }
 }
