@@ -94,6 +94,10 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
 ];
 
 const LONGEST_LITERAL = Math.max(...SECRET_LITERALS.map((each) => each.length));
+/** A word no binder but the last begins with: what prose about tokens and keys goes on with nearly always. */
+const ORDINARY_WORD = /[ \t]{1,2}(?=[abcghjkmnqrsuxyz])/iy;
+const LOOSE = BINDERS.slice(-1);
+
 const PREFIXES = /(?:[bruflLsS]{1,2}|@|\$|new String\(|String::from\(|\()?(?=\\?["'`])/y;
 const BARE_STOP = /[\s,;'"`<>()[\]{}|]/;
 const CONFIGURATION_BARE_STOP = /[\s'"`<>|]/;
@@ -151,7 +155,8 @@ function assignmentAt(text: string, start: number, end: number, report: Report):
   const name = text.slice(from, to);
   const nameClass = classifyName(name);
   if (nameClass === 'none') return;
-  for (const binder of BINDERS) {
+  ORDINARY_WORD.lastIndex = to;
+  for (const binder of ORDINARY_WORD.test(text) ? LOOSE : BINDERS) {
     binder.regex.lastIndex = to;
     const bound = binder.regex.exec(text);
     if (bound === null) continue;
@@ -200,12 +205,15 @@ function bindsHere(text: string, from: number, bound: string): boolean {
   return bound.trim() !== '|' || before.lastIndexOf('{{') <= before.lastIndexOf('}}');
 }
 
+/** Units of `--` and the name of a flag, as far as they are looked at. */
+const LONGEST_FLAG = 22;
+
 /** Blanks bind a value after a flag, at the start of a line and in a list of a login; elsewhere they are loose. */
 function isBoundByBlanks(text: string, from: number): boolean {
   const line = text.slice(Math.max(0, from - 80), from);
   return (
     text[from] === '-' ||
-    /(?:^|[\s'"])-{1,2}[\w-]{0,20}$/.test(line) ||
+    (line.lastIndexOf('-') >= line.length - LONGEST_FLAG && /(?:^|[\s'"])-{1,2}[\w-]{0,20}$/.test(line)) ||
     /(?:^|\n)[ \t]{0,20}$/.test(line) ||
     /\b(?:login|machine|user|set|requirepass|masterauth)\b[^\n]{0,60}$/i.test(line)
   );

@@ -46,12 +46,13 @@ const PROSE_WORD = /^[\p{L}'’,.!?:;()-]{1,40}$/u;
 
 /** judgeValue scores the value of a name of the given class, or says that it is none. */
 export function judgeValue(value: string, name: string, nameClass: NameClass, form: ValueForm): ValueScore | undefined {
+  // Asked first: words behind a key word in prose come by the hundred, and are none.
+  if (form === 'loose' && !isPlainlyDrawn(value)) return NOT_A_SECRET;
   if (value.length < 4 || isPlaceholder(value) || OUT_OF_STEP.test(value) || REGEX_SYNTAX.test(value))
     return NOT_A_SECRET;
   if (PATH.test(value) || FILE_NAME.test(value) || URL_VALUE.test(value) || DATE_OR_VERSION.test(value))
     return NOT_A_SECRET;
   if (form !== 'literal' && form !== 'listed' && isExpression(value)) return NOT_A_SECRET;
-  if (form === 'loose' && !isPlainlyDrawn(value)) return NOT_A_SECRET;
   if (CALL.test(value) && value.endsWith(')')) return NOT_A_SECRET;
   return nameClass === 'password' ? judgePassword(value, name, form) : judgeDrawn(value, name, nameClass, form);
 }
