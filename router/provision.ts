@@ -206,6 +206,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
       config,
       upstreams,
       metrics,
+      onFault: (error) => options.log.error({ err: error, event: 'telemetry-fault' }, 'telemetry-fault'),
       ...(collector.kind === 'collector' ? { send: collector.collector.send } : {}),
     }),
     shadow: new Shadow((outcome) => metrics.shadowDecisions.inc({ outcome })),

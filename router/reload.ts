@@ -175,6 +175,7 @@ export class LiveContext {
       config,
       upstreams: config.upstreams,
       metrics: before.metrics,
+      onFault: (error) => before.log.error({ err: error, event: 'telemetry-fault' }, 'telemetry-fault'),
       before: before.telemetry,
       ...(collector.kind === 'collector' ? { send: collector.collector.send } : {}),
     });

@@ -18,6 +18,8 @@ export interface TelemetryOptions {
   readonly metrics: Metrics;
   /** Absent: no traces. */
   readonly send?: SendSpans;
+  /** Told of a fault in here, at most once per request. */
+  readonly onFault: (error: unknown) => void;
   /** Carried over a reload: what people look at must not start anew with every change of a threshold. */
   readonly before?: Telemetry;
 }
@@ -30,13 +32,15 @@ export class Telemetry {
   /** 0 when no trace is exported. */
   readonly traceShare: number;
   readonly #metrics: Metrics;
+  readonly #onFault: (error: unknown) => void;
   readonly #providers: ReadonlyMap<string, string>;
   readonly #exporter: SpanExporter | undefined;
   readonly #referenceModel: string;
 
-  constructor({ config, upstreams, metrics, send, before }: TelemetryOptions) {
+  constructor({ config, upstreams, metrics, send, before, onFault }: TelemetryOptions) {
     const { telemetry } = config;
     this.#metrics = metrics;
+    this.#onFault = onFault;
     this.decisions = before?.decisions ?? new DecisionRing(telemetry.decisions);
     this.silence = before?.silence ?? new SilenceWatch();
     this.models = new ModelNames(upstreams);
@@ -63,10 +67,15 @@ export class Telemetry {
 
   /** finish takes the evidence of one request that is over. */
   finish(record: RequestRecord): void {
-    this.#count(record);
-    this.silence.observe(record.session, recognizersOf(record));
-    this.#exporter?.add(record);
-    this.decisions.add(record);
+    try {
+      this.#count(record);
+      this.silence.observe(record.session, recognizersOf(record));
+      this.#exporter?.add(record);
+      this.decisions.add(record);
+    } catch (error) {
+      // The receipt and the budget come after this, and they count for more.
+      this.#onFault(error);
+    }
   }
 
   close(): Promise<void> {

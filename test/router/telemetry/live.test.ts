@@ -159,4 +159,24 @@ describe('metrics', () => {
       await sluice.close();
     }
   });
+
+  it('that fail cost neither the reply nor the receipt', async () => {
+    const sluice = await startSluice();
+    try {
+      Object.defineProperty(sluice.context.telemetry.silence, 'observe', {
+        value: () => {
+          throw new Error(`${CARD} in a message`);
+        },
+      });
+      const response = await sluice.ask(say(`my card is ${CARD}`));
+      expect(response.status).toBe(200);
+      await response.text();
+      const { hits } = await sluice.context.audit.search({ kind: 'request' });
+      expect(hits).toHaveLength(1);
+      await expect.poll(() => sluice.logged()).toContain('telemetry-fault');
+      expect(leaksIn(canaryOf(CARD), sluice.logged())).toEqual([]);
+    } finally {
+      await sluice.close();
+    }
+  });
 });
