@@ -160,7 +160,7 @@ class AnthropicGuard implements PassthroughGuard {
       case 'error': {
         const held = [...this.#open.keys()].map((index) => this.#flush(index)).join('');
         this.#state = 'failed';
-        return held === '' ? undefined : held + raw.toString();
+        return held + toEvent('error', { type: 'error', error: plainError(fieldsOf(event['error'])['type']) });
       }
       default:
         return undefined;
@@ -282,6 +282,21 @@ class AnthropicGuard implements PassthroughGuard {
       outputTokens: count('output_tokens') ?? before.outputTokens,
     };
   }
+}
+
+const ERROR_TYPES: ReadonlySet<unknown> = new Set([
+  'overloaded_error',
+  'rate_limit_error',
+  'timeout_error',
+  'invalid_request_error',
+]);
+
+/** An upstream's error without its words, which may quote the prompt. */
+function plainError(type: unknown): object {
+  return {
+    type: ERROR_TYPES.has(type) ? type : 'api_error',
+    message: 'The upstream ended its answer with an error. Its words are withheld because they may quote the prompt.',
+  };
 }
 
 const DELTA_TEXT: Readonly<Record<string, string>> = {

@@ -175,6 +175,15 @@ describe('a masked reply on its way through', () => {
     expect(theirs.complete).toBe(false);
     expect(assemble(theirs.out)[0]).toMatchObject({ text: 'to [[NOTE_' });
     expect(eventsIn(theirs.out).filter((event) => event.type === 'error')).toHaveLength(1);
+    // Its type is kept, and its words are not.
+    const raw = run(
+      Buffer.from(
+        `${begun}event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"said ${VALUES[0]}"}}\n\n`,
+      ),
+      [],
+    );
+    expect(raw.out).toMatch(/event: error\ndata: [^\n]*overloaded_error[^\n]*\n\n$/);
+    expect(raw.out).not.toContain(VALUES[0]);
   });
 });
 
