@@ -1,22 +1,20 @@
 /**
- * docs/accuracy.md from labelled rows: `node test/bench/accuracy.ts ROWS.jsonl [--evasion FILE] [--modules DIR] [--findings NAME=FILE]`. Prints Markdown:
+ * docs/accuracy.md from labelled rows: `node test/bench/accuracy.ts ROWS.jsonl [--evasion FILE] [--modules DIR] [--findings NAME=FILE] [--independent FILE]`. Prints Markdown:
  * rates by source and entity, other detectors on the same rows, the bars and whether each is met. Never prints text of a row. `--modules` is a folder
  * outside this project with node_modules of detectors to compare with; `--findings` are JSON lines `{id, findings: [{entity, start, end}]}` made by a tool
  * that does not run here.
  */
-import { createReadStream, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createReadStream } from 'node:fs';
 import { cpus } from 'node:os';
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { Redactor } from '@redactpii/node';
 import { loadConfig, parseConfig } from '../../config/load.ts';
 import { answers, groupOf } from '../../router/evaluation/entity-names.ts';
 import { createJudge } from '../../router/evaluation/judge.ts';
 import type { EvaluationRow } from '../../router/evaluation/row.ts';
 import { readRows } from '../../router/evaluation/rows.ts';
 import { percent } from '../../router/evaluation/table.ts';
+import { type Detector, modules, packaged, recorded } from './detectors.ts';
 import { type Rate, rate, Tally, type Totals } from '../../router/evaluation/tally.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -26,6 +24,9 @@ const { values: flags, positionals } = parseArgs({
     modules: { type: 'string' },
     config: { type: 'string' },
     findings: { type: 'string', multiple: true, default: [] },
+    /** Rows made from public test suites and sources; a source ends in ` @seen` or ` @unseen`, whether its misses were looked at. */
+    independent: { type: 'string' },
+    'independent-note': { type: 'string', default: '' },
     /** Said under the comparison, and under the bars: what numbers cannot say. */
     note: { type: 'string', default: '' },
     remark: { type: 'string', default: '' },
@@ -49,20 +50,6 @@ const SOURCES: Readonly<Record<string, string>> = {
 };
 /** Real questions of every kind, no PII wanted in them. */
 const ORDINARY = ['gsm8k', 'mmlu', 'arena-hard', 'self-instruct-user', 'semantic-router-kb'];
-
-interface Span {
-  readonly entity: string;
-  readonly start: number;
-  readonly end: number;
-}
-interface Detector {
-  readonly name: string;
-  /** Whether it would keep the row, and where; spans are undefined for tools that give none. */
-  find(
-    row: EvaluationRow,
-    text: string,
-  ): Promise<{ readonly flagged: boolean; readonly spans: readonly Span[] | undefined }>;
-}
 
 const loaded = flags.config === undefined ? parseConfig('version: 1', 'accuracy', {}) : loadConfig(flags.config, {});
 if (loaded.kind === 'invalid') throw new Error('configuration');
@@ -95,10 +82,12 @@ for await (const each of readRows(rowsFile)) {
   if (judged.kind === 'problem') throw new Error(`line ${row.line}: ${judged.code}`);
   tally.add(row, row.label, judged);
   const text = textOf(row);
-  if (text === undefined || NAMES_ONLY.has(row.source)) continue;
+  if (text === undefined) continue;
+  const isNamesOnly = NAMES_ONLY.has(row.source);
   for (const other of others) {
+    if (isNamesOnly && other.isRecorded !== true) continue;
     const answer = await other.find(row, text);
-    if (answer.flagged) add(found, `${other.name} ${row.source} ${row.label}`);
+    if (answer.flagged && !isNamesOnly) add(found, `${other.name} ${row.source} ${row.label}`);
     if (answer.spans === undefined) continue;
     for (const gold of row.spans ?? [])
       if (
@@ -108,6 +97,7 @@ for await (const each of readRows(rowsFile)) {
   }
 }
 const report = tally.report();
+const independent = flags.independent === undefined ? undefined : await readIndependent(flags.independent);
 const evasion = flags.evasion === undefined ? undefined : await readEvasion(flags.evasion);
 print();
 
@@ -115,58 +105,6 @@ function textOf(row: EvaluationRow): string | undefined {
   const body = JSON.parse(row.request) as { readonly messages?: readonly { readonly content?: unknown }[] };
   const content = body.messages?.[0]?.content;
   return body.messages?.length === 1 && typeof content === 'string' ? content : undefined;
-}
-
-function packaged(): Detector {
-  const redactor = new Redactor({ apiKey: null });
-  const version = versionIn('node_modules/@redactpii/node/package.json');
-  return {
-    name: `@redactpii/node ${version}`,
-    find: (_, text) => Promise.resolve({ flagged: redactor.hasPII(text), spans: undefined }),
-  };
-}
-
-function modules(folder: string | undefined): readonly Detector[] {
-  if (folder === undefined) return [];
-  const root = resolve(folder);
-  const load = createRequire(`${root}/node_modules/`);
-  const { SyncRedactor } = load('redact-pii') as { SyncRedactor: new () => { redact(text: string): string } };
-  const { OpenRedaction } = load('openredaction') as {
-    OpenRedaction: new () => { detect(text: string): Promise<{ readonly detections: readonly unknown[] }> };
-  };
-  const redactor = new SyncRedactor();
-  const open = new OpenRedaction();
-  return [
-    {
-      name: `redact-pii ${versionIn(`${root}/node_modules/redact-pii/package.json`)}`,
-      find: (_, text) => Promise.resolve({ flagged: redactor.redact(text) !== text, spans: undefined }),
-    },
-    {
-      name: `openredaction ${versionIn(`${root}/node_modules/openredaction/package.json`)}`,
-      find: async (_, text) => ({ flagged: (await open.detect(text)).detections.length > 0, spans: undefined }),
-    },
-  ];
-}
-
-async function recorded(argument: string): Promise<Detector> {
-  const at = argument.indexOf('=');
-  const byId = new Map<string, readonly Span[]>();
-  for await (const line of createInterface({ input: createReadStream(argument.slice(at + 1)) })) {
-    const each = JSON.parse(line) as { readonly id: string; readonly findings: readonly Span[] };
-    byId.set(each.id, each.findings);
-  }
-  return {
-    name: argument.slice(0, at),
-    find: (row) => {
-      const spans = byId.get(row.id);
-      if (spans === undefined) throw new Error(`line ${row.line}: ${argument.slice(0, at)} has no answer`);
-      return Promise.resolve({ flagged: spans.length > 0, spans });
-    },
-  };
-}
-
-function versionIn(path: string): string {
-  return (JSON.parse(readFileSync(path, 'utf8')) as { readonly version: string }).version;
 }
 
 async function readEvasion(file: string): Promise<ReadonlyMap<string, Rate>> {
@@ -255,9 +193,47 @@ function print(): void {
     '`safe flagged` counts rows labelled safe or presumed safe. Milliseconds are of classification alone, each row read for the first time.',
   );
   say();
+  printIndependent();
   printOthers();
   printEntities();
   printBars();
+}
+
+function printIndependent(): void {
+  if (independent === undefined) return;
+  say('## Independent sets');
+  say();
+  say(
+    'Made from public test suites and sources that none of the rules were written from. Misses of one half of each, by a hash of the rule or file a row comes from, were looked at for their causes; the other half was only measured.',
+  );
+  say();
+  head('source', 'label', 'held, half looked at', 'held, half not looked at');
+  for (const [key, halves] of [...independent].toSorted(([left], [right]) => left.localeCompare(right))) {
+    const [source = '', label = ''] = key.split('\t');
+    line(source, label.replace('_', ' '), counted(halves.get('seen')), counted(halves.get('unseen')));
+  }
+  say();
+  if (flags['independent-note'] !== '') {
+    say(flags['independent-note']);
+    say();
+  }
+}
+
+/** By source and label: how many rows of each half stay inside. */
+async function readIndependent(file: string): Promise<ReadonlyMap<string, ReadonlyMap<string, Rate>>> {
+  const sets = new Map<string, Map<string, Rate>>();
+  for await (const each of readRows(file)) {
+    if (each.kind === 'problem') throw new Error(`line ${each.line}: ${each.message}`);
+    const judged = await judge.judge(each.row, { nearMisses: 'omit' });
+    if (judged.kind === 'problem') throw new Error(`line ${each.row.line}: ${judged.code}`);
+    const [source = '', half = 'unseen'] = each.row.source.split(' @');
+    const key = `${source}\t${each.row.label ?? ''}`;
+    const halves = sets.get(key) ?? new Map<string, Rate>();
+    const before = halves.get(half) ?? rate(0, 0);
+    halves.set(half, rate(before.hits + (judged.held ? 1 : 0), before.of + 1));
+    sets.set(key, halves);
+  }
+  return sets;
 }
 
 function printOthers(): void {
