@@ -91,10 +91,18 @@ export class PlanRunner {
     const { result, watch: other } = watch.ending.aborted
       ? { result: refused('session-ended', ENDED), watch: undefined }
       : await this.#step(plan, AbortSignal.any([signal, watch.ending]), starting, watch);
+    const aged = plan.terminal === undefined ? result : await this.#aged(plan, result);
     const seen = joined(watch.finish(undefined), other === watch ? undefined : other?.finish(undefined));
-    if (seen === undefined) return result;
+    if (seen === undefined) return aged;
     // Killed or done, what it says is what the alert was about.
-    return seen.ended ? { ...refused('session-ended', CUT_SHORT), watched: seen } : { ...result, watched: seen };
+    return seen.ended ? { ...refused('session-ended', CUT_SHORT), watched: seen } : { ...aged, watched: seen };
+  }
+
+  /** What a running program answers is as well proved as its backend is now, not as it was when the program began. */
+  async #aged(plan: ExecutionPlan, result: RunResult): Promise<RunResult> {
+    if (result.kind === 'refused') return result;
+    const fitness = await this.#options.proofs.fitness(plan.mode);
+    return { ...result, probeAgeMs: fitness.kind === 'proved' ? fitness.ageMs : -1 };
   }
 
   async #step(plan: ExecutionPlan, signal: AbortSignal, starting: () => void, watch: CallWatch): Promise<Step> {
@@ -106,9 +114,14 @@ export class PlanRunner {
         return terminals.start(plan, watch, signal, (hooks) =>
           this.#runWatched(plan, AbortSignal.any([hooks.signal, watch.ending]), starting, watch, hooks),
         );
-      default:
+      default: {
+        // A program that runs on is a tool like any other: it is not talked to while a claim is unproved.
+        const fitness = await this.#options.proofs.fitness(plan.mode);
+        if (fitness.kind === 'unfit' && plan.terminal?.action !== 'kill')
+          return { result: refused(fitness.code, fitness.reason), watch: undefined };
         starting();
         return terminals.act(plan, signal);
+      }
     }
   }
 

@@ -155,7 +155,8 @@ export class Terminals {
         watch: live.watch,
         result: {
           kind: 'finished',
-          probeAgeMs: 0,
+          // Known to the one who asked; see PlanRunner.
+          probeAgeMs: -1,
           durationMs: 0,
           outcome: {
             kind: 'exited',

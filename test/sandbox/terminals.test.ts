@@ -82,6 +82,7 @@ describe('a session', () => {
     });
     expect(textOf(begun)).toMatch(/^\/dev\/pts\/\d+\r\n\n\[session [a-p]{8}: running\]\n$/);
     expect(begun).toMatchObject({ kind: 'exited', code: 0, receipt: { attested: { seccomp: 2, capabilities: 0 } } });
+    expect(begun.receipt.probeAgeMs).toBeGreaterThan(0);
     const ended = await write(idOf(begun), 'you\n');
     expect(textOf(ended)).toMatch(/hello you\r\n\n\[session [a-p]{8}: ended with exit code 3\]\n$/);
     expect(ended).toMatchObject({ kind: 'exited', code: 3 });
