@@ -37,7 +37,7 @@ export function drawPlot({ title, xName, points }: Plot): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#333">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    text(LEFT, 22, title, 'font-size="14" font-weight="bold"'),
+    text(8, 22, title, 'font-size="12" font-weight="bold"'),
     ...ys.ticks.flatMap((tick) => [
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${ys.at(tick).toFixed(1)}" y2="${ys.at(tick).toFixed(1)}" stroke="#ddd"/>`,
       text(LEFT - 8, ys.at(tick) + 4, micros(tick), 'text-anchor="end"'),
@@ -52,7 +52,7 @@ export function drawPlot({ title, xName, points }: Plot): string {
     ...points.map(
       ({ x, y }) => `<circle cx="${xs.at(x).toFixed(1)}" cy="${ys.at(y).toFixed(1)}" r="3.5" fill="#1763b6"/>`,
     ),
-    text(WIDTH - RIGHT, 22, 'dashed: linear', 'text-anchor="end" fill="#777"'),
+    text(LEFT, HEIGHT - 12, 'dashed: linear', 'fill="#777"'),
     '</svg>',
     '',
   ].join('\n');

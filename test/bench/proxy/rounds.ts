@@ -98,7 +98,8 @@ export class LoadGenerator {
     return {
       result,
       cpu: (cpuMicros(contender.pids) - cpu) / Math.max(1, result.requests),
-      residentMB: residentMB(contender.pids),
+      // The proxy's own process; nginx's first one is idle.
+      residentMB: residentMB(contender.name === 'nginx' ? contender.pids : contender.pids.slice(0, 1)),
       loopMaxMs: delay?.max,
     };
   }
