@@ -49,8 +49,8 @@ export type Prepared =
   | { readonly kind: 'turn'; readonly turn: Turn }
   | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer: string };
 
-/** What was read strictly before is known again by its hash; messages one by one, anything else in the root whole. */
-const RECALL = { values: new KnownValues(), cut: new Set(['messages', 'input']) };
+/** What was read strictly before is known again by its hash. */
+const KNOWN = new KnownValues();
 
 /** Leaves in one body; a 20 MB body of single digits would otherwise cost seconds. */
 const MAX_LEAVES = 500_000;
@@ -194,7 +194,8 @@ function readBody(
   protocol: RequestProtocol,
   limits: { readonly maxDepth: number; readonly maxLeaves: number },
 ) {
-  const parsed = parseJson(bytes, limits, RECALL);
+  const { cut } = protocol;
+  const parsed = parseJson(bytes, limits, cut === undefined ? undefined : { values: KNOWN, cut });
   if (parsed.kind === 'problem')
     return { kind: 'problem', code: parsed.problem.code, pointer: parsed.problem.pointer } as const;
   const read = protocol.read(parsed.document);

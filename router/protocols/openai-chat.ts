@@ -48,6 +48,7 @@ const META: Placement = { role: 'meta', talk: 'none', unread: 'none' };
 
 export const openaiChat: PassthroughProtocol = {
   name: 'openai-chat',
+  cut: new Set(['messages']),
   idPrefix: 'chatcmpl-',
   keepAlive: ': sluice is waiting for the model\n\n',
   createWriter: createOpenAIChatWriter,

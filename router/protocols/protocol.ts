@@ -39,6 +39,11 @@ export interface ToolResult {
 /** The half of a protocol that reads and grows requests. */
 export interface RequestProtocol {
   readonly name: ProtocolName;
+  /**
+   * Arrays of the root whose items the parser may know one by one from before; other members it may know whole. Absent where `read` looks at everything anyway: what is known
+   * would only be parsed a little later.
+   */
+  readonly cut?: ReadonlySet<string>;
   /** Features the client asks for in headers. Only names of a form that can say nothing else are given. Absent: the wire has none. */
   features?(headers: IncomingHttpHeaders): readonly string[];
   /** Reads shape, segments (every string leaf, key and number of the document) and gaps. Unknown fields are carried and scanned, not refused. */
