@@ -175,7 +175,7 @@ const BUDGETS: readonly Budget[] = [
     stream: true,
     goal: 1.1,
     line: 1.3,
-    of: (a, b) => median(a.tokenP50) / median(b.tokenP50),
+    of: (a, b) => median(a.tokenP50.map((value, index) => value / (b.tokenP50[index] ?? 1))),
   },
   {
     what: 'token delay to bare, p50, masked',
@@ -184,7 +184,7 @@ const BUDGETS: readonly Budget[] = [
     stream: true,
     goal: 1.3,
     line: 1.6,
-    of: (a, b) => median(a.tokenP50) / median(b.tokenP50),
+    of: (a, b) => median(a.tokenP50.map((value, index) => value / (b.tokenP50[index] ?? 1))),
   },
   { what: 'req/s to Portkey, 2 KB', shape: 'chat-2k', concurrency: 16, goal: 8, line: 5, of: toPortkey, atLeast: true },
   {
