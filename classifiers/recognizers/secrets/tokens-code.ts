@@ -38,6 +38,8 @@ export const CODE_TOKENS: readonly TokenFormat[] = [
     starts: ['glpat-', 'glrt-', 'glcbt-', 'gldt-'],
     rest: [['url', 20, 300], '.', ['lower', 2, 12]],
   },
+  // Our own: whoever has it asks in that principal's name.
+  { name: 'sluice-key', starts: ['slu_'], rest: [['lower', 10], '_', ['alnum', 40]], score: 0.95 },
   { name: 'gitlab-runner-registration', starts: ['GR1348941'], rest: [['url', 20]] },
   { name: 'gitlab-session-cookie', starts: ['_gitlab_session='], rest: [['alnum', 32]] },
   { name: 'bitbucket-app-password', starts: ['ATBB'], rest: [['alnum', 24, 40]] },

@@ -241,3 +241,13 @@ describe('limits', () => {
     expect(await codeOf(await sluice.ask(say(COMPLEX), bearer(key)))).toBe('budget_exhausted');
   });
 });
+
+describe('a key in a prompt', () => {
+  it('is a secret like any other: it does not leave', async () => {
+    const sluice = await start();
+    const key = await mint(sluice, 'bot');
+    const response = await sluice.ask(say(`${COMPLEX} The key is ${key}.`), bearer(key));
+    expect(await route(response)).not.toBe('cloud');
+    expect(sluice.sentToCloud()).not.toContain(key.split('_')[2]);
+  });
+});
