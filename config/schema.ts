@@ -120,6 +120,12 @@ export const Policy = z.strictObject({
     .default('local')
     .describe('Cloud upstream failed before its first byte: fall inwards, or answer with an error.'),
   rules: z.array(Rule).default([]).describe('First that matches decides, inside what labels allow.'),
+  replyFindings: z
+    .enum(['off', 'flag'])
+    .default('off')
+    .describe(
+      'Sensitive values in a cloud reply that its request did not hold: count and log them by entity, after the client has the reply. Replies are then always read, never passed on as bytes.',
+    ),
   honourModels: z
     .boolean()
     .default(true)

@@ -7,6 +7,7 @@ import type { RequestScope } from './context.ts';
 import { countTurn } from './count-turn.ts';
 import type { Dispatched } from './dispatch.ts';
 import type { Turn } from './prepare.ts';
+import { ReplyFindings } from './reply-findings.ts';
 import { type LoopEvent, runLoop } from './tool-loop.ts';
 
 /** A stream whose next event is this late gets its head and comments, so that clients do not give up on a model that is loading. */
@@ -50,9 +51,13 @@ export async function writeEvents(
           void sink.write(protocol.keepAlive);
         }, PATIENCE_MS)
       : undefined;
+  const findings =
+    answer.context.config.policy.replyFindings === 'flag' ? new ReplyFindings(turn, scope, answer.context) : undefined;
   try {
     for await (const event of replyEvents(answer, runLoop(turn, dispatched, protocol, scope, answer.context))) {
       patience?.refresh();
+      // A local model may say what it likes: it stays here.
+      if (answer.decision?.route.kind !== 'local') findings?.hear(event);
       if (event.kind === 'start') answer.model = event.model;
       if (event.kind === 'usage') answer.usage = event.usage;
       if (event.kind === 'end') answer.outcome = 'answered';
@@ -63,6 +68,7 @@ export async function writeEvents(
       await writer.write(event);
       if (gone.signal.aborted) return;
     }
+    await findings?.report();
   } finally {
     clearInterval(patience);
     if (gone.signal.aborted) answer.outcome = 'client-gone';

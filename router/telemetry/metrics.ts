@@ -8,6 +8,7 @@ export interface Metrics {
   readonly findings: Counter<'entity'>;
   readonly gaps: Counter<'cause'>;
   readonly doorRefusals: Counter<'cause'>;
+  readonly replyFindings: Counter<'entity'>;
   readonly toolCalls: Counter<'tool' | 'outcome'>;
   readonly upstreamRequests: Counter<'upstream' | 'outcome'>;
   readonly upstreamInFlight: Gauge<'upstream'>;
@@ -88,6 +89,12 @@ export function createMetrics(): Metrics {
       name: 'sluice_door_refusals_total',
       help: 'Requests the last scan before the cloud stopped.',
       labelNames: ['cause'],
+      registers,
+    }),
+    replyFindings: new Counter({
+      name: 'sluice_reply_findings_total',
+      help: 'Sensitive values in cloud replies that their requests did not hold, by entity; only with policy.replyFindings.',
+      labelNames: ['entity'],
       registers,
     }),
     toolCalls: new Counter({
