@@ -130,8 +130,8 @@ export async function race(rounds: number, backend?: Backend): Promise<RaceRepor
     async sockets() {
       await holdsSocket(workspace, 1_000);
     },
-    async sandbox(round) {
-      if (backend === undefined || round % 20 !== 0) return;
+    async sandbox() {
+      if (backend === undefined) return;
       const script = `for i in 1 2 3 4 5 6 7 8; do cat d/secret f /proc/*/root${outside}/secret /proc/*/cwd/../..${outside}/secret; echo x > d/made; echo x > f; done 2>/dev/null; true`;
       const plan = shell(script, {
         mode: backend.mode,
@@ -145,6 +145,8 @@ export async function race(rounds: number, backend?: Backend): Promise<RaceRepor
   try {
     for (let round = 0; round < rounds && breaches.length < 5; round++)
       for (const [name, work] of Object.entries(works)) {
+        // A sandbox takes as long as twenty rounds of the others.
+        if (name === 'sandbox' && round % 20 !== 0) continue;
         // What vanishes under it makes a step fail, which is safe; only what it did counts.
         await work(round).then(
           () => void (done[name] = (done[name] ?? 0) + 1),
