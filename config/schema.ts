@@ -39,7 +39,11 @@ export const Combination = z.strictObject({
 });
 
 export const Classify = z.strictObject({
-  deadlineMs: milliseconds.default(2_000).describe('Past it, what was not read makes the verdict unknown.'),
+  deadlineMs: milliseconds
+    .default(10_000)
+    .describe(
+      'Past it, what was not read makes the verdict unknown. The first long prompt of a cold process on a busy machine took up to 3 s.',
+    ),
   maxChars: z.int().min(1024).default(8_000_000).describe('Past it, the rest is not read and the verdict is unknown.'),
   cacheEntries: z.int().min(0).default(20_000).describe('Segments whose findings are remembered, by keyed hash.'),
   entities: z

@@ -13,7 +13,7 @@ export async function describeStart(context: Context, url: string, startToken: s
     lines.push(
       '',
       'DEMO: no config file and no model in reach, so built-in STAND-IN models answer. They are no real models.',
-      'Start Ollama, or set OPENAI_API_KEY, or pass --config, and stand-ins are gone; --no-demo forbids them.',
+      'Start Ollama, or set OPENAI_API_KEY or ANTHROPIC_API_KEY, or pass --config, and stand-ins are gone; --no-demo forbids them.',
     );
   lines.push('');
   for (const check of readiness.checks)
