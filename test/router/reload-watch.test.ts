@@ -69,6 +69,8 @@ describe('a configuration file that changes', () => {
 
   it('keeps the old policy when the new one is bad, and says so loudly', async () => {
     const { sluice, file } = await watched();
+    // The watch takes its first look on its own time: what changes before that is what it starts from.
+    expect(await route(sluice)).toBe('cloud');
     writeFileSync(file, `${readFileSync(file, 'utf8')}\nnonsense: 1\n`);
     await vi.waitFor(
       () => expect(sluice.logged()).toMatch(/"level":"error"[^\n]*"event":"reload"[^\n]*"outcome":"invalid"/),
