@@ -56,9 +56,9 @@ const start = async (command: string, request: Partial<ToolRequest> = {}): Promi
   idOf(await call({ action: 'start', command, waitMs: 200 }, request));
 const write = (id: string, input: string, request: Partial<ToolRequest> = {}) =>
   call({ action: 'write', id, input, waitMs: 5_000 }, request);
-/** All that is polled until something of the pattern comes. */
-const heard = async (id: string, pattern: RegExp, request: Partial<ToolRequest> = {}): Promise<string> => {
-  let text = '';
+/** All that is polled until something of the pattern comes, after what was `said` already. */
+const heard = async (id: string, pattern: RegExp, request: Partial<ToolRequest> = {}, said = ''): Promise<string> => {
+  let text = said;
   for (let polls = 0; polls < 20 && !pattern.test(text); polls += 1)
     text += textOf(await call({ action: 'poll', id, waitMs: 500 }, request));
   return text;
@@ -176,11 +176,11 @@ describe('limits of sessions', () => {
   it('the label: a rising one closes the network of what runs', async () => {
     const ask = `node -e "require('net').connect(3128,'127.0.0.1',function(){this.write('GET http://evil.invalid/ HTTP/1.1\\r\\n\\r\\n');this.on('data',d=>{console.log('GOT'+String(d).slice(8,12));this.destroy()});this.on('close',()=>console.log('OVER'))}).on('error',e=>console.log(e.code))"\n`;
     const id = await start('PATH=$PATH:/opt/node/bin sh');
-    await write(id, ask);
-    expect(await heard(id, /GOT ?\d+|OVER\r/)).toContain('GOT 403');
-    await heard(id, /OVER\r/);
-    await write(id, ask, { label: 'confidential' });
-    expect(await heard(id, /GOT ?\d+|OVER\r|EC\w+\r/, { label: 'confidential' })).not.toMatch(/GOT ?\d/);
+    // A write brings what came meanwhile: the answer may be in it already.
+    const first = textOf(await write(id, ask));
+    expect(await heard(id, /OVER\r/, {}, first)).toContain('GOT 403');
+    const second = textOf(await write(id, ask, { label: 'confidential' }));
+    expect(await heard(id, /OVER\r|EC\w+\r/, { label: 'confidential' }, second)).not.toMatch(/GOT ?\d/);
     await kill(id);
   });
 });
