@@ -6,9 +6,8 @@ import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.t
 import { SseDecoder } from '../sse.ts';
 import { failure, failureOf } from '../upstreams/failure.ts';
 import { fieldsOf, isFields, listOf, textOf, type Fields } from '../upstreams/json-fields.ts';
+import { readWholeReply } from './whole-reply.ts';
 
-/** Of a whole reply; the upstream is no more trusted than a client. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
 const WIRE = 'anthropic-messages';
 
 /** Reads a stream of server-sent events. `body` may throw; what it threw becomes the failure. */
@@ -42,22 +41,16 @@ export async function* readAnthropicStream(
 /** Reads one JSON body. */
 export async function* readAnthropicBody(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent> {
   const reply = new AnthropicReply(upstream);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > MAX_BODY_BYTES) {
-        yield reply.failed('upstream_malformed');
-        return;
-      }
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    yield { kind: 'error', failure: failureOf(error, upstream) };
+  const whole = await readWholeReply(body, upstream);
+  if (whole.kind === 'failed') {
+    yield { kind: 'error', failure: whole.failure };
     return;
   }
-  yield* reply.readMessage(Buffer.concat(chunks, size).toString());
+  if (whole.kind === 'too-long') {
+    yield reply.failed('upstream_malformed');
+    return;
+  }
+  yield* reply.readMessage(whole.text);
 }
 
 class AnthropicReply {

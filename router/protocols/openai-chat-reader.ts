@@ -6,9 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
 import { SseDecoder } from '../sse.ts';
 import { failure, failureOf } from '../upstreams/failure.ts';
-
-/** Of a whole reply; the upstream is no more trusted than a client. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
+import { readWholeReply } from './whole-reply.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>
@@ -54,22 +52,16 @@ export async function* readOpenAIChatBody(
   upstream: string,
 ): AsyncIterable<ReplyEvent> {
   const reply = new ReplyState(upstream);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > MAX_BODY_BYTES) {
-        yield reply.failed('upstream_malformed');
-        return;
-      }
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    yield { kind: 'error', failure: failureOf(error, upstream) };
+  const whole = await readWholeReply(body, upstream);
+  if (whole.kind === 'failed') {
+    yield { kind: 'error', failure: whole.failure };
     return;
   }
-  const events = reply.read(Buffer.concat(chunks, size).toString());
+  if (whole.kind === 'too-long') {
+    yield reply.failed('upstream_malformed');
+    return;
+  }
+  const events = reply.read(whole.text);
   yield* events;
   if (events.at(-1)?.kind !== 'error') yield* reply.close();
 }

@@ -7,9 +7,7 @@ import { SseDecoder } from '../sse.ts';
 import { failure, failureOf } from '../upstreams/failure.ts';
 import { errorCodeOf } from './openai-chat-reader.ts';
 import { count, isObject, type Json, ResponseItems, text } from './openai-responses-items.ts';
-
-/** Of a whole reply; the upstream is no more trusted than a client. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
+import { readWholeReply } from './whole-reply.ts';
 
 /** Reads a stream of server-sent events. `body` may throw; what it threw becomes the failure. */
 export async function* readOpenAIResponsesStream(
@@ -48,22 +46,16 @@ export async function* readOpenAIResponsesBody(
   upstream: string,
 ): AsyncIterable<ReplyEvent> {
   const reply = new ReplyState(upstream);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > MAX_BODY_BYTES) {
-        yield reply.failed('upstream_malformed');
-        return;
-      }
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    yield { kind: 'error', failure: failureOf(error, upstream) };
+  const whole = await readWholeReply(body, upstream);
+  if (whole.kind === 'failed') {
+    yield { kind: 'error', failure: whole.failure };
     return;
   }
-  yield* reply.readWhole(Buffer.concat(chunks, size).toString());
+  if (whole.kind === 'too-long') {
+    yield reply.failed('upstream_malformed');
+    return;
+  }
+  yield* reply.readWhole(whole.text);
 }
 
 class ReplyState {
