@@ -37,4 +37,6 @@ export interface Classifier {
    * receiver may see. A throw means: do not send.
    */
   rescan(outgoing: string, upTo: Label): readonly Finding[];
+  /** The same without the models of the deep tier, for text that cannot wait for them; absent where none is asked. */
+  readonly withoutModels?: Classifier;
 }

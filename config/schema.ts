@@ -125,10 +125,10 @@ export const Policy = z.strictObject({
     .describe('Cloud upstream failed before its first byte: fall inwards, or answer with an error.'),
   rules: z.array(Rule).default([]).describe('First that matches decides, inside what labels allow.'),
   replyFindings: z
-    .enum(['off', 'flag'])
+    .enum(['off', 'flag', 'remove'])
     .default('off')
     .describe(
-      'Sensitive values in a cloud reply that its request did not hold: count and log them by entity, after the client has the reply. Replies are then always read, never passed on as bytes.',
+      'Sensitive values in a cloud reply that its request did not hold: flag counts and logs them by entity, after the client has the reply; remove puts a mark such as [EMAIL_ADDRESS removed] in their place as it streams (a number in JSON becomes 0), holding back the last 64 to 96 characters and a value that has begun, and leaves log probabilities out. Replies are then always read, never passed on as bytes.',
     ),
   honourModels: z
     .boolean()

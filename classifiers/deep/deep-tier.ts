@@ -88,6 +88,10 @@ class DeepClassifier implements Classifier {
     return this.#deepen(first, () => blocks.flatMap((block) => block.read().segments), options);
   }
 
+  get withoutModels(): Classifier {
+    return this.#inner;
+  }
+
   rescan(outgoing: string, upTo: Label): readonly Finding[] {
     return this.#inner.rescan(outgoing, upTo);
   }

@@ -44,7 +44,7 @@ export async function answerChat(
   if (turn.decision.route.kind !== 'refuse' && (await rememberTurn(turn, context)) === 'store-failed')
     return answer.fail('store_unavailable');
   const dispatched = await dispatch(turn, protocol, scope, context, {
-    raw: canRunTools(turn, context) || context.config.policy.replyFindings === 'flag' ? 'needs-events' : 'allowed',
+    raw: canRunTools(turn, context) || context.config.policy.replyFindings !== 'off' ? 'needs-events' : 'allowed',
   });
   context.metrics.addedSeconds.observe((performance.now() - readAt) / 1000);
   answer.mark('dispatched');

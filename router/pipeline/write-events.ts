@@ -52,12 +52,13 @@ export async function writeEvents(
         }, PATIENCE_MS)
       : undefined;
   const findings =
-    answer.context.config.policy.replyFindings === 'flag' ? new ReplyFindings(turn, scope, answer.context) : undefined;
+    answer.context.config.policy.replyFindings === 'off'
+      ? undefined
+      : new ReplyFindings(turn, dispatched.decision.route.kind, scope, answer.context);
+  const loop = runLoop(turn, dispatched, protocol, scope, answer.context);
   try {
-    for await (const event of replyEvents(answer, runLoop(turn, dispatched, protocol, scope, answer.context))) {
+    for await (const event of replyEvents(answer, findings?.through(loop) ?? loop)) {
       patience?.refresh();
-      // A local model may say what it likes: it stays here.
-      if (answer.decision?.route.kind !== 'local') findings?.hear(event);
       if (event.kind === 'start') answer.model = event.model;
       if (event.kind === 'usage') answer.usage = event.usage;
       if (event.kind === 'end') answer.outcome = 'answered';

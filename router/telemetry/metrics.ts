@@ -8,7 +8,7 @@ export interface Metrics {
   readonly findings: Counter<'entity'>;
   readonly gaps: Counter<'cause'>;
   readonly doorRefusals: Counter<'cause'>;
-  readonly replyFindings: Counter<'entity'>;
+  readonly replyFindings: Counter<'entity' | 'action'>;
   readonly toolCalls: Counter<'tool' | 'outcome'>;
   readonly upstreamRequests: Counter<'upstream' | 'outcome'>;
   readonly upstreamInFlight: Gauge<'upstream'>;
@@ -93,8 +93,8 @@ export function createMetrics(): Metrics {
     }),
     replyFindings: new Counter({
       name: 'sluice_reply_findings_total',
-      help: 'Sensitive values in cloud replies that their requests did not hold, by entity; only with policy.replyFindings.',
-      labelNames: ['entity'],
+      help: 'Sensitive values in cloud replies that their requests did not hold, by entity and by what was done: flagged, removed; only with policy.replyFindings.',
+      labelNames: ['entity', 'action'],
       registers,
     }),
     toolCalls: new Counter({

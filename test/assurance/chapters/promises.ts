@@ -161,6 +161,14 @@ export const PROMISES: readonly Chapter[] = [
           'test/router/upstreams/ollama-locality.test.ts › a model that is not on this machine never sees the prompt',
         ],
       },
+      {
+        id: 'E6',
+        says: 'What a cloud says that it was never told is taken out where the policy asks for it, on every wire, however it is cut',
+        tests: [
+          'test/router/masking/remove.test.ts',
+          'test/router/pipeline/reply-findings.test.ts › no value passes, all else does',
+        ],
+      },
     ],
   },
 ];
