@@ -21,6 +21,12 @@ const HEX = /^[0-9A-Fa-f]+$/;
 const PUBLIC_BLOCK =
   /-----BEGIN (?:TRUSTED )?(?:CERTIFICATE(?: REQUEST)?|(?:RSA |EC )?PUBLIC KEY|PGP PUBLIC KEY BLOCK|PGP SIGNATURE|SSH SIGNATURE|X509 CRL)-----\s{0,4}(?:[A-Za-z]{1,20}: [^\n]{0,80}\n\s{0,4}){0,4}$/;
 const LONGEST_PUBLIC_BLOCK = 16_384;
+/** 384 bytes: no document, and whoever hid one in an address could as well send it in two. */
+const LONGEST_MEDIA_NAME = 512;
+const MEDIA_ENDING = /^\.(?:png|jpe?g|gif|webp|avif|svg|mp[34]|webm|woff2?)(?![A-Za-z0-9])/i;
+const LONGEST_HOST = 200;
+/** The run may begin in the host's name. */
+const WEB_ADDRESS = /https?:\/\/[^\s"'<>]{0,160}$/;
 /** After the four bytes of its length. */
 const SSH_PUBLIC_KEY = /^(?:ssh-|ecdsa-|sk-)/;
 const LONGEST_SSH_KEY = 1500;
@@ -49,6 +55,7 @@ export function hasOpaqueBlob(
 }
 
 function isPublic(text: string, from: number, run: string): boolean {
+  if (run.length <= LONGEST_MEDIA_NAME && isMediaAddress(text, from, from + run.length)) return true;
   if (run.length <= LONGEST_PUBLIC_BLOCK && PUBLIC_BLOCK.test(text.slice(Math.max(0, from - 400), from))) return true;
   // The signature of a token; the token itself is a finding.
   if (
@@ -60,6 +67,13 @@ function isPublic(text: string, from: number, run: string): boolean {
   return (
     run.length <= LONGEST_SSH_KEY &&
     SSH_PUBLIC_KEY.test(String.fromCharCode(...decodeBase64(text, from, from + run.length, 16).bytes.subarray(4)))
+  );
+}
+
+/** The long name of a picture in its web address, as image networks sign them. */
+function isMediaAddress(text: string, from: number, to: number): boolean {
+  return (
+    MEDIA_ENDING.test(text.slice(to, to + 7)) && WEB_ADDRESS.test(text.slice(Math.max(0, from - LONGEST_HOST), from))
   );
 }
 

@@ -229,6 +229,8 @@ describe('what nobody can read is a gap', () => {
     ['base64url of noise', noise(300).toString('base64url')],
     ['hex of noise', noise(700).toString('hex')],
     ['an image in a data URL', `<img src="data:image/png;base64,${noise(900).toString('base64')}">`],
+    ['a web address that is no picture', `https://cdn5.acme.org/f/${noise(260).toString('base64url')}`],
+    ['a picture longer than any', `https://cdn5.acme.org/f/${noise(500).toString('base64url')}.jpg`],
     ['compressed text, however short', `H4sIAAAAAAAAA${noise(40).toString('base64')}`],
     ['text wrapped three times over', base64(base64(base64(`the card is ${CARD} and that is all there is to say`)))],
   ])('%s', async (_name, text) => {
@@ -259,6 +261,10 @@ describe('what agents send all day is no gap', () => {
     ['rule of dashes', '='.repeat(400)],
     ['source map', `"mappings":"${'AAAA,IAAMA,EAAW,KAAK;AACxB,'.repeat(60)}"`],
     ['minified code', 'function t(e,n){return e&&n?e.a(n):null}var r=t(1,2),o=t(r,3);'.repeat(30)],
+    [
+      'the signed name of a picture',
+      `<img src="https://cdn5.acme-media.org/file/${noise(260).toString('base64url')}.jpg" width="80">`,
+    ],
     ['RSA modulus in hex', noise(512).toString('hex')],
   ])('%s', async (_name, text) => {
     const { verdict } = await classifyText(classifier, text);

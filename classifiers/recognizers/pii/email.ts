@@ -24,6 +24,10 @@ const RESERVED_DOMAIN =
   /@(?:[a-z0-9-]{1,40}\.){0,3}(?:example\.(?:com|org|net|edu)|[a-z0-9-]{1,40}\.(?:example|invalid|test|localhost)|domain\.(?:com|tld)|email\.(?:com|tld)|company\.com|yourdomain\.com|mydomain\.com|yourcompany\.com)$/i;
 const STAND_IN_LOCAL =
   /^(?:user(?:name)?|you|your[._-]?(?:name|e?mail)?|name|e?mail|test(?:er|ing)?|foo|bar|baz|example|admin|someone|somebody|anyone|info|hello|contact|support|sales|me|abc|xyz|first[._-]?last|firstname[._-]?lastname|recipient|sender|from|to|a|b|x)\d{0,3}@/i;
+/** At a free mail service these reach nobody anybody knows; a local part that says fake says so anywhere. */
+const STAND_IN_MAILBOX =
+  /^(?:src|dst|foo|bar|baz|foobar|user(?:name)?|you|your[._-]?(?:name|e?mail)|test(?:er)?|test[._-]?user|someone|somebody|anyone|abc|xyz|xxx|first[._-]?last|firstname[._-]?lastname|recipient|sender|receiver)\d{0,3}@(?:gmail|googlemail|yahoo|ymail|hotmail|outlook|live|mail|email|icloud)\.com$/i;
+const SAYS_FAKE = /^(?:[^@]{0,60}[._-])?(?:fake|dummy|notreal|placeholder)(?:[._\d-][^@]{0,60})?@/i;
 const VERSION_DOMAIN = /@(?:v?\d{1,9}\.\d{1,9}[.-]|v\d{1,9}\.)/i;
 const FILE_DOMAIN = /@\d(?:\.\d)?x\.(?:png|jpe?g|gif|webp|svg|avif|bmp)$/i;
 /** `x@w.T` and `a@b.shape`: matrix products in code. `word` over `@app.route`: a decorator on the next line. */
@@ -35,6 +39,7 @@ function isNoAddress(value: string, { text, start }: Around): boolean {
   if (REPOSITORY_LOGIN.test(value) || NOBODY.test(value) || VERSION_DOMAIN.test(value)) return true;
   if (FILE_DOMAIN.test(value) || CODE_MEMBER.test(value)) return true;
   if (STAND_IN_LOCAL.test(value) && RESERVED_DOMAIN.test(value)) return true;
+  if (STAND_IN_MAILBOX.test(value) || SAYS_FAKE.test(value)) return true;
   return URL_USER_INFO.test(text.slice(Math.max(0, start - 200), start));
 }
 

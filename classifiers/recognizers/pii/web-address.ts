@@ -43,10 +43,12 @@ export const personalLink = definePattern({
       regex: /(?:https?|ftp|sftp|ssh):\/\/(?<value>[^\s/@:"'<>]{2,64}:[^\s/@"'<>]{2,128})@[\p{L}\p{N}]/iu,
       score: 0.6,
     },
+    // The bare link opens for those it was shared with; with a marker of sharing whoever has it may read.
+    { name: 'document', regex: /https?:\/\/(?:docs|drive)\.google\.com\/[^\s<>"']{4,120}/i, score: 0.45 },
     {
       name: 'shared-document',
       regex:
-        /https?:\/\/(?:docs|drive)\.google\.com\/[^\s<>"']{4,120}|https?:\/\/[a-z0-9-]{1,40}\.sharepoint\.com\/[^\s<>"']{4,200}|https?:\/\/[a-z0-9-]{1,40}\.zoom\.us\/[js]\/\d{9,11}(?:\?pwd=[\w.-]{4,60})?/i,
+        /https?:\/\/(?:docs|drive)\.google\.com\/[^\s<>"'?]{4,120}\?[^\s<>"']{0,80}(?:usp=(?:sharing|share_link|drive_link)|resourcekey=)|https?:\/\/[a-z0-9-]{1,40}\.sharepoint\.com\/[^\s<>"']{4,200}|https?:\/\/[a-z0-9-]{1,40}\.zoom\.us\/[js]\/\d{9,11}(?:\?pwd=[\w.-]{4,60})?/i,
       score: 0.5,
     },
   ],

@@ -73,6 +73,8 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
       /\\?["'`]?[\])]{0,2}\s{0,20}(?:={1,3}>?|:=|!={1,2}|\?=|\|\|=|\+=|->|<-|:{1,2}=?)(?:\s{0,40}(?=\\?["'`])|[ \t]{0,40})/y,
     form: 'bare',
   },
+  // const apiKey string = "x": the type behind the name
+  { regex: /\s(?:string|str|\[\]byte|NSString ?\*)\s{1,2}=\s{1,2}/y, form: 'literal', quoted: true },
   // XML attribute that names the element's content
   { regex: /["']\s{0,3}>\s{0,8}/y, form: 'literal' },
   // XML element
@@ -95,7 +97,7 @@ const BINDERS: readonly { readonly regex: RegExp; readonly form: ValueForm; read
 
 const LONGEST_LITERAL = Math.max(...SECRET_LITERALS.map((each) => each.length));
 /** A word no binder but the last begins with: what prose about tokens and keys goes on with nearly always. */
-const ORDINARY_WORD = /[ \t]{1,2}(?=[abcghjkmnqrsuxyz])/iy;
+const ORDINARY_WORD = /[ \t]{1,2}(?=[abcghjkmnqruxyz]|s(?!tr(?:ing)?\s))/iy;
 const LOOSE = BINDERS.slice(-1);
 
 const PREFIXES = /(?:[bruflLsS]{1,2}|@|\$|new String\(|String::from\(|\()?(?=\\?["'`])/y;
@@ -186,11 +188,11 @@ function fromElement(text: string, at: number, name: string, nameClass: NameClas
 }
 
 /** `api key:` and `access key =`: names of two or three words, and what precedes `key` decides. */
-const WORD_BEFORE = /[A-Za-z]{2,20}[ -]$/;
+const WORD_BEFORE = /[A-Za-z]{2,20}[ -]{1,4}$/;
 const WORD_AFTER = /^[ -](?:key|token|secret|password|code|phrase)(?![A-Za-z])/i;
 
 function withNeighbours(text: string, start: number, end: number): [number, number] {
-  const before = text[start] === '-' ? null : WORD_BEFORE.exec(text.slice(Math.max(0, start - 22), start));
+  const before = text[start] === '-' ? null : WORD_BEFORE.exec(text.slice(Math.max(0, start - 24), start));
   const after = WORD_AFTER.exec(text.slice(end, end + 12));
   return [before ? start - before[0].length : start, after ? end + after[0].length : end];
 }
@@ -229,7 +231,7 @@ function formOf(form: ValueForm, text: string, from: number, bound: string, name
 }
 /** `the ID to pass`, `either pass`. */
 const IS_VERB = /(?:^|\s)pass$/;
-const LINE_START = /(?:^|[\n;&?])[ \t]{0,20}(?:export |set |ENV |env |- |-D|\$env:|[\w.]{1,30}:)?$/;
+const LINE_START = /(?:^|[\n;&?])[ \t]{0,20}(?:#\s?|export |set |ENV |env |- |-D|\$env:|[\w.]{1,30}:)?$/;
 
 interface FoundValue {
   readonly value: string;

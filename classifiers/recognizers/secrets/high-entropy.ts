@@ -7,7 +7,7 @@ import type { Around } from '../../define-pattern.ts';
 import { run } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
 import { isDocumentationValue } from './documentation-values.ts';
-import { isElided, isExampleToken } from './placeholder.ts';
+import { isElided, isExampleToken, isNoKey } from './placeholder.ts';
 import { entropy, randomness } from './randomness.ts';
 import { classifyName } from './secret-words.ts';
 
@@ -71,7 +71,11 @@ export const highEntropy: Recognizer = definePattern({
     'ssh ed25519',
   ],
   invalidate: (value, around) =>
-    !isDrawn(value) || isPartOfPath(value, around) || isNamedElse(around) || isElided(around.text, around.end),
+    !isDrawn(value) ||
+    isNoKey(value) ||
+    isPartOfPath(value, around) ||
+    isNamedElse(around) ||
+    isElided(around.text, around.end),
 });
 
 /** Hexadecimal is a commit or a checksum far more often than a key, so without a name next to it it does not count. */
@@ -81,13 +85,20 @@ function isDrawn(value: string): boolean {
   return !/^[0-9a-f-]{20,200}$/i.test(value) && !isExampleToken(value) && !isDocumentationValue(value);
 }
 
-const OWN_NAME = /([A-Za-z_][\w.-]{0,60})\\?["']?\s{0,4}(?::{1,2}=?|={1,3}>?)\s{0,4}\\?["'`(]{0,2}$/;
+const OWN_NAME = /([A-Za-z_][\w.-]{0,60})\\?["']?\s{0,4}(?::{1,2}=?|={1,3}>?)\s{0,4}\\?["'`([]{0,2}\s{0,8}["'`]?$/;
+
+/** Keys of containers: they say nothing of what is in them. */
+const CONTAINER =
+  /^(?:params?|args?|arguments?|values?|data|items?|list|body|payload|content|text|input|results?|output)$/i;
 
 /** A value with a name of its own is the assignment recognizer's; a name like `credentialId` says it is no secret. */
 function isNamedElse({ text, start }: Around): boolean {
   const before = text.slice(Math.max(0, start - 90), start);
   const name = OWN_NAME.exec(before)?.[1];
-  return /ENC[([][^)\]]{0,60}$/.test(before) || (name !== undefined && classifyName(name) === 'none');
+  return (
+    /ENC[([][^)\]]{0,60}$/.test(before) ||
+    (name !== undefined && !CONTAINER.test(name) && classifyName(name) === 'none')
+  );
 }
 
 function isPartOfPath(value: string, around: Around): boolean {

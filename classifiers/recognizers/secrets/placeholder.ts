@@ -102,6 +102,14 @@ export function isExampleToken(body: string): boolean {
   );
 }
 
+/** Stripe's key for web pages, Datadog's for browsers: whoever opens the page sees them. And what Slack never issues. */
+const NO_KEY = /^pk_(?:live|test)_|^pub[0-9a-f]{32}$|^xox[a-z]-\d{2,7}-\d{2,7}-/;
+
+/** isNoKey tells keys made to be seen, and shapes their provider never issues. */
+export function isNoKey(value: string): boolean {
+  return NO_KEY.test(value);
+}
+
 /** `AIzaaaaaaaaaaaaaaaaa`: six in ten the same, and no key would be. */
 function isMostlyOneCharacter(value: string): boolean {
   if (value.length < 12) return false;

@@ -3,7 +3,7 @@
  * reporting an expression: code that fetches a secret holds none.
  */
 import type { NameClass } from './secret-words.ts';
-import { isPlaceholder } from './placeholder.ts';
+import { isNoKey, isPlaceholder } from './placeholder.ts';
 import { entropy, randomness } from './randomness.ts';
 
 /**
@@ -28,10 +28,10 @@ const REGEX_SYNTAX = /\\[wdsbWDS]|\.[*+][)$?]|\[\^|\(\?[:=!<]|\]\{\d/;
 const MEMBER = /^[A-Za-z_$][\w$]{0,60}(?:(?:\??\.|->|::)[A-Za-z_$][\w$]{0,60}){1,8}[;,)]?$/;
 const CALL = /^[A-Za-z_$][\w$.:]{0,80}\(/;
 const PATH = /^(?:\.{0,2}\/|~\/|[A-Za-z]:\\)\S{1,300}$|^[a-z_-]{2,40}(?:\/[a-z_-]{2,40}){1,8}(?:#[a-z_]{1,40})?$/;
+/** 32 bytes in base64, which may begin with a slash. */
+const WIREGUARD_KEY = /^[A-Za-z0-9+/]{43}=$/;
 const FILE_NAME =
   /^[\w./@-]{1,120}\.(?:pem|key|crt|cer|json|ya?ml|txt|conf|cfg|ini|env|md|html?|js|ts|py|java|go|rb|php|sh|jks|p12|pfx|properties|xml|png|svg|css|log|db|sql|jar|zip|gz)$/i;
-/** Stripe's key for web pages; whoever opens the page sees it. */
-const PUBLISHABLE = /^pk_(?:live|test)_/;
 const URL_VALUE = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HEX = /^(?:0x)?[0-9a-f]{16,200}$/i;
@@ -50,7 +50,12 @@ export function judgeValue(value: string, name: string, nameClass: NameClass, fo
   if (form === 'loose' && !isPlainlyDrawn(value)) return NOT_A_SECRET;
   if (value.length < 4 || isPlaceholder(value) || OUT_OF_STEP.test(value) || REGEX_SYNTAX.test(value))
     return NOT_A_SECRET;
-  if (PATH.test(value) || FILE_NAME.test(value) || URL_VALUE.test(value) || DATE_OR_VERSION.test(value))
+  if (
+    (PATH.test(value) && !WIREGUARD_KEY.test(value)) ||
+    FILE_NAME.test(value) ||
+    URL_VALUE.test(value) ||
+    DATE_OR_VERSION.test(value)
+  )
     return NOT_A_SECRET;
   if (form !== 'literal' && form !== 'listed' && isExpression(value)) return NOT_A_SECRET;
   if (CALL.test(value) && value.endsWith(')')) return NOT_A_SECRET;
@@ -113,7 +118,9 @@ function judgeDrawn(value: string, name: string, nameClass: NameClass, form: Val
   )
     return NOT_A_SECRET;
   if (value.length < 8 || echoesName(value, name)) return NOT_A_SECRET;
-  if (PUBLISHABLE.test(value)) return NOT_A_SECRET;
+  if (isNoKey(value)) return NOT_A_SECRET;
+  // A plain `key = x` is an index of something in any code.
+  if (form === 'bare' && (name === 'key' || name === 'keys')) return NOT_A_SECRET;
   const named = nameClass === 'secret';
   const pattern = named ? 'secret-value' : 'key-value';
   if (UUID.test(value)) return named ? { score: 0.6, pattern } : { score: 0.3, pattern };

@@ -110,19 +110,25 @@ const ABOUT = new Set(
 const NOT_SECRET = new Set(
   (
     'public publishable pub pubkey primary foreign unique sort partition cache row column translation i18n locale hash range composite natural surrogate ' +
-    'keyword keyboard monkey keynote keys turkey hotkey shortcut hockey whiskey jockey donkey disney kidney ' +
+    'keyword keyboard monkey keynote keys turkey hotkey hockey whiskey jockey donkey disney kidney ' +
     'idempotency dedupe dedup react query object lookup registry registrykey keyframe keyname keypress keydown keyup keycode ' +
-    'answer music piano bucket map dictionary json field etag checksum integrity sha256 sha1 md5 fingerprint ' +
+    'bucket map dictionary json field etag checksum integrity sha256 sha1 md5 fingerprint ' +
     'max min total num number input output completion prompt cached reasoning csrf xsrf authenticity verification pagination page next continuation cursor ' +
-    'stop pad eos bos unk mask sep cls special vocab lex lexer parser syntax count signing_algorithm figure legend key_points takeaway takeaways findings key_finding'
+    'stop pad eos bos unk mask sep cls special vocab count signing_algorithm figure legend key_points takeaway takeaways findings key_finding'
   ).split(' '),
 );
+/** Words that mostly go with keys and tokens of another kind: of an editor, a song, a language. */
+const ABOUT_KEYS = new Set('shortcut answer music piano lex lexer parser syntax'.split(' '));
 /** Names that say themselves that the value is made up: `fakeToken`, `a dummy password`. */
 const MADE_UP = new Set('fake dummy mock mocked stub bogus example sample placeholder'.split(' '));
 /** In code also those that say it must not work: `wrongPassword`, `nonMatchingKey`. In prose somebody mistyped a real one. */
 const UNFIT = new Set(
   'invalid wrong incorrect nonexistent nonexisting non malformed mismatched mismatching bad'.split(' '),
 );
+/** saysUnfit tells a name that says its value is made up or must not work: `fakeToken`, `nonMatchingKey`. */
+export function saysUnfit(name: string): boolean {
+  return wordsOf(name).some((word) => MADE_UP.has(word) || UNFIT.has(word));
+}
 /** Words with `pass` or `auth` in them that are about neither. */
 const WHOLE_WORD_ONLY =
   /(?:^|[^a-z])(?:bypass|compass|passenger|passage|passive|passion|passing|passed|passes|passport|surpass|overpass|author|authors|authority|tokenizer|tokenize|keyboard|keyword|keywords|monkey|turkey)(?:$|[^a-z])/;
@@ -150,8 +156,9 @@ export function classifyName(name: string): NameClass {
   // `maps_api_key`, `search.api.token`: what stands before says only whose.
   const api = words.indexOf('api');
   if (!isAbout && api >= 0 && /^(?:key|token|secret)$/.test(words[api + 1] ?? '')) return 'secret';
-  if (isAbout || words.some((word) => NOT_SECRET.has(word)))
-    return last === 'key' || last === 'token' ? 'none' : 'none';
+  if (isAbout || words.some((word) => NOT_SECRET.has(word))) return 'none';
+  // A value that is plainly drawn is a secret although the name speaks of parsers.
+  if (words.some((word) => ABOUT_KEYS.has(word))) return last === 'key' || last === 'token' ? 'key' : 'none';
   for (const word of words) if (SECRET_WORDS.has(word) || SECRET_TAIL.test(word)) return 'secret';
   if (words.includes('key') && words.some((word) => KEY_COMPANIONS.has(word))) return 'secret';
   if (WHOLE_WORD_ONLY.test(last)) return 'none';

@@ -80,7 +80,10 @@ const SERVICES: ReadonlySet<string> = new Set(
     'websitepulse weightsandbiases whoxy wistia worksnaps workstack worldcoinindex worldweather wrike yandex ' +
     'youneedabudget yousign zapier zendesk zenkit zenrows zenscrape zenserp zeplin zerobounce zerotier ' +
     'zipcodebase zohocrm zonkafeedback zulipchat'
-  ).split(' '),
+  )
+    .split(' ')
+    // In the singular, as words of a text are read: `smartsheets`.
+    .flatMap(wordsOf),
 );
 
 /** Words of a setting between the service and its key. */
@@ -103,24 +106,28 @@ export const serviceKey: Recognizer = definePattern({
   entity: 'API_KEY',
   triggers: [run('token', 20)],
   reach: { before: 2, after: 2 },
-  guard: (text, start) =>
-    wordsOf(text.slice(Math.max(0, start - REACH), start + REACH)).some((word) => SERVICES.has(word)),
+  guard: (text, start) => {
+    const words = wordsOf(text.slice(Math.max(0, start - REACH), start + REACH));
+    return words.some((word, index) => SERVICES.has(word) || SERVICES.has(word + (words[index + 1] ?? '')));
+  },
   patterns: [
     {
       name: 'hexadecimal',
-      regex: /(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{48}|[0-9a-f]{64})(?![0-9A-Za-z])/i,
+      regex: /(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9a-f]{36}|[0-9a-f]{40}|[0-9a-f]{48}|[0-9a-f]{64})(?![0-9A-Za-z])/i,
       score: 0.2,
     },
     {
       name: 'uuid',
-      regex: /(?<![0-9A-Za-z-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9A-Za-z-])/i,
+      regex: /(?<![0-9A-Za-z]|[0-9]-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9A-Za-z-])/i,
       score: 0.2,
     },
     {
       name: 'drawn',
-      regex: /(?<![0-9A-Za-z_+/=.-])(?:[0-9A-Za-z_-]{20,128}|[0-9A-Za-z+/]{26,128}={1,2})(?![0-9A-Za-z_+/=.-])/,
+      regex: /(?<![0-9A-Za-z_+/.-])(?:[0-9A-Za-z_-]{20,128}|[0-9A-Za-z+/]{26,128}={1,2})(?![0-9A-Za-z_+/=.-])/,
       score: 0.2,
     },
+    // `acmeSECRET-9f…`, `acme.key.9f…`: the name and the value in one run.
+    { name: 'glued', regex: /(?<=[A-Za-z][_.-])[0-9A-Za-z]{20,128}(?![0-9A-Za-z_+/=.-])/, score: 0.2 },
   ],
   validate: (value, around) => (isNamed(value, around) ? 'valid' : 'unknown'),
   validatedBy: 'service-name',
@@ -133,8 +140,12 @@ function isNamed(value: string, { text, start }: Around): boolean {
   const lead = leadIn(text, start);
   if (/[.!?] {1,4}$/.test(lead)) return false;
   let sayingSecret = false;
-  for (const word of wordsOf(lead).slice(-MOST_WORDS).toReversed()) {
-    if (SERVICES.has(word)) return isKeyLike(value, sayingSecret || /[=:]/.test(lead));
+  const words = wordsOf(lead).slice(-MOST_WORDS);
+  for (let at = words.length - 1; at >= 0; at--) {
+    const word = words[at] ?? '';
+    // `apiMetrics`, `new relic`: written apart, or with a capital inside.
+    if (SERVICES.has(word) || SERVICES.has((words[at - 1] ?? '') + word))
+      return isKeyLike(value, sayingSecret || /[=:]/.test(lead));
     if (!SETTING.has(word)) return false;
     if (SECRET.has(word)) sayingSecret = true;
   }

@@ -43,6 +43,8 @@ export interface TokenFormat {
   readonly check?: { readonly by: string; readonly passes: (token: string) => boolean };
   /** Exactly what the provider issues. What only resembles it, cut short or longer, and is a visible pattern, was made up. */
   readonly wellFormed?: RegExp;
+  /** Exactly what the provider never issues although the shape allows it. */
+  readonly neverIssued?: RegExp;
   /** The prefix is short or common: the word must be near, or the score stays what it is. */
   readonly context?: readonly string[];
 }
@@ -73,8 +75,8 @@ export function tokenDeclaration(format: TokenFormat): PatternDeclaration {
     invalidate: (value, around) => {
       const body = value.replace(prefix, '');
       return (
-        entropy(body) < floor ||
-        isExampleToken(body) ||
+        (!isFilledForm(body) && (entropy(body) < floor || isExampleToken(body))) ||
+        format.neverIssued?.test(value) === true ||
         isDocumentationValue(value) ||
         isElided(around.text, around.end) ||
         (format.wellFormed !== undefined && !format.wellFormed.test(value) && isPatterned(body)) ||
@@ -91,6 +93,19 @@ function isInFileName({ text, start, end }: Around): boolean {
     /^\.(?:png|jpe?g|gif|svg|webp|ico|css|js|mjs|map|woff2?|ttf|html?|pdf|mp4|zip|gz)(?![A-Za-z0-9])/i.test(after) &&
     /[/.]$/.test(text.slice(Math.max(0, start - 1), start))
   );
+}
+
+/** Of one letter; shorter fillings are parts of a name. */
+const SHORTEST_FILLING = 6;
+const FILLED_PIECE = /^([A-WYZ])\1*$/;
+
+/**
+ * The form of a token filled with one capital letter over and over. Manuals blot keys out with x, 0 and asterisks; another
+ * letter is what tests use and what people hide a real key behind, and nobody can tell which, so it counts.
+ */
+function isFilledForm(body: string): boolean {
+  const pieces = body.split(/[-_.]/).filter((piece) => piece !== '' && !/^[a-z]{1,8}$/.test(piece));
+  return pieces.length > 0 && pieces.every((piece) => piece.length >= SHORTEST_FILLING && FILLED_PIECE.test(piece));
 }
 
 /** drawn refuses values under a floor of bits per character, examples, published ones, and what is cut off. */

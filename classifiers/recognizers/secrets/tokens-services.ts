@@ -102,6 +102,8 @@ export const SERVICE_TOKENS: readonly TokenFormat[] = [
     starts: ['xoxp-', 'xoxe-', 'xoxo-', 'xoxs-', 'xoxa-', 'xoxr-', 'xoxc-', 'xoxd-'],
     rest: [['base64Any', 24, 300]],
     minEntropy: 2.8,
+    // Workspaces and users have numbers of nine digits and more.
+    neverIssued: /^xox[a-z]-\d{2,7}-\d{2,7}-/,
   },
   {
     name: 'slack-numbered-token',

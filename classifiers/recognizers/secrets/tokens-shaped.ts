@@ -7,6 +7,7 @@ import { isDocumentationValue } from './documentation-values.ts';
 import { drawn } from './token-format.ts';
 import { decodeBase64Url } from './base64.ts';
 import { entropy, randomness } from './randomness.ts';
+import { saysUnfit } from './secret-words.ts';
 import { WEB_SECRETS } from './web-secrets.ts';
 
 /** The token with the prefix its pattern leaves out of the value. */
@@ -99,6 +100,16 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
       { name: 'app-only', regex: /(?<![0-9A-Za-z])A{20,24}[0-9A-Za-z%]{60,120}(?![0-9A-Za-z%])/, score: 0.85 },
     ],
     invalidate: (value) => entropy(value.slice(24)) < 4,
+  },
+  {
+    name: 'truenas-key',
+    entity: 'API_KEY',
+    triggers: [run('token', 66)],
+    reach: { before: 2, after: 2 },
+    patterns: [
+      { name: 'numbered', regex: /(?<![0-9A-Za-z_.+/-])[0-9]{1,3}-[0-9A-Za-z]{64}(?![0-9A-Za-z_+/=-])/, score: 0.6 },
+    ],
+    invalidate: (value, around) => drawn(4.5)(value, around) || randomness(value) < 15,
   },
   {
     name: 'nkey-seed',
@@ -215,6 +226,11 @@ const DECLARATIONS: readonly PatternDeclaration[] = [
     invalidate: (value, around) =>
       drawn(3)(value, around) ||
       randomness(value) < 6 ||
+      saysUnfit(
+        /([A-Za-z_]\w{0,60})\s{0,3}[:=]{1,2}\s{0,3}["'`]?[\w-]{0,24}$/.exec(
+          around.text.slice(Math.max(0, around.start - 90), around.start),
+        )?.[1] ?? '',
+      ) ||
       /^(?:pk|pub|public|publishable)[_-]/.test(withPrefix(around)) ||
       isDocumentationValue(withPrefix(around)),
   },

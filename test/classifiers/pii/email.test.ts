@@ -36,6 +36,8 @@ describe('emailAddress', () => {
     ['address that reaches nobody', 'Co-Authored-By: Bot <noreply@acme.io>'],
     ['stand-in', 'git config user.email you@example.com'],
     ['a host that takes no mail', 'git config user.email "${ACTOR}@users.noreply.github.com"'],
+    ['stand-in mailbox', 'sendmail("src@gmail.com", "dst@gmail.com")'],
+    ['one that says it is fake', 'author = "james.fake@ymail.com"'],
     ['decorator after a word', 'from lib import function\n@sock.route("/ws")'],
     ['decorator', '@app.route("/") def f(): pass'],
     ['handle', 'ask @ann_lee on the forum'],

@@ -87,6 +87,11 @@ describe('positions, wallets, links and VAT', () => {
     ['Bech32', 'bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq', 'CRYPTO:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq'],
     ['Ethereum', '0x742d35Cc6634C0532925a3b844Bc454e4438f44e', 'CRYPTO:0x742d35Cc6634C0532925a3b844Bc454e4438f44e'],
     ['link', 'see https://acme.io/x?y=1.', 'URL:https://acme.io/x?y=1.'],
+    [
+      'shared document',
+      'see https://docs.google.com/document/d/1aB2cD3/edit?usp=sharing',
+      'URL_WITH_PERSONAL_DATA:https://docs.google.com/document/d/1aB2cD3/edit?usp=sharing',
+    ],
     ['personal parameter', 'https://acme.io/u?email=ann%40acme.io&x=1', 'URL_WITH_PERSONAL_DATA:ann%40acme.io'],
     ['German VAT', 'USt-ID DE136695976', 'VAT_ID:DE136695976'],
     ['Italian VAT', 'IT00743110157', 'VAT_ID:IT00743110157'],

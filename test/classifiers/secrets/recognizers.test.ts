@@ -6,6 +6,7 @@ import { drawn } from './drawn.ts';
 const HEX32 = drawn('0-9a-f', 32, 1);
 const UUID = '5f1c9a3e-7b24-4d08-a6f1-93d2e87c0b45';
 const MIXED40 = drawn('0-9A-Za-z', 40, 3);
+const MIXED64 = drawn('0-9A-Za-z', 64, 9);
 const BASE64 = drawn('0-9A-Za-z+/', 88, 4);
 const LINES = [drawn('0-9A-Za-z+/', 64, 5), drawn('0-9A-Za-z+/', 64, 6), drawn('0-9A-Za-z+/', 40, 7)];
 const PEM = `-----BEGIN RSA PRIVATE KEY-----\n${LINES.join('\n')}\n-----END RSA PRIVATE KEY-----`;
@@ -49,6 +50,21 @@ describe('secrets are found, and where they stand', () => {
       'wV8qLr2mTz',
     ],
     ['curl without a user', `curl -u ":wV8qLr!2mTz" https://api.acme.io`, 'PASSWORD', 'wV8qLr!2mTz'],
+    ['a type behind the name', `const fastlyKey string = "${MIXED40}"`, 'API_KEY', MIXED40],
+    ['commented out in .env', `# APP_PASSWORD=Sunfl0wer!9`, 'PASSWORD', 'Sunfl0wer!9'],
+    ['a name of two words', `apiMetrics := "${MIXED40}"`, 'API_KEY', MIXED40],
+    ['service and value in one run', `geocodifySECRET-${MIXED40}`, 'API_KEY', MIXED40],
+    ['service, = and value', `dareboost=${MIXED40}`, 'API_KEY', MIXED40],
+    ['a name that speaks of parsers', `parsers token = '${MIXED40}'`, 'API_KEY', MIXED40],
+    ['base64 with a slash in front', `PrivateKey = /${BASE64.slice(0, 42)}=`, 'API_KEY', `/${BASE64.slice(0, 42)}=`],
+    ['one letter in a form', `token: sk_live_${'B'.repeat(24)}`, 'API_KEY', `sk_live_${'B'.repeat(24)}`],
+    [
+      'two forms filled',
+      `tskey-auth-${'C'.repeat(12)}-${'D'.repeat(24)}`,
+      'API_KEY',
+      `tskey-auth-${'C'.repeat(12)}-${'D'.repeat(24)}`,
+    ],
+    ['numbered key among parameters', `{"params": ["10-${MIXED64}"]}`, 'API_KEY', `10-${MIXED64}`],
     ['bearer', `Authorization: Bearer ${MIXED40}`, 'API_KEY', MIXED40],
     ['basic', `Authorization: Basic ${btoa('deploy:Wh4lesong')}`, 'PASSWORD', btoa('deploy:Wh4lesong')],
     ['database URL', `postgres://app:s3cr3tPw9@db.internal:5432/app`, 'CONNECTION_STRING', 's3cr3tPw9'],
@@ -210,6 +226,14 @@ describe('look-alikes are not', () => {
     `STRIPE_PUBLISHABLE=pk_live_${drawn('0-9A-Za-z', 24, 11)}`,
     `snyk reported 3 issues in commit ${drawn('0-9a-f', 40, 12)}`,
     `See https://docs.acme.io/heroku/${drawn('0-9A-Za-z_-', 44, 13)} for it.`,
+    `key = ${MIXED40}`,
+    `clientToken: "pub${HEX32}"`,
+    `"token3": "xoxp-1234-1234-1234-${HEX32}"`,
+    `nonMatchingToken := "task_test_${drawn('0-9a-z', 30, 14)}"`,
+    `value="${b64('{"typ": "TCV2"}')}.${drawn('0-9A-Za-z_-', 20, 15)}.${drawn('0-9A-Za-z_-', 43, 16)}"`,
+    `${b64('{"alg":"HS256","typ":"JWT"}')}.${b64('{"some":"payload"}')}.${drawn('0-9A-Za-z_-', 43, 17)}`,
+    `HF_TOKEN=hf_${'x'.repeat(34)}`,
+    `sk_live_${'X'.repeat(24)}`,
     'postgres://postgres:postgres@localhost:5432/app',
     'postgres://app:REPLACE_WITH_PASSWORD@db.acme.io/app',
   ])('%s', (text) => {
