@@ -7,7 +7,6 @@ import { Hono } from 'hono';
 import type { Admin } from './admin/admin.ts';
 import { type ErrorCode, publicError } from './errors.ts';
 import type { AppEnv } from './http/app-env.ts';
-import { hasOneHost, hostAllowed, originAllowed, plainTarget } from './http/host-guard.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
 import { serveCount } from './pipeline/serve-count.ts';
@@ -25,19 +24,11 @@ import { openaiChat } from './protocols/openai-chat.ts';
 import type { EmbedProtocol, Protocol } from './protocols/protocol.ts';
 import { describeForAnthropic, listForAnthropic, listModels } from './pipeline/models.ts';
 import { listRunning, listTags, OLLAMA_VERSION, showModel } from './pipeline/ollama-models.ts';
-import { admit } from './principals/admit.ts';
-import type { Role } from './principals/principal.ts';
+import { letIn } from './principals/let-in.ts';
 import { describeHealth, describeReadiness } from './pipeline/readiness.ts';
 import { addResponseRoutes } from './responses/routes.ts';
 import { addSandboxRoutes } from './sandbox-surface/routes.ts';
 import { refreshGauges } from './telemetry/refresh-gauges.ts';
-
-/** Paths that say nothing of anybody. All others need a key. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/', '/api/version', '/healthz', '/readyz', '/metrics', '/console']);
-/** The console's files hold nothing, and the admin API has a gate of its own (admin/gate.ts), which takes sessions of browsers beside admin keys. */
-const isOpenPath = (path: string): boolean =>
-  OPEN_PATHS.has(path) || path.startsWith('/console/') || path.startsWith('/admin/v1/');
-const roleFor = (path: string): Role => (path === '/admin' || path.startsWith('/admin/') ? 'admin' : 'agent');
 
 /** Paths that are answered by a model, each to its own protocol's letter. */
 const CHATS: readonly (readonly [string, Protocol])[] = [
@@ -70,20 +61,9 @@ export function createApp(current: () => Context, admin?: Admin): Hono<AppEnv> {
   };
 
   app.use(async (c, next) => {
-    const { rawHeaders, headers, url } = c.env.incoming;
-    if (!hasOneHost(rawHeaders) || !hostAllowed(headers.host, current().config.listen.host))
-      return error('host_not_allowed', c.req.path);
-    if (!plainTarget(url ?? '')) return error('not_found', c.req.path);
-    if (!originAllowed(c.env.incoming.headers.origin, current().config.listen.host))
-      return error('origin_not_allowed', c.req.path);
-    if (isOpenPath(c.req.path)) return next();
-    const admitted = await admit(c.env.incoming, roleFor(c.req.path), current());
-    if (admitted.kind === 'refused') {
-      current().metrics.refusedCallers.inc({ code: admitted.code });
-      current().audit.turnedAway(admitted.code);
-      return error(admitted.code, c.req.path);
-    }
-    c.set('caller', admitted.caller);
+    const entered = await letIn(c.env.incoming, c.req.path, current());
+    if (entered.kind === 'refused') return error(entered.code, c.req.path);
+    if (entered.kind === 'caller') c.set('caller', entered.caller);
     return next();
   });
   for (const [path, protocol] of CHATS) {

@@ -194,6 +194,11 @@ export const ERRORS = {
     type: 'invalid_request_error',
     message: 'The item is not kept here: it was never stored, has expired, or was deleted. Send the item itself.',
   },
+  tool_call_not_found: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'The result answers a tool call that is nowhere in the conversation. Send the call before its result.',
+  },
   conversation_unsupported: {
     status: 400,
     type: 'invalid_request_error',
@@ -216,11 +221,6 @@ export const ERRORS = {
     type: 'invalid_request_error',
     message:
       'Refused by policy: the request offers tools a provider would run by itself, and surfaces.providerTools is "refuse". Offer functions instead.',
-  },
-  websocket_unsupported: {
-    status: 426,
-    type: 'invalid_request_error',
-    message: 'This path is not served over WebSocket. Use POST with server-sent events.',
   },
   clearance_failed: {
     status: 400,

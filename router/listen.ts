@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Admin } from './admin/admin.ts';
 import { createApp } from './app.ts';
+import { createWebSockets, type WebSockets } from './http/web-sockets.ts';
 import type { Context } from './pipeline/context.ts';
 
 export interface Listener {
@@ -34,6 +35,7 @@ export async function listen(
 ): Promise<Listening> {
   const { patience = PATIENCE, admin } = options;
   const handle = getRequestListener(createApp(current, admin).fetch, { overrideGlobalObjects: false });
+  const sockets = createWebSockets(current);
   const server = createServer(
     {
       headersTimeout: patience.headersMs,
@@ -41,9 +43,12 @@ export async function listen(
       connectionsCheckingInterval: patience.checkMs,
       keepAliveTimeout: 60_000,
       maxHeaderSize: 32 * 1024,
+      // Any other wish to upgrade is passed over, as RFC 9110 allows, and the request answered.
+      shouldUpgradeCallback: (request) => sockets.takes(request),
     },
     (request, response) => void handle(request, response),
   );
+  server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head));
   server.maxConnections = current().config.listen.maxConnections;
   const code = await new Promise<string>((resolve) => {
     server.once('error', (error) => resolve('code' in error ? String(error.code) : 'unknown'));
@@ -57,16 +62,20 @@ export async function listen(
       port: typeof address === 'object' && address !== null ? address.port : port,
       drain: (drainMs) => {
         admin?.close();
-        return drain(server, drainMs);
+        return drain(server, sockets, drainMs);
       },
     },
   };
 }
 
-async function drain(server: Server, drainMs: number): Promise<void> {
+async function drain(server: Server, sockets: WebSockets, drainMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
   server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+  const upgraded = sockets.drain();
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+    upgraded.cut();
+  }, drainMs);
   await closed;
   clearTimeout(cut);
 }

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createResponseSink } from '../http/response-sink.ts';
 import type { JsonObject } from '../json/document.ts';
 import { parseJson } from '../json/parse.ts';
 import { toJsonText } from '../json/splice.ts';
@@ -12,7 +13,7 @@ import type { Protocol } from '../protocols/protocol.ts';
 import { readTools } from '../protocols/openai-responses-tools.ts';
 import { withoutFault } from '../protocols/shape.ts';
 import { expand } from '../responses/expand.ts';
-import { idOf } from '../responses/response-store.ts';
+import { idOf, type ResponseStore, type StoredResponse } from '../responses/response-store.ts';
 import type { Caller } from '../principals/principal.ts';
 import type { Answer } from './answer.ts';
 import { receive, type Opened } from './receive.ts';
@@ -21,7 +22,20 @@ import { answerChat } from './serve-chat.ts';
 
 const MAX_LEAVES = 500_000;
 
-export function serveResponses(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
+/** What a connection that lasts adds to its requests. */
+export interface OnConnection {
+  /** Replies this connection alone may go on from, whether they are kept for others or not. */
+  readonly kept: ResponseStore;
+  /** False: the request is read, judged and remembered, and no model asked. */
+  readonly generates: boolean;
+}
+
+export function serveResponses(
+  request: IncomingMessage,
+  response: ServerResponse,
+  caller: Caller,
+  connection?: OnConnection,
+): Promise<void> {
   const { context } = caller;
   const principal = caller.principal.id;
   let answer: Answer | undefined;
@@ -32,7 +46,10 @@ export function serveResponses(request: IncomingMessage, response: ServerRespons
     const { root } = parsed.document;
     const before = root['previous_response_id'];
     if (typeof before === 'string') await context.responses.recall(principal, before);
-    const expanded = expand(parsed.document, principal, context.responses);
+    const expanded = expand(parsed.document, principal, {
+      find: (whose, id) => connection?.kept.find(whose, id) ?? context.responses.find(whose, id),
+      findItem: (whose, id) => connection?.kept.findItem(whose, id) ?? context.responses.findItem(whose, id),
+    });
     if (expanded.kind === 'problem') return expanded;
     const { previous, own } = expanded;
     const tools = withoutFault(() => ({ kind: 'tools', ...readTools(root) }) as const);
@@ -53,9 +70,10 @@ export function serveResponses(request: IncomingMessage, response: ServerRespons
 
     function keep(reply: Readonly<Record<string, unknown>>, asked: JsonObject): void {
       const turn = answer?.turn;
-      if (asked['store'] === false || context.config.surfaces.responses.store === 'off' || turn === undefined) return;
+      const stays = asked['store'] !== false && context.config.surfaces.responses.store !== 'off';
+      if (turn === undefined || (!stays && connection === undefined)) return;
       const output = Array.isArray(reply['output']) ? (reply['output'] as readonly unknown[]) : [];
-      context.responses.keep({
+      const made: StoredResponse = {
         id: String(reply['id']),
         principal,
         // The last turn's: a tool may have raised it.
@@ -65,7 +83,9 @@ export function serveResponses(request: IncomingMessage, response: ServerRespons
         input: own.map(withId),
         output: output.map(toJsonText),
         previous,
-      });
+      };
+      connection?.kept.keep(made);
+      if (stays) context.responses.keep(made);
     }
   };
   return receive(
@@ -75,10 +95,33 @@ export function serveResponses(request: IncomingMessage, response: ServerRespons
     caller,
     async (received) => {
       answer = received.answer;
+      if (connection?.generates === false) return answerNothing(answer, protocol);
       return answerChat(received, protocol, context);
     },
     open,
   );
+}
+
+/** An empty reply, by whose id the next message goes on. Nothing went anywhere, so there is no route to tell. */
+async function answerNothing(answer: Answer, protocol: Protocol): Promise<void> {
+  answer.decision = undefined;
+  answer.outcome = 'answered';
+  const { response, id } = answer;
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', ...answer.headers() });
+  const writer = protocol.createWriter(createResponseSink(response), {
+    stream: true,
+    includeUsage: true,
+    id: protocol.idPrefix + id.slice('req_'.length),
+    model: answer.turn?.envelope.model ?? '',
+    createdSeconds: Math.floor(Date.now() / 1000),
+    errorBody: (failure) => answer.errorText(answer.codeOf(failure)),
+  });
+  await writer.write({ kind: 'finish', choice: 0, reason: 'stop' });
+  await writer.write({
+    kind: 'usage',
+    usage: { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, reasoningTokens: 0 },
+  });
+  await writer.write({ kind: 'end' });
 }
 
 /** Until the body is read there is no request to make a protocol for. */

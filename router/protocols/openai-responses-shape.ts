@@ -89,6 +89,7 @@ function readInput(input: JsonValue): {
   const origins: number[][] = [];
   // Calls that no output has answered yet.
   const open: ModelToolCall[] = [];
+  const called = new Set<string>();
   const add = (index: number, draft: Partial<Draft> & Pick<Draft, 'role'>): void => {
     messages.push({ content: [], toolCalls: [], toolCallId: '', name: '', ...draft });
     origins.push([index]);
@@ -107,6 +108,7 @@ function readInput(input: JsonValue): {
     if (Object.hasOwn(CALLS, type)) {
       const call = readCall(item, type, at);
       open.push(call);
+      called.add(call.id);
       const last = messages.at(-1);
       if (last?.role === 'assistant') {
         last.toolCalls.push(call);
@@ -119,6 +121,8 @@ function readInput(input: JsonValue): {
       if (item['output'] === undefined) fail('missing_field', `${at}/output`);
       const name = qualifiedName(string(item, 'namespace', at), string(item, 'name', at));
       const call = takeAnswered(open, callId, name);
+      // As the wire has it: a result of nothing would be shown to a model as if it were one.
+      if (call === undefined && !called.has(callId)) fail('tool_call_not_found', `${at}/call_id`);
       add(index, {
         role: 'tool',
         content: readOutput(item['output'], `${at}/output`),

@@ -12,7 +12,13 @@ import type { Gap } from '../../classifiers/verdict.ts';
 
 /** Wrong shape: code and pointer for the client, never the value. */
 export interface ShapeProblem {
-  readonly code: 'missing_field' | 'wrong_type' | 'unknown_role' | 'out_of_range' | 'unsupported_value';
+  readonly code:
+    | 'missing_field'
+    | 'wrong_type'
+    | 'unknown_role'
+    | 'tool_call_not_found'
+    | 'out_of_range'
+    | 'unsupported_value';
   readonly pointer: string;
 }
 

@@ -18,7 +18,11 @@ export type Expanded =
     }
   | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer: string };
 
-export function expand(document: JsonDocument, principal: string, store: ResponseStore): Expanded {
+export function expand(
+  document: JsonDocument,
+  principal: string,
+  store: Pick<ResponseStore, 'find' | 'findItem'>,
+): Expanded {
   const problem = (code: ErrorCode, pointer: string): Expanded => ({ kind: 'problem', code, pointer });
   const { root } = document;
   if ((root['conversation'] ?? null) !== null) return problem('conversation_unsupported', '/conversation');

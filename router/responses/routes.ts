@@ -27,11 +27,6 @@ export function addResponseRoutes(app: Hono<AppEnv>, error: Refuse): void {
     await serveResponses(c.env.incoming, c.env.outgoing, c.var.caller);
     return RESPONSE_ALREADY_SENT;
   });
-  app.get(PATH, (c) =>
-    c.req.header('upgrade')?.toLowerCase() === 'websocket'
-      ? error('websocket_unsupported', PATH)
-      : error('method_not_allowed', PATH),
-  );
   app.get(`${PATH}/:id`, (c) => {
     if (c.req.query('stream') === 'true') return error('unsupported_value', PATH);
     return found(c, (id, principal, responses) => {

@@ -29,6 +29,27 @@ const writeJson = (path: string, value: unknown): void => {
   writeFileSync(path, JSON.stringify(value));
 };
 
+/** codex asks its own provider over a WebSocket unless that is refused, and any other where its configuration says so. */
+const codex = (name: string, surface: string, more: string): Agent => ({
+  name,
+  package: '@openai/codex',
+  version: '0.169.0',
+  bin: 'codex',
+  surface,
+  cloud: 'openai-chat',
+  prepare: ({ url, home, prompt }) => {
+    mkdirSync(join(home, 'codex'), { recursive: true });
+    writeFileSync(
+      join(home, 'codex/config.toml'),
+      `model = "auto"\nmodel_provider = "sluice"\ncheck_for_update_on_startup = false\n[analytics]\nenabled = false\n[model_providers.sluice]\nname = "Sluice"\nbase_url = "${url}/v1"\nwire_api = "responses"\nenv_key = "SLUICE_KEY"\n${more}`,
+    );
+    return {
+      args: ['exec', '--skip-git-repo-check', '--sandbox', 'danger-full-access', prompt],
+      environment: { CODEX_HOME: join(home, 'codex'), SLUICE_KEY: 'not-a-key' },
+    };
+  },
+});
+
 export const AGENTS: readonly Agent[] = [
   {
     name: 'claude-code',
@@ -50,25 +71,8 @@ export const AGENTS: readonly Agent[] = [
       },
     }),
   },
-  {
-    name: 'codex',
-    package: '@openai/codex',
-    version: '0.169.0',
-    bin: 'codex',
-    surface: '/v1/responses',
-    cloud: 'openai-chat',
-    prepare: ({ url, home, prompt }) => {
-      mkdirSync(join(home, 'codex'), { recursive: true });
-      writeFileSync(
-        join(home, 'codex/config.toml'),
-        `model = "auto"\nmodel_provider = "sluice"\ncheck_for_update_on_startup = false\n[analytics]\nenabled = false\n[model_providers.sluice]\nname = "Sluice"\nbase_url = "${url}/v1"\nwire_api = "responses"\nenv_key = "SLUICE_KEY"\n`,
-      );
-      return {
-        args: ['exec', '--skip-git-repo-check', '--sandbox', 'danger-full-access', prompt],
-        environment: { CODEX_HOME: join(home, 'codex'), SLUICE_KEY: 'not-a-key' },
-      };
-    },
-  },
+  codex('codex', '/v1/responses', ''),
+  codex('codex-websocket', '/v1/responses (WebSocket)', 'supports_websockets = true\n'),
   {
     name: 'opencode',
     package: 'opencode-ai',

@@ -39,6 +39,7 @@ const DOORS: readonly { readonly module: RegExp; readonly only: readonly string[
     ],
   },
   { module: /^(node:)?sqlite$/, only: ['router/store/sqlite.ts'] },
+  { module: /^ws$/, only: ['router/http/web-sockets.ts'] },
   { module: /^pg$/, only: ['router/store/postgres.ts'] },
 ];
 /** What classifiers may not touch: they read text and nothing else. */

@@ -1,5 +1,4 @@
 /** What is kept of /v1/responses: for whom, how long, over which paths. */
-import { request } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createResponseStore, type StoredResponse } from '../../../router/responses/response-store.ts';
 import { CARD, COMPLEX, startSluice, type TestSluice, type TestSluiceOptions } from '../../helpers/sluice.ts';
@@ -78,12 +77,6 @@ describe('kept responses', () => {
     expect(await get('')).toBe(405);
     expect(await get('/compact', { method: 'POST' })).toBe(405);
     expect(await get(`/${id}/other`)).toBe(404);
-    // Clients that speak WebSocket go on over HTTP at this status; fetch may not ask for it.
-    const upgraded = await new Promise<number | undefined>((resolve) => {
-      const headers = { connection: 'upgrade', upgrade: 'websocket' };
-      request(`${running.url}/v1/responses`, { headers }, (answer) => resolve(answer.statusCode)).end();
-    });
-    expect(upgraded).toBe(426);
   });
 
   it('are told to nobody in logs', async () => {
