@@ -87,10 +87,7 @@ class CachingClassifier implements Classifier {
     this.#texts = new KeyedMemory(config.cacheEntries, policy);
     this.#blocks = new KeyedMemory(config.cacheEntries, policy);
     this.#seams = new KeyedMemory(config.cacheEntries, policy);
-    this.#door = new DoorScan(
-      (text, hint) => this.#reader.structuredNow(text, hint),
-      new KeyedMemory(config.cacheEntries, policy),
-    );
+    this.#door = new DoorScan(this.#reader, config.cacheEntries);
   }
 
   classify(segments: readonly Segment[], gaps: readonly Gap[], options: ClassifyOptions): Promise<Classification> {
@@ -269,7 +266,7 @@ class CachingClassifier implements Classifier {
     const { text, hint, role, form } = segment;
     const collects = options.nearMisses === 'collect';
     const opened = collects ? undefined : this.#reader.open(text, segment, 'all');
-    const atOnce = opened && this.#reader.atOnce(opened);
+    const atOnce = opened && this.#reader.atOnce(segment, opened);
     if (atOnce) {
       progress.scannedChars += text.length;
       // Paced like any reading, or ten thousand such leaves would hold the loop.

@@ -1,15 +1,16 @@
 /**
- * The door's second look at bytes about to leave. Independent of the classifier: it finds the leaves itself, as the receiver will
- * read them, reads each itself, and never asks what the classifier came to. The one thing it trusts is its own earlier look: a
- * piece of the body it has read from end to end is known by a keyed hash of its exact bytes and the key above it, since equal bytes
- * give equal answers. Remembered is only the highest rank found, so a piece that is too high is read again and reported in full.
- * Fails closed: what could not be read completely is a RescanFault, and is never remembered.
+ * The door's second look at bytes about to leave. It finds the leaves itself, as the receiver will read them, and asks of each
+ * whether that very text was read: every unit of it and the key above it, by a keyed hash. What was read, by the classifier or by an
+ * earlier look, counts with the highest rank that was found in it then, since equal texts under equal keys give equal answers; every
+ * other leaf is read here, and so is one that is too high, to report it in full. Of the decision, of segments, blocks and what was
+ * cut, masked or spliced it knows nothing. Pieces of the body it has itself been through are known the same way. Fails closed: what
+ * could not be read completely is a RescanFault, and is never remembered.
  */
 import type { Finding } from './finding.ts';
 import { jsonLeavesOf, jsonPiecesOf } from './json-leaves.ts';
 import type { JsonLeaf } from './json-leaves.ts';
-import type { KeyedMemory } from './keyed-memory.ts';
 import type { Outcome } from './outcome.ts';
+import { ReadMemory } from './read-memory.ts';
 import type { Gap } from './verdict.ts';
 
 /** No value worth finding is shorter. */
@@ -27,13 +28,21 @@ export class RescanFault extends Error {
   }
 }
 
-export class DoorScan {
-  readonly #read: (text: string, hint: string) => Outcome;
-  readonly #memory: KeyedMemory<number>;
+export interface DoorReader {
+  /** The highest rank found when this very text under this key was read from end to end; -1 when it was not. */
+  rankOf(text: string, hint: string): number;
+  /** Reads a text, and remembers that it did. */
+  structuredNow(text: string, hint: string): Outcome;
+}
 
-  constructor(read: (text: string, hint: string) => Outcome, memory: KeyedMemory<number>) {
-    this.#read = read;
-    this.#memory = memory;
+export class DoorScan {
+  readonly #reader: DoorReader;
+  readonly #pieces: ReadMemory;
+
+  /** DoorScan remembers up to `limit` pieces. */
+  constructor(reader: DoorReader, limit: number) {
+    this.#reader = reader;
+    this.#pieces = new ReadMemory(limit);
   }
 
   /** scan returns the findings that rank above `ceiling`. */
@@ -43,16 +52,16 @@ export class DoorScan {
     const findings: Finding[] = [];
     for (const [index, piece] of pieces.entries()) {
       const source = outgoing.slice(piece.start, piece.end);
-      const key = this.#memory.keyOf(source, piece.key);
-      const known = this.#memory.get(key);
-      if (known !== undefined && known <= ceiling) continue;
+      const known = this.#pieces.get(source, piece.key);
+      if (known >= 0 && known <= ceiling) continue;
       const leaves = jsonLeavesOf(source, piece.key);
       if (leaves === undefined) return this.#scanWhole(outgoing, ceiling);
       // The key counts for every item under it, so that whichever of them is met alone later on is not below its key; it is reported once.
       const above = { text: piece.key, hint: '', start: piece.keyStart };
       const isFirst = pieces[index - 1]?.keyStart !== piece.keyStart;
       const keyRank = this.#scanLeaves([above], 0, ceiling, isFirst ? findings : []);
-      this.#memory.set(key, Math.max(keyRank, this.#scanLeaves(leaves, piece.start, ceiling, findings)));
+      const rank = Math.max(keyRank, this.#scanLeaves(leaves, piece.start, ceiling, findings));
+      this.#pieces.set(source, piece.key, rank);
     }
     return findings;
   }
@@ -69,7 +78,12 @@ export class DoorScan {
     let highest = 0;
     for (const leaf of leaves) {
       if (leaf.text.length < SHORTEST_TEXT) continue;
-      const outcome = this.#read(leaf.text, leaf.hint);
+      const known = this.#reader.rankOf(leaf.text, leaf.hint);
+      if (known >= 0 && known <= ceiling) {
+        highest = Math.max(highest, known);
+        continue;
+      }
+      const outcome = this.#reader.structuredNow(leaf.text, leaf.hint);
       const [gap] = outcome.gaps;
       if (gap) throw new RescanFault(gap.cause);
       const start = from + leaf.start;

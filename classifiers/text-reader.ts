@@ -7,6 +7,7 @@ import { CONTROL_TEXT, nearMissesOf, settle } from './outcome.ts';
 import type { LocalNearMiss, Outcome } from './outcome.ts';
 import { UNPACED } from './pace.ts';
 import type { Pace } from './pace.ts';
+import { ReadMemory } from './read-memory.ts';
 import { createReader, open, read } from './read.ts';
 import type { Opening, Reader } from './read.ts';
 import type { Reading, ReadOptions, Sighting } from './reading.ts';
@@ -27,6 +28,7 @@ export class TextReader {
   readonly #reader: Reader;
   readonly #taggerNames: ReadonlySet<string>;
   readonly #isAllowed: (value: string) => boolean;
+  readonly #wasRead: ReadMemory;
   readonly #isIdle: (recognizer: Recognizer) => boolean;
   readonly #isMute: (recognizer: Recognizer) => boolean;
 
@@ -40,6 +42,7 @@ export class TextReader {
     this.#reader = createReader(recognizers, taggers);
     this.#taggerNames = new Set(taggers.map((tagger) => tagger.name));
     this.#isAllowed = createAllowList(config.allow);
+    this.#wasRead = new ReadMemory(config.cacheEntries);
     const idle = new Set(
       recognizers.filter(({ entities, highestScore = 1 }) =>
         entities.every((entity) => rules.ruleFor(entity).threshold > highestScore),
@@ -63,12 +66,13 @@ export class TextReader {
   }
 
   /** atOnce is the outcome of a text in which no recognizer has anywhere to look; undefined where one has. */
-  atOnce({ opening, allowed }: Opened): Outcome | undefined {
-    if (opening.isQuiet) return NOTHING;
+  atOnce({ text, hint }: Pick<Segment, 'text' | 'hint'>, { opening, allowed }: Opened): Outcome | undefined {
     if (opening.windows.length > 0) return undefined;
     const reading: Reading = { sightings: [], signals: [], gaps: [] };
-    opening.tagging?.settle(reading);
-    return settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'all');
+    if (!opening.isQuiet) opening.tagging?.settle(reading);
+    const outcome = opening.isQuiet ? NOTHING : this.#settle(reading, allowed, 'all');
+    this.#remember(text, hint, outcome, allowed);
+    return outcome;
   }
 
   *all(
@@ -78,7 +82,8 @@ export class TextReader {
     opened?: Opened,
   ): Generator<void, { readonly outcome: Outcome; readonly nearMisses: readonly LocalNearMiss[] }> {
     const { reading, allowed } = yield* this.#read(segment.text, segment, 'all', wanted, pace, opened);
-    const outcome = settle(reading, allowed, this.#rules, (name) => this.#taggerNames.has(name), 'all');
+    const outcome = this.#settle(reading, allowed, 'all');
+    this.#remember(segment.text, segment.hint, outcome, allowed);
     return { outcome, nearMisses: wanted === 'collect' ? nearMissesOf(reading, allowed, outcome, this.#rules) : [] };
   }
 
@@ -91,16 +96,39 @@ export class TextReader {
     const opened = this.open(text, input, 'structured');
     if (opened?.opening.isQuiet) return NOTHING;
     const { reading, allowed } = yield* this.#read(text, input, 'structured', 'omit', pace, opened);
-    return settle(reading, allowed, this.#rules, () => false, 'structured');
+    return this.#settle(reading, allowed, 'structured');
   }
 
-  /** structured in one go, for callers that cannot wait. */
+  /** structuredNow is structured in one go, for callers that cannot wait; what was read is remembered. */
   structuredNow(text: string, hint: string): Outcome {
     const steps = this.structured(text, hint, UNPACED);
     for (;;) {
       const step = steps.next();
-      if (step.done) return step.value;
+      if (!step.done) continue;
+      this.#remember(text, hint, step.value, []);
+      return step.value;
     }
+  }
+
+  /**
+   * rankOf is the highest rank found in a text under a key when it was last read from end to end; -1 when that is not known. With
+   * taggers or without: what one reading finds and the other does not can only rank higher.
+   */
+  rankOf(text: string, hint: string): number {
+    return this.#wasRead.get(text, hint);
+  }
+
+  /** An allowed value covers what is in it, and only the reading with taggers sees all of them: such a text is not remembered. */
+  #remember(text: string, hint: string, { findings, gaps }: Outcome, allowed: readonly Sighting[]): void {
+    if (gaps.length > 0 || allowed.length > 0) return;
+    let highest = 0;
+    for (const { rank } of findings) highest = Math.max(highest, rank);
+    this.#wasRead.set(text, hint, highest);
+  }
+
+  #settle(reading: Reading, allowed: readonly Sighting[], tiers: ReadOptions['tiers']): Outcome {
+    const isTagger = (name: string): boolean => tiers === 'all' && this.#taggerNames.has(name);
+    return settle(reading, allowed, this.#rules, isTagger, tiers);
   }
 
   *#read(

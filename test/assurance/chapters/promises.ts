@@ -32,7 +32,8 @@ export const PROMISES: readonly Chapter[] = [
         id: '1d',
         says: 'The exact outgoing bytes are scanned once more, knowing nothing of how they came about',
         tests: [
-          'test/router/pipeline/cost.test.ts › reads what is new itself, even when the classifier has just read it',
+          'test/router/pipeline/cost.test.ts › reads what nobody has read, and only that',
+          'test/classifiers/read-memory.test.ts › whatever was classified before, and wherever the change is',
         ],
       },
       {
