@@ -86,6 +86,21 @@ export const Sandbox = z.strictObject({
   diskBytes: bytes.default(64 * 1024 * 1024).describe('Size of /tmp and home inside.'),
   uid: z.int().min(1).default(65534).describe('User the sandbox runs under when Sluice is root. Never 0.'),
   pool: z.int().min(0).max(64).default(2).describe('Pre-warmed single-use sandboxes per profile.'),
+  landlock: z
+    .strictObject({
+      use: z
+        .enum(['auto', 'required'])
+        .default('auto')
+        .describe('`auto` uses Landlock where the kernel has it (Linux 5.19); `required` runs nothing without it.'),
+      tcp: z
+        .enum(['loopback', 'none'])
+        .default('loopback')
+        .describe(
+          'TCP of a sandbox without network: between its own programs, or `none` at all, which needs Landlock 4 (Linux 6.7).',
+        ),
+    })
+    .prefault({})
+    .describe('A second layer under the mounts of mode `bubblewrap`, by another part of the kernel.'),
   docker: z
     .strictObject({
       socket: z

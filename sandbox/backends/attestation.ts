@@ -28,6 +28,8 @@ export interface Expectation {
   readonly uid: number;
   readonly gid: number;
   readonly ownNamespaces: Readonly<Record<string, string>>;
+  /** Version of Landlock whose domain the launcher enters; 0 where there is none. */
+  readonly landlock: number;
   /** What must be mounted where: the identity of the directory that was opened, not of whatever its path names by now. */
   readonly mounts: Readonly<Record<string, string>>;
 }
@@ -74,7 +76,7 @@ const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
 /** The complaints about one process, each naming what was expected; empty when there is none. */
 export function complaints(
   seen: Observation,
-  expected: Omit<Expectation, 'profile'>,
+  expected: Omit<Expectation, 'profile' | 'landlock'>,
   namespaces: readonly string[] = REQUIRED_NAMESPACES,
 ): readonly string[] {
   const { status } = seen;
@@ -117,6 +119,15 @@ function shellComplaints(shell: Observation, expected: Expectation): readonly st
   return wrong;
 }
 
+/**
+ * The kernel shows nobody a Landlock domain. What it shows is the filter that a launcher adds after it entered one and before
+ * it starts the shell, on top of the one both processes have.
+ */
+function launcherComplaints({ init, shell }: Processes, expected: Expectation): readonly string[] {
+  const count = ({ status }: Observation): number => Number(status.Seccomp_filters ?? Number.NaN);
+  return expected.landlock === 0 || count(shell) > count(init) ? [] : ['the launcher did not close Landlock'];
+}
+
 export interface Processes {
   readonly init: Observation;
   readonly shell: Observation;
@@ -127,6 +138,7 @@ export function judge(seen: Processes, expected: Expectation, controllers: reado
     ...complaints(seen.init, expected).map((detail) => `init: ${detail}`),
     ...complaints(seen.shell, expected),
     ...shellComplaints(seen.shell, expected),
+    ...launcherComplaints(seen, expected),
     ...(/[^\0]/.test(seen.init.environment) && !/^PWD=[^\0]*\0?$/.test(seen.init.environment)
       ? ['init: its environment is not empty']
       : []),
@@ -139,6 +151,7 @@ export function judge(seen: Processes, expected: Expectation, controllers: reado
       uid: expected.uid,
       seccomp: 2,
       seccompFilters: Number(seen.shell.status.Seccomp_filters ?? 1),
+      landlock: expected.landlock,
       noNewPrivileges: true,
       capabilities: 0,
       namespaces: NAMESPACES.filter((name) => seen.shell.namespaces[name] !== expected.ownNamespaces[name]).join(','),

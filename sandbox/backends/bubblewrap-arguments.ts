@@ -9,6 +9,7 @@ import {
   EGRESS_SOCKET_INSIDE,
   HOME_INSIDE,
   HONEY_INSIDE,
+  LAUNCHER_INSIDE,
   NODE_INSIDE,
   TMP_INSIDE,
   WORKSPACE_INSIDE,
@@ -40,6 +41,8 @@ export interface Pinned {
 export interface Sources {
   readonly status: number;
   readonly seccomp: number;
+  /** Of the program that enters a Landlock domain; undefined where there is none. */
+  readonly launcher: number | undefined;
   readonly etc: Pinned;
   readonly node: Pinned;
   readonly workspace: Pinned | undefined;
@@ -129,6 +132,10 @@ export function bubblewrapArguments(profile: Profile, layout: HostLayout, source
     ...bind(sources.etc, '/etc', 'ro', layout),
     ...option('/opt', '/opt/node', '/opt/node/bin', '/home', '/run', '/var').flatMap(directory),
     ...bind(sources.node, NODE_INSIDE, 'ro', layout),
+    // A copy in the sandbox's own root: a mount of the host's may be noexec.
+    ...(sources.launcher === undefined
+      ? []
+      : option('--perms', '0555', '--file', String(sources.launcher), LAUNCHER_INSIDE)),
     // Nobody inside can write it: its owner is root outside, who is nobody here.
     ...(sources.honey === undefined ? [] : bind(sources.honey, HONEY_INSIDE, sources.honey.access, layout)),
     ...proc(layout),

@@ -13,7 +13,8 @@ import { holdsSocket } from '../guard/tree.ts';
 import { withGuard } from '../guard/with-guard.ts';
 import { withPrivateCopy } from '../guard/with-private-copy.ts';
 import type { ExecutionPlan } from '../plan.ts';
-import { proveClaims } from '../probes/prove.ts';
+import { landlockProbe } from '../probes/landlock.ts';
+import { proveClaims, PROBES } from '../probes/prove.ts';
 import { seccompBytes } from '../seccomp/filter.ts';
 import { judge } from './attestation.ts';
 import { bubblewrapArguments } from './bubblewrap-arguments.ts';
@@ -21,6 +22,7 @@ import { createCgroupController } from './cgroup.ts';
 import type { CgroupController } from './cgroup.ts';
 import { execute } from './execute.ts';
 import { handover, prologue } from './handover.ts';
+import { askLandlock, launcherFor } from './landlock.ts';
 import { launch } from './launch.ts';
 import type { Launched, WaitingSandbox } from './launch.ts';
 import { prepareHost } from './prepare-host.ts';
@@ -46,6 +48,7 @@ const MIB = 1024 * 1024;
 const PARTS: Parts = {
   buildArguments: bubblewrapArguments,
   filter: (options) => seccompBytes(process.arch, options),
+  launcher: launcherFor,
   prologue,
   judge,
 };
@@ -85,16 +88,17 @@ export function createBubblewrapBackend(options: BubblewrapOptions): BubblewrapB
 /** As above with replaced parts. For tests of the probes; nothing in the configuration leads here. */
 export function createBubblewrapBackendWith(
   options: BubblewrapOptions,
-  replaced: Partial<Parts> & { readonly cgroups?: CgroupController },
+  replaced: Partial<Parts> & { readonly cgroups?: CgroupController; readonly askLandlock?: typeof askLandlock },
 ): BubblewrapBackend {
   const parts: Parts = { ...PARTS, ...replaced };
   const cgroups = replaced.cgroups ?? createCgroupController();
+  const ask = replaced.askLandlock ?? askLandlock;
   const running = new Set<WaitingSandbox>();
   const cleanup = new Set<Promise<void>>();
   let preparation: Promise<Prepared> | undefined;
   let closed = false;
 
-  const prepared = (): Promise<Prepared> => (preparation ??= prepareHost(options, cgroups));
+  const prepared = (): Promise<Prepared> => (preparation ??= prepareHost(options, cgroups, ask));
 
   const changesOf = ({ dropsTo, uid, gid }: Host): ChangeStore =>
     createChangeStore({
@@ -161,10 +165,17 @@ export function createBubblewrapBackendWith(
     async prove() {
       const machine = await prepared();
       if (machine.kind === 'unusable') return [{ claim: 'available', proved: false, evidence: machine.reason }];
-      const { staging, uid } = machine.host;
+      const { staging, uid, landlock } = machine.host;
       const { signal } = new AbortController();
-      // Past the pool: what is proved is what a launch makes now, and the pool's are made by the same launch.
-      return proveClaims({ directory: staging, uid, run: (plan) => runIn(() => undefined, plan, { signal }) });
+      const { abi, tcp } = landlock;
+      const domain = landlockProbe({ abi, withoutTcp: tcp === 'none', ask: () => ask(staging) });
+      return proveClaims({
+        directory: staging,
+        uid,
+        // Past the pool: what is proved is what a launch makes now, and the pool's are made by the same launch.
+        run: (plan) => runIn(() => undefined, plan, { signal }),
+        probes: [...PROBES, domain],
+      });
     },
     async changes() {
       const machine = await prepared();

@@ -51,7 +51,7 @@ export type Launched =
 const START_TIMEOUT_MS = 10_000;
 type Readiness =
   | { readonly kind: 'ready'; readonly init: number }
-  | { readonly kind: 'not-ready'; readonly stderr: string };
+  | { readonly kind: 'not-ready'; readonly stderr: string; readonly code: number | undefined };
 
 export async function launch(profile: Profile, host: Host, parts: Parts): Promise<Launched> {
   let started: Started;
@@ -127,7 +127,7 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
   if (readiness.kind === 'not-ready') {
     abandon();
     void ended.then(() => group?.remove());
-    return { kind: 'failed', cause: 'unavailable', detail: explainStartFailure(readiness.stderr) };
+    return { kind: 'failed', cause: 'unavailable', detail: explainStartFailure(readiness.stderr, readiness.code) };
   }
 
   try {
@@ -140,7 +140,14 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
     const mounted = Object.keys(started.mounts);
     const judgement = parts.judge(
       { init: await observeSettled(readiness.init, mounted), shell: observe(shell, mounted) },
-      { profile, uid: host.uid, gid: host.gid, ownNamespaces: readNamespaces('self'), mounts: started.mounts },
+      {
+        profile,
+        uid: host.uid,
+        gid: host.gid,
+        ownNamespaces: readNamespaces('self'),
+        landlock: host.landlock.abi,
+        mounts: started.mounts,
+      },
       group.controllers,
     );
     if (judgement.kind === 'mismatch') throw new AttestationMismatch(judgement.detail);
@@ -206,7 +213,7 @@ function isSame(path: string, wanted: string): boolean {
 function waitUntilReady(
   child: ChildProcess,
   status: Readable,
-  ended: Promise<unknown>,
+  ended: Promise<Ended>,
   listen: (sink: (stream: 'stdout' | 'stderr', chunk: Buffer) => void) => void,
   begin: () => void,
   announced: (init: number) => void,
@@ -220,12 +227,12 @@ function waitUntilReady(
       clearTimeout(timer);
       resolve(result);
     };
-    const fail = (): void => finish({ kind: 'not-ready', stderr: complaint });
+    const fail = (code?: number): void => finish({ kind: 'not-ready', stderr: complaint, code });
     const look = (): void => {
       if (init !== 0 && said === READY) finish({ kind: 'ready', init });
       else if (!READY.startsWith(said)) fail();
     };
-    const timer = globalThis.setTimeout(fail, START_TIMEOUT_MS);
+    const timer = globalThis.setTimeout(() => fail(), START_TIMEOUT_MS);
     timer.unref();
     status.on('data', (chunk: Buffer) => {
       if (text.length < 4096) text += chunk.toString('latin1');
@@ -242,8 +249,8 @@ function waitUntilReady(
         look();
       }
     });
-    void ended.then(fail);
-    child.once('error', fail);
+    void ended.then(({ code }) => fail(code));
+    child.once('error', () => fail());
     begin();
   });
 }

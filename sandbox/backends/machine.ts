@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { REFUSALS } from '../landlock/launcher.ts';
 
 export interface Bwrap {
   readonly path: string;
@@ -66,8 +67,10 @@ export async function findBwrap(places: readonly string[] = PLACES): Promise<Fou
   return { kind: 'found', bwrap: { path, version, bindDescriptor: help.includes('--ro-bind-fd') } };
 }
 
-/** Turns bwrap's words into a reason and a cure. */
-export function explainStartFailure(stderr: string): string {
+/** Turns bwrap's words, or the status a launcher ended with, into a reason and a cure. */
+export function explainStartFailure(stderr: string, code?: number): string {
+  const refused = REFUSALS[code ?? 0];
+  if (refused !== undefined) return `${refused}: restart Sluice, so that it asks this kernel again what it has`;
   const line = (
     stderr.split('\n').find((text) => text.startsWith('bwrap:')) ?? 'bwrap ended before the sandbox was ready'
   ).slice(0, 200);

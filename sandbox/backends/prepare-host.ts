@@ -2,7 +2,7 @@
  * What a backend finds out and lays out once: where bwrap is, as whom it runs, the staged /etc and Node. Fails closed: what
  * is missing makes the backend unusable, with the cure in the reason.
  */
-import { chmodSync, copyFileSync, linkSync, mkdirSync } from 'node:fs';
+import { chmodSync, copyFileSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuardOptions } from '../guard/guard.ts';
 import type { HoneyKey } from '../watch/honey.ts';
@@ -10,6 +10,8 @@ import { honeyPlanter } from '../watch/honey-files.ts';
 import type { CgroupController } from './cgroup.ts';
 import { closeInheritedDescriptors } from './descriptors.ts';
 import { isReachable, readHostLayout, stageEtc, stagingDirectory } from './host-layout.ts';
+import { askLandlock, decideLandlock } from './landlock.ts';
+import type { LandlockPolicy } from './landlock.ts';
 import { findBwrap } from './machine.ts';
 import type { Host } from './start-bwrap.ts';
 
@@ -24,6 +26,8 @@ export interface BubblewrapOptions {
   readonly guard?: GuardOptions['policy'];
   /** Plants honey credentials of this key in every sandbox; none when absent. */
   readonly honey?: HoneyKey;
+  /** `auto` and `loopback` when absent. */
+  readonly landlock?: LandlockPolicy;
   /** Where to look for bwrap; the usual places when absent. */
   readonly bwrapPlaces?: readonly string[];
   /** Inherited descriptors that are not closed. Sandboxes would inherit them too, so none starts while they are open. */
@@ -50,23 +54,34 @@ function stageNode(staging: string, uid: number, gid: number): string {
   return place;
 }
 
-export async function prepareHost(options: BubblewrapOptions, cgroups: CgroupController): Promise<Prepared> {
-  const found = await findBwrap(options.bwrapPlaces);
-  if (found.kind === 'unusable') return found;
+export async function prepareHost(
+  options: BubblewrapOptions,
+  cgroups: CgroupController,
+  ask: typeof askLandlock = askLandlock,
+): Promise<Prepared> {
+  const machine = await findBwrap(options.bwrapPlaces);
+  if (machine.kind === 'unusable') return machine;
+  const { bwrap } = machine;
   closeInheritedDescriptors(options.keepDescriptors);
   const dropsTo = process.getuid?.() === 0;
   const uid = dropsTo ? options.uid : (process.getuid?.() ?? 0);
   const gid = dropsTo ? options.gid : (process.getgid?.() ?? 0);
   if (uid === 0 || gid === 0) return { kind: 'unusable', reason: ROOT_REASON };
   const staging = stagingDirectory(options.stateDir, uid, gid);
+  const found = decideLandlock(await ask(staging), options.landlock ?? { use: 'auto', tcp: 'loopback' });
+  if (found.kind === 'unusable') {
+    rmSync(staging, { recursive: true, force: true });
+    return found;
+  }
+  const { landlock } = found;
   stageEtc(join(staging, 'etc'));
   for (const place of ['workspace', 'home']) mkdirSync(join(staging, place), { mode: 0o755 });
-  const layout = readHostLayout(found.bwrap.bindDescriptor);
+  const layout = readHostLayout(bwrap.bindDescriptor);
   const node = stageNode(staging, uid, gid);
   const { honey } = options;
   const planting = honey === undefined ? {} : { plantHoney: honeyPlanter(honey, staging, dropsTo) };
   return {
     kind: 'prepared',
-    host: { bwrap: found.bwrap.path, layout, staging, node, uid, gid, dropsTo, cgroups, ...planting },
+    host: { bwrap: bwrap.path, layout, staging, node, uid, gid, dropsTo, cgroups, landlock, ...planting },
   };
 }

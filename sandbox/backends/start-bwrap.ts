@@ -6,14 +6,16 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, constants, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HOME_INSIDE, HONEY_INSIDE, SHELL_INSIDE, WORKSPACE_INSIDE } from '../tools/programs.ts';
+import { HOME_INSIDE, HONEY_INSIDE, LAUNCHER_INSIDE, SHELL_INSIDE, WORKSPACE_INSIDE } from '../tools/programs.ts';
 import { identity } from './attestation.ts';
 import type { judge } from './attestation.ts';
 import type { bubblewrapArguments, HostLayout, Pinned, Sources } from './bubblewrap-arguments.ts';
 import type { CgroupController } from './cgroup.ts';
 import type { prologue } from './handover.ts';
 import { isReachable } from './host-layout.ts';
+import type { Landlock, launcherFor } from './landlock.ts';
 import type { Profile } from './profile.ts';
+import type { FilterOptions } from '../seccomp/rules.ts';
 import type { PlantedHoney } from '../watch/honey-files.ts';
 
 /** Everything a launch takes from the machine; made once per backend. */
@@ -29,12 +31,15 @@ export interface Host {
   readonly dropsTo: boolean;
   readonly cgroups: CgroupController;
   readonly plantHoney?: () => PlantedHoney;
+  /** What the kernel has of Landlock and the policy asks of it. */
+  readonly landlock: Landlock;
 }
 
 /** The replaceable parts: tests weaken one of them to see that the claim about it is then reported unproved. */
 export interface Parts {
   readonly buildArguments: typeof bubblewrapArguments;
-  readonly filter: (options: { readonly unixSockets: boolean }) => Buffer;
+  readonly filter: (options: FilterOptions) => Buffer;
+  readonly launcher: typeof launcherFor;
   readonly prologue: typeof prologue;
   readonly judge: typeof judge;
 }
@@ -43,7 +48,9 @@ const O_PATH = 0o10000000;
 /** Positions in the child's descriptor table. 0 to 3 stay with the program, the rest is bwrap's and gone before it runs. */
 const STATUS = 4;
 const ARGUMENTS = 5;
-const FIRST_SOURCE = 6;
+const FILTER = 6;
+const LAUNCHER = 7;
+const FIRST_SOURCE = 8;
 
 interface Opened {
   readonly pinned: Pinned;
@@ -73,9 +80,10 @@ function quote(text: string): string {
 function reachingCommand(
   host: Host,
   unreachable: readonly (readonly [string, string])[],
+  words: readonly string[],
 ): readonly [string, ...string[]] {
   const mounts = unreachable.map(([from, to]) => `mount --bind -- ${quote(from)} ${quote(to)}`);
-  const drop = `exec setpriv --reuid=${host.uid} --regid=${host.gid} --clear-groups -- ${quote(host.bwrap)} --args ${ARGUMENTS} -- ${SHELL_INSIDE}`;
+  const drop = `exec setpriv --reuid=${host.uid} --regid=${host.gid} --clear-groups -- ${words.map(quote).join(' ')}`;
   return [
     '/usr/bin/unshare',
     '--mount',
@@ -102,7 +110,7 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
   const files: number[] = [];
   const honey = host.plantHoney?.();
   const open = (path: string, flags: number): Opened => {
-    const one = pin(path, FIRST_SOURCE + 1 + opened.length, flags);
+    const one = pin(path, FIRST_SOURCE + opened.length, flags);
     opened.push(one);
     return one;
   };
@@ -131,9 +139,11 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
       byPath.add(one);
       return { path, descriptor: undefined };
     };
+    const launcher = parts.launcher(profile, host.layout, host.landlock, honey !== undefined);
     const sources: Sources = {
       status: STATUS,
-      seccomp: FIRST_SOURCE,
+      seccomp: FILTER,
+      launcher: launcher === undefined ? undefined : LAUNCHER,
       etc: etc.pinned,
       node: node.pinned,
       workspace: within(workspace, 'workspace'),
@@ -142,11 +152,13 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
     };
     const bwrapArguments = parts.buildArguments(profile, host.layout, sources);
     const argumentFile = data('arguments', Buffer.from(`${bwrapArguments.join('\0')}\0`));
-    const filter = data('filter', parts.filter({ unixSockets: profile.egressSocket !== '' }));
-    const [program, ...rest] =
-      unreachable.length > 0
-        ? reachingCommand(host, unreachable)
-        : [host.bwrap, '--args', String(ARGUMENTS), '--', SHELL_INSIDE];
+    const filter = data(
+      'filter',
+      parts.filter({ unixSockets: profile.egressSocket !== '', launcher: launcher !== undefined }),
+    );
+    const command = launcher === undefined ? [SHELL_INSIDE] : [LAUNCHER_INSIDE, SHELL_INSIDE];
+    const words = [host.bwrap, '--args', String(ARGUMENTS), '--', ...command] as const;
+    const [program, ...rest] = unreachable.length > 0 ? reachingCommand(host, unreachable, words) : words;
     const child = spawn(program, rest, {
       cwd: '/',
       // bwrap's own environment is what /proc/1/environ shows inside.
@@ -161,6 +173,7 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
         'pipe',
         argumentFile,
         filter,
+        launcher === undefined ? 'ignore' : data('launcher', launcher),
         ...opened.map((one) => (byPath.has(one) || !host.layout.bindDescriptor ? 'ignore' : one.local)),
       ],
       ...(host.dropsTo && unreachable.length === 0 ? { uid: host.uid, gid: host.gid } : {}),

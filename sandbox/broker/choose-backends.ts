@@ -20,7 +20,14 @@ function chooseBackend(mode: Mode, { sandbox, stateDir, honey }: Bound): Backend
     case 'bubblewrap':
       if (process.platform !== 'linux')
         return absent(mode, 'bubblewrap needs Linux; set sandbox.mode to deny, or run Sluice on Linux.');
-      return createBubblewrapBackend({ uid: sandbox.uid, gid: sandbox.uid, pool: sandbox.pool, stateDir, ...planting });
+      return createBubblewrapBackend({
+        uid: sandbox.uid,
+        gid: sandbox.uid,
+        pool: sandbox.pool,
+        landlock: sandbox.landlock,
+        stateDir,
+        ...planting,
+      });
     case 'host':
       if (sandbox.allowHost !== ALLOW_HOST) return absent(mode, `host needs sandbox.allowHost: ${ALLOW_HOST}.`);
       return createHostBackend({ allowHost: sandbox.allowHost, uid: sandbox.uid, gid: sandbox.uid });

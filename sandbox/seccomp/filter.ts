@@ -6,7 +6,7 @@ import { ARM64_SYSCALLS } from './syscalls-arm64.ts';
 import { X64_SYSCALLS } from './syscalls-x64.ts';
 import { ACTION, and, argumentLow, branch, dispatch, encode, give, load, OFFSET, OPCODE } from './bpf.ts';
 import type { Instruction, Range } from './bpf.ts';
-import { ENOSYS, syscallRules } from './rules.ts';
+import { ENOSYS, EPERM, LANDLOCK_CALLS, PR_SET_SECCOMP, syscallRules } from './rules.ts';
 import type { Check, FilterOptions, Rule } from './rules.ts';
 
 interface Machine {
@@ -102,8 +102,28 @@ const encoded = new Map<string, Buffer>();
 export function seccompBytes(architecture: string, options: FilterOptions): Buffer {
   if (architecture !== 'x64' && architecture !== 'arm64')
     throw new Error('seccomp: no system call table for this machine');
-  const key = `${architecture} ${options.unixSockets}`;
+  const key = `${architecture} ${options.unixSockets} ${options.launcher === true}`;
   let bytes = encoded.get(key);
   if (bytes === undefined) encoded.set(key, (bytes = encode(seccompProgram(architecture, options))));
   return bytes;
+}
+
+/**
+ * What a launcher adds on top once it is in its Landlock domain: no further domain and no further filter. Whatever else is
+ * asked, the first filter answers; the kernel takes the stricter of the two.
+ */
+export function closingProgram(architecture: 'x64' | 'arm64'): readonly Instruction[] {
+  const { audit, numbers } = MACHINES[architecture];
+  const numberOf = (name: string): number => numbers[name] as number;
+  const control = check({ kind: 'none-of', argument: 0, values: [PR_SET_SECCOMP], errno: EPERM }, ALLOW);
+  const search = anyOf(
+    LANDLOCK_CALLS.map(numberOf),
+    fail(ENOSYS),
+    branch(OPCODE.jumpEqual, numberOf('prctl'), control, ALLOW),
+  );
+  return [load(OFFSET.architecture), ...guard(audit, [give(ACTION.killProcess)], [load(OFFSET.number), ...search])];
+}
+
+export function closingBytes(architecture: 'x64' | 'arm64'): Buffer {
+  return encode(closingProgram(architecture));
 }

@@ -44,7 +44,7 @@ const SOCKET = { stream: 1, datagram: 2, sequencedPacket: 5, typeMask: 0xf } as 
 const PROTOCOLS = [0, 6, 17];
 /** Fake terminal input, the console's twin of it, console redirection. */
 const TERMINAL_INJECTION = [0x5412, 0x541c, 0x541d];
-const PR_SET_SECCOMP = 22;
+export const PR_SET_SECCOMP = 22;
 const PR_SET_MM = 35;
 
 const ALLOWED = `
@@ -113,7 +113,12 @@ export interface FilterOptions {
    * listening socket would be a way out; only a sandbox with an egress socket and no workspace needs them.
    */
   readonly unixSockets: boolean;
+  /** Whether a launcher has yet to enter a Landlock domain and to add the filter that closes the way to another. */
+  readonly launcher?: boolean;
 }
+
+/** What a launcher needs once and no program afterwards. */
+export const LANDLOCK_CALLS = ['landlock_create_ruleset', 'landlock_add_rule', 'landlock_restrict_self'] as const;
 
 export function syscallRules(options: FilterOptions): ReadonlyMap<string, Rule> {
   const rules = new Map<string, Rule>();
@@ -157,7 +162,9 @@ export function syscallRules(options: FilterOptions): ReadonlyMap<string, Rule> 
     ),
   );
   rules.set('ioctl', checked({ kind: 'none-of', argument: 1, values: TERMINAL_INJECTION, errno: EPERM }));
-  rules.set('prctl', checked({ kind: 'none-of', argument: 0, values: [PR_SET_SECCOMP, PR_SET_MM], errno: EPERM }));
+  const controls = options.launcher === true ? [PR_SET_MM] : [PR_SET_SECCOMP, PR_SET_MM];
+  rules.set('prctl', checked({ kind: 'none-of', argument: 0, values: controls, errno: EPERM }));
+  if (options.launcher === true) for (const name of LANDLOCK_CALLS) rules.set(name, { kind: 'allow' });
   rules.set(
     'personality',
     checked({ kind: 'one-of', argument: 0, mask: 0xffffffff, values: [0, 0xffffffff], errno: EPERM }),

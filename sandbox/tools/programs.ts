@@ -18,3 +18,5 @@ export const TMP_INSIDE = '/tmp';
 export const HONEY_INSIDE = '/opt/backup';
 /** Where the backend puts the egress proxy's Unix socket when the plan has one. */
 export const EGRESS_SOCKET_INSIDE = '/run/egress.sock';
+/** What bwrap starts where there is Landlock. No place a program may read, so that not reading it shows the domain. */
+export const LAUNCHER_INSIDE = '/opt/launch';

@@ -48,6 +48,7 @@ const expectation: Expectation = {
   uid: 65534,
   gid: 65534,
   ownNamespaces: namespaces('1'),
+  landlock: 0,
   mounts: { '/workspace': '1:2' },
 };
 const status = (changes: Readonly<Record<string, string>>): Observation => ({

@@ -13,53 +13,15 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../sandbox/backend.ts';
 import { bubblewrapArguments } from '../../../sandbox/backends/bubblewrap-arguments.ts';
 import { createBubblewrapBackend, createBubblewrapBackendWith } from '../../../sandbox/backends/bubblewrap.ts';
-import type { BubblewrapBackend } from '../../../sandbox/backends/bubblewrap.ts';
 import { seccompBytes } from '../../../sandbox/seccomp/filter.ts';
-import { area, LIMITS, never, options, plan, shell } from './fixture.ts';
+import { alive, ran, useBubblewrap } from './bubblewrap-fixture.ts';
+import { LIMITS, never, options, plan, shell } from './fixture.ts';
 
-const home = area();
-const backend: BubblewrapBackend = createBubblewrapBackend(options(join(home.path, 'state')));
-let unusable = '';
-
-beforeAll(async () => {
-  const available = await backend.available();
-  unusable = available.usable ? '' : available.reason;
-});
-beforeEach((context) => {
-  // A reason that names no cure is a failure; one that does means there is nothing to test on this machine.
-  if (!/^$|apt-get install bubblewrap|user namespaces|docker/.test(unusable)) throw new Error(unusable);
-  if (unusable !== '') context.skip(unusable);
-});
-afterAll(async () => {
-  await backend.close();
-  home.remove();
-});
-
-const run = (script: string, changes: Parameters<typeof shell>[1] = {}): Promise<Outcome> =>
-  backend.run(shell(script, changes), { signal: never() });
-const ran = (outcome: Outcome): string => {
-  if (outcome.kind === 'not-started') throw new Error(`${outcome.cause}: ${outcome.detail}`);
-  return outcome.stdout.head + outcome.stdout.tail;
-};
-const workspace = (name: string): string => {
-  const path = join(home.path, name);
-  mkdirSync(path);
-  chmodSync(path, 0o777);
-  return path;
-};
-/** Processes whose command line holds the marker, as the host sees them. */
-const alive = (marker: string): number =>
-  readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(marker);
-    } catch {
-      return false;
-    }
-  }).length;
+const { home, backend, run, workspace } = useBubblewrap();
 
 describe('workspaces', () => {
   it('read-only is read-only, writable is the same directory, and ownership is never root', async () => {

@@ -1,45 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Outcome } from '../../../sandbox/backend.ts';
-import { createBubblewrapBackend } from '../../../sandbox/backends/bubblewrap.ts';
-import type { BubblewrapBackend } from '../../../sandbox/backends/bubblewrap.ts';
-import { area, LIMITS, never, options, plan, shell } from './fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { alive, ran, useBubblewrap } from './bubblewrap-fixture.ts';
+import { LIMITS, never, options, plan, shell } from './fixture.ts';
 
-const home = area();
-const backend: BubblewrapBackend = createBubblewrapBackend(options(join(home.path, 'state')));
-let unusable = '';
-
-beforeAll(async () => {
-  const available = await backend.available();
-  unusable = available.usable ? '' : available.reason;
-});
-beforeEach((context) => {
-  // A reason that names no cure is a failure; one that does means there is nothing to test on this machine.
-  if (!/^$|apt-get install bubblewrap|user namespaces|docker/.test(unusable)) throw new Error(unusable);
-  if (unusable !== '') context.skip(unusable);
-});
-afterAll(async () => {
-  await backend.close();
-  home.remove();
-});
-
-const run = (script: string, changes: Parameters<typeof shell>[1] = {}): Promise<Outcome> =>
-  backend.run(shell(script, changes), { signal: never() });
-const ran = (outcome: Outcome): string => {
-  if (outcome.kind === 'not-started') throw new Error(`${outcome.cause}: ${outcome.detail}`);
-  return outcome.stdout.head + outcome.stdout.tail;
-};
-/** Processes whose command line holds the marker, as the host sees them. */
-const alive = (marker: string): number =>
-  readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(marker);
-    } catch {
-      return false;
-    }
-  }).length;
+const { home, backend, run } = useBubblewrap();
 
 describe('what a call gets', () => {
   it('exit code, both streams, standard input and arguments byte for byte', async () => {
@@ -167,7 +133,11 @@ describe('what a call cannot do', () => {
   it.each([
     ['make a namespace', 'unshare -r true || unshare -m true', /^$/],
     ['become root', 'su -c "id -u" </dev/null; python3 -c "import os; os.setuid(0); print(0)"', /^$/],
-    ['see the host in pid 1', 'tr "\\0" " " < /proc/1/cmdline', /^\/usr\/bin\/bwrap --args \d+ -- \/bin\/sh $/],
+    [
+      'see the host in pid 1',
+      'tr "\\0" " " < /proc/1/cmdline',
+      /^\/usr\/bin\/bwrap --args \d+ -- (\/opt\/launch )?\/bin\/sh $/,
+    ],
     ['reach any network', 'tail -n +3 /proc/net/dev | grep -vc " lo:"; cat /etc/resolv.conf', /^0\n$/],
     [
       'write kernel settings',
