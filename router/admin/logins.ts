@@ -28,7 +28,8 @@ export class Logins {
   readonly #now: () => number;
   #failures: { readonly peer: string; readonly at: number }[] = [];
 
-  constructor(now: () => number = Date.now) {
+  /** `now` in milliseconds of a clock that nobody sets: a session ends when it has lasted, whatever the time of day. */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 

@@ -3,6 +3,7 @@
  * Fails closed: a key or a file that cannot be opened is a problem at start.
  */
 import { join } from 'node:path';
+import { earliestNow } from '../../config/clock.ts';
 import { type Environment, resolveSecret } from '../../config/load.ts';
 import type { AuditConfig } from '../../config/audit-schema.ts';
 import { type Database, StoreFault } from '../store/database.ts';
@@ -99,7 +100,7 @@ export async function openAudit(options: AuditOptions): Promise<OpenedAudit> {
     return head === undefined ? [] : [head];
   };
   const prune = (): Promise<number> =>
-    config.retentionDays === 0 ? Promise.resolve(0) : pruneAudit(log, Date.now() - config.retentionDays * DAY_MS);
+    config.retentionDays === 0 ? Promise.resolve(0) : pruneAudit(log, earliestNow() - config.retentionDays * DAY_MS);
   // A failure leaves everything where it is; the next hour tries again.
   const timer = setInterval(() => void prune().catch(() => undefined), PRUNE_MS);
   timer.unref();

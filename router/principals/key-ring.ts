@@ -2,6 +2,7 @@
  * Who a presented key is, from a copy of the key table in memory. The copy is read again when somebody else wrote (SQLite, asked ten times a second), or once it is a second old (PostgreSQL), so a
  * revoked key is dead everywhere within that. Fails closed: a copy that could not be renewed for a minute lets nobody in.
  */
+import { latestNow } from '../../config/clock.ts';
 import type { Database } from '../store/database.ts';
 import { idOf, KEY_PREFIX, KeyDigester, mintKey } from './api-key.ts';
 import { createKeyTable, type KeyRecord } from './key-table.ts';
@@ -55,12 +56,12 @@ export class KeyRing {
   }
 
   /** A key that would be let in now. */
-  hasLive(role: Role, now = Date.now()): boolean {
+  hasLive(role: Role, now = latestNow()): boolean {
     return [...this.#keys.values()].some((key) => key.role === role && isLive(key, now));
   }
 
   /** recognise tells who holds `key`. `openTo` says whether a caller without one may be let in while there are none. */
-  async recognise(key: string | undefined, openTo: 'nobody' | 'agents', now = Date.now()): Promise<Recognised> {
+  async recognise(key: string | undefined, openTo: 'nobody' | 'agents', now = latestNow()): Promise<Recognised> {
     if ((await this.#renewed()) === 'stale') return { kind: 'refused', code: 'keys_unavailable' };
     if (key === undefined || !key.startsWith(KEY_PREFIX))
       return openTo === 'agents' && !this.#agentKeyEverMade

@@ -24,11 +24,11 @@ export type Taken =
     };
 
 export interface Limits {
-  /** One request of this principal, now. */
-  take(principal: Principal, now?: number): Promise<Taken>;
+  /** One request of this principal. The bucket fills by a clock that nobody sets; which day's budget it is, the date says, and each day's is spent once. */
+  take(principal: Principal): Promise<Taken>;
   /** What it came to, once it is known. */
-  spend(principal: Principal, use: Omit<Use, 'requests'>, now?: number): void;
-  used(principal: string, now?: number): Promise<{ readonly day: Use; readonly month: Use }>;
+  spend(principal: Principal, use: Omit<Use, 'requests'>): void;
+  used(principal: string): Promise<{ readonly day: Use; readonly month: Use }>;
   /** Writes what was counted. Never throws; what cannot be written is kept for the next time. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -40,8 +40,8 @@ const TAKEN: Taken = { kind: 'taken' };
 const MAX_BUCKETS = 100_000;
 
 interface Counter {
-  /** As the store had it when last read. */
-  stored: Use;
+  /** As the store had it when last read; absent until then. */
+  stored: Use | undefined;
   /** Counted here and not yet written. */
   pending: Use;
 }
@@ -69,10 +69,11 @@ export function createLimits(database: Database): Limits {
   const counter = async (principal: string, period: string): Promise<Counter> => {
     const key = `${period}\n${principal}`;
     const known = counters.get(key);
-    if (known !== undefined) return known;
+    if (known?.stored !== undefined) return known;
     const stored = await read(principal, period);
     // Another request may have been faster while this one read.
     const made = counters.get(key) ?? { stored, pending: NOTHING };
+    made.stored ??= stored;
     counters.set(key, made);
     return made;
   };
@@ -94,7 +95,7 @@ export function createLimits(database: Database): Limits {
       );
       for (const { each, use } of sent) {
         each.pending = minus(each.pending, use);
-        each.stored = plus(each.stored, use);
+        if (each.stored !== undefined) each.stored = plus(each.stored, use);
       }
     }
     // What the others used counts too; and periods that are over are let go.
@@ -112,27 +113,33 @@ export function createLimits(database: Database): Limits {
     await flushing;
   }
 
-  const count = (principal: Principal, use: Use, now: number): void => {
-    for (const period of Object.values(periodsOf(now))) {
+  const count = (principal: Principal, use: Use): void => {
+    for (const period of Object.values(periodsOf(Date.now()))) {
       const key = `${period}\n${principal.id}`;
-      const known = counters.get(key);
-      if (known !== undefined) known.pending = plus(known.pending, use);
+      // What was taken before midnight and is known only after it belongs to a day that nobody has asked for yet.
+      const known = counters.get(key) ?? { stored: undefined, pending: NOTHING };
+      known.pending = plus(known.pending, use);
+      counters.set(key, known);
     }
   };
 
   return {
-    async take(principal, now = Date.now()) {
+    async take(principal) {
       const { rate, budget } = principal.terms;
       if (rate !== undefined) {
-        const wait = takeFrom(buckets, principal.keyId, rate, now);
+        const wait = takeFrom(buckets, principal.keyId, rate, performance.now());
         if (wait > 0) return { kind: 'barred', code: 'rate_limited', retryAfterSeconds: wait };
       }
       if (!hasBudget(budget)) return TAKEN;
       try {
-        const periods = periodsOf(now);
+        const periods = periodsOf(Date.now());
+        const counted = {
+          day: await counter(principal.id, periods.day),
+          month: await counter(principal.id, periods.month),
+        };
+        // Nothing is awaited from here to the count: of a hundred at once no two see the same last request left.
         for (const span of ['day', 'month'] as const) {
-          const { stored, pending } = await counter(principal.id, periods[span]);
-          const used = plus(stored, pending);
+          const used = usedOf(counted[span]);
           if (
             used.requests + 1 > (budget.requests?.[span] ?? Infinity) ||
             used.tokens >= (budget.tokens?.[span] ?? Infinity) ||
@@ -143,19 +150,18 @@ export function createLimits(database: Database): Limits {
       } catch {
         return { kind: 'barred', code: 'keys_unavailable', retryAfterSeconds: 5 };
       }
-      count(principal, { requests: 1, tokens: 0, micros: 0 }, now);
+      count(principal, { requests: 1, tokens: 0, micros: 0 });
       return TAKEN;
     },
-    spend(principal, use, now = Date.now()) {
-      if (hasBudget(principal.terms.budget)) count(principal, { requests: 0, ...use }, now);
+    spend(principal, use) {
+      if (hasBudget(principal.terms.budget)) count(principal, { requests: 0, ...use });
     },
-    async used(principal, now = Date.now()) {
-      const periods = periodsOf(now);
-      const of = async (period: string): Promise<Use> => {
-        const known = counters.get(`${period}\n${principal}`);
-        return known === undefined ? read(principal, period) : plus(known.stored, known.pending);
+    async used(principal) {
+      const periods = periodsOf(Date.now());
+      return {
+        day: usedOf(await counter(principal, periods.day)),
+        month: usedOf(await counter(principal, periods.month)),
       };
-      return { day: await of(periods.day), month: await of(periods.month) };
     },
     flush,
     async close() {
@@ -183,8 +189,7 @@ function takeFrom(
 ): number {
   const perMs = perMinute / 60_000;
   const known = buckets.get(key) ?? { tokens: burst, at: now };
-  // A clock set back must not fill the bucket.
-  const tokens = Math.min(burst, known.tokens + Math.max(0, now - known.at) * perMs);
+  const tokens = Math.min(burst, known.tokens + (now - known.at) * perMs);
   const has = tokens >= 1;
   buckets.delete(key);
   buckets.set(key, { tokens: has ? tokens - 1 : tokens, at: now });
@@ -195,6 +200,10 @@ function takeFrom(
 function periodsOf(now: number): { readonly day: string; readonly month: string } {
   const date = new Date(now).toISOString();
   return { day: `day:${date.slice(0, 10)}`, month: `month:${date.slice(0, 7)}` };
+}
+
+function usedOf({ stored, pending }: Counter): Use {
+  return plus(stored ?? NOTHING, pending);
 }
 
 function plus(a: Use, b: Use): Use {

@@ -44,7 +44,10 @@ interface Entry {
   readonly at: number;
 }
 
-export function createResponseStore(limits: ResponseStoreLimits, now: () => number = Date.now): ResponseStore {
+export function createResponseStore(
+  limits: ResponseStoreLimits,
+  now: () => number = () => performance.now(),
+): ResponseStore {
   const entries = new Map<string, Entry>();
   const items = new Map<string, { readonly text: string; readonly owner: string }>();
   let chars = 0;

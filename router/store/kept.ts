@@ -2,6 +2,7 @@
  * Objects kept for somebody, sealed: bodies of stored responses, and whatever else a surface has to remember. Each has an owner, a label and an end; nobody else finds it. Fails closed: StoreFault; what
  * does not open, or is too large, is not there or not kept.
  */
+import { latestNow } from '../../config/clock.ts';
 import type { Awaitable, Database } from './database.ts';
 import { Sealer } from './sealed.ts';
 
@@ -48,12 +49,11 @@ export function createKept(
   const sealer = new Sealer(installationKey, `sluice kept ${kind}`);
   // The lengths keep (`a`, `bc`) and (`ab`, `c`) apart.
   const placeOf = (owner: string, id: string): string => `${owner.length}\n${owner}\n${id}`;
-  const now = (): number => Date.now();
   return {
     async put(owner, id, value, { label, ttlMs }) {
       if (Buffer.byteLength(value) > maxBytes) return 'too-large';
       const sealed = sealer.seal(value, placeOf(owner, id));
-      const at = now();
+      const at = Date.now();
       await database.batch([
         {
           sql: `INSERT INTO kept (kind, owner, id, label, sealed, bytes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -72,7 +72,7 @@ export function createKept(
     async get(owner, id) {
       const [row] = await database.all(
         'SELECT label, sealed, created_at FROM kept WHERE kind = $1 AND owner = $2 AND id = $3 AND expires_at > $4',
-        [kind, owner, id, now()],
+        [kind, owner, id, latestNow()],
       );
       const value = row === undefined ? undefined : sealer.open(row['sealed'] as Uint8Array, placeOf(owner, id));
       return row === undefined || value === undefined
@@ -82,7 +82,7 @@ export function createKept(
     async remove(owner, id) {
       const there = await database.all(
         'SELECT 1 AS one FROM kept WHERE kind = $1 AND owner = $2 AND id = $3 AND expires_at > $4',
-        [kind, owner, id, now()],
+        [kind, owner, id, latestNow()],
       );
       if (there.length === 0) return false;
       await database.batch([
@@ -93,7 +93,7 @@ export function createKept(
     async list(owner) {
       const rows = await database.all(
         'SELECT id, label, created_at FROM kept WHERE kind = $1 AND owner = $2 AND expires_at > $3 ORDER BY created_at DESC, id DESC',
-        [kind, owner, now()],
+        [kind, owner, latestNow()],
       );
       return rows.map((row) => ({
         id: String(row['id']),

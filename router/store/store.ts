@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { earliestNow, latestNow } from '../../config/clock.ts';
 import { createPlaceholderTable, type PlaceholderTable } from '../masking/placeholder-table.ts';
 import { createBands, pruneBands } from '../sessions/bands.ts';
 import { createLocalMarks, createSharedMarks, type MarkOptions, type MarkStore } from '../sessions/marks.ts';
@@ -93,10 +94,9 @@ async function open(connect: () => Promise<Database>, options: StoreOptions): Pr
 
 async function tidy(database: Database, placeholders: PlaceholderTable, placeholderDays: number): Promise<void> {
   try {
-    const now = Date.now();
-    await pruneBands(database, now);
-    await placeholders.prune(now - placeholderDays * DAY_MS);
-    await pruneKept(database, now);
+    await pruneBands(database, earliestNow());
+    await placeholders.prune(earliestNow() - placeholderDays * DAY_MS);
+    await pruneKept(database, latestNow());
   } catch {
     // Old rows cost room and nothing else; the next hour tries again.
   }

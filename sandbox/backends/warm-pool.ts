@@ -58,7 +58,7 @@ export function createWarmPool(options: PoolOptions): WarmPool {
     for (const sandbox of shelf.waiting.splice(0)) track(options.dispose(sandbox));
   };
   const sweep = setInterval(() => {
-    for (const [key, shelf] of shelves) if (Date.now() - shelf.usedAt > IDLE_MS) clear(key, shelf);
+    for (const [key, shelf] of shelves) if (performance.now() - shelf.usedAt > IDLE_MS) clear(key, shelf);
   }, 60_000);
   sweep.unref();
 
@@ -68,7 +68,7 @@ export function createWarmPool(options: PoolOptions): WarmPool {
     // Moved to the end: the map's order is the order of use.
     shelves.delete(key);
     const shelf = known ?? { profile, waiting: [], starting: 0, usedAt: 0, uses: 0 };
-    shelf.usedAt = Date.now();
+    shelf.usedAt = performance.now();
     shelves.set(key, shelf);
     for (const [oldest, other] of shelves) {
       if (shelves.size <= MAX_PROFILES) break;

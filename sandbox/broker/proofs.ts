@@ -14,6 +14,7 @@ export interface ProofsOptions {
   readonly intervalMs: number;
   /** Past it a probe has failed. */
   readonly timeoutMs: number;
+  /** Milliseconds of a clock that nobody sets; tests put their own here. */
   readonly now?: () => number;
   readonly changed: (standings: readonly Standing[]) => void;
 }
@@ -25,6 +26,8 @@ export type Fitness =
 export class Proofs {
   readonly #options: ProofsOptions;
   readonly #standings = new Map<Mode, Standing>();
+  /** On the clock of `now`: a date that is set makes no proof older or younger. */
+  readonly #provedAt = new Map<Mode, number>();
   readonly #timer: NodeJS.Timeout;
   #proving: Promise<readonly Standing[]> | undefined;
 
@@ -60,7 +63,7 @@ export class Proofs {
         code: 'claim-unproved',
         reason: `The sandbox could not prove its claim "${unproved.claim}", so no tool runs. Run "sluice sandbox verify" for what the probe saw.`,
       };
-    const ageMs = Math.max(0, this.#now() - standing.probedAt);
+    const ageMs = this.#now() - (this.#provedAt.get(mode) ?? -Infinity);
     if (ageMs > this.#options.intervalMs * STALE_AFTER_INTERVALS + this.#options.timeoutMs)
       return {
         kind: 'unfit',
@@ -82,7 +85,9 @@ export class Proofs {
   async #proveAll(): Promise<readonly Standing[]> {
     await Promise.all(
       [...this.#options.backends].map(async ([mode, backend]) => {
-        this.#standings.set(mode, await this.#proveOne(mode, backend));
+        const standing = await this.#proveOne(mode, backend);
+        this.#standings.set(mode, standing);
+        this.#provedAt.set(mode, this.#now());
       }),
     );
     const standings = [...this.#standings.values()];
@@ -96,18 +101,17 @@ export class Proofs {
       usable: true,
       reason: '',
       claims: [{ claim, proved: false, evidence }],
-      probedAt: this.#now(),
+      probedAt: Date.now(),
     });
     try {
       const available = await this.#bounded(backend.available());
       if (available === undefined) return failed('available', 'the backend did not answer in time');
-      if (!available.usable)
-        return { mode, usable: false, reason: available.reason, claims: [], probedAt: this.#now() };
+      if (!available.usable) return { mode, usable: false, reason: available.reason, claims: [], probedAt: Date.now() };
       const claims = await this.#bounded(backend.prove());
       if (claims === undefined) return failed('probe', 'the probes did not end in time');
       // Nothing claimed would be vacuously proved. Host mode alone has nothing to claim.
       if (claims.length === 0 && mode !== 'host') return failed('probe', 'the backend claimed nothing');
-      return { mode, usable: true, reason: '', claims: claims.map(copyClaim), probedAt: this.#now() };
+      return { mode, usable: true, reason: '', claims: claims.map(copyClaim), probedAt: Date.now() };
     } catch {
       return failed('probe', 'the probe itself failed');
     }
@@ -126,7 +130,7 @@ export class Proofs {
   }
 
   #now(): number {
-    return (this.#options.now ?? Date.now)();
+    return (this.#options.now ?? performance.now.bind(performance))();
   }
 }
 

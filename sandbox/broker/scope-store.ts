@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { renameSync } from 'node:fs';
 import { chown, lstat, mkdir, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { earliestNow } from '../../config/clock.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { ScopeReport } from './messages.ts';
 import { removeTree } from './remove-tree.ts';
@@ -135,7 +136,7 @@ export class ScopeStore {
   }
 
   #now(): number {
-    return (this.#options.now ?? Date.now)();
+    return (this.#options.now ?? earliestNow)();
   }
 }
 

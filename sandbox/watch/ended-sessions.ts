@@ -2,6 +2,7 @@
  * Sessions the watch has ended, by a hash of principal and session. Kept on disk, so that a restart does not begin them
  * again. Fails closed: a session that cannot be looked up has ended.
  */
+import { earliestNow } from '../../config/clock.ts';
 import { mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -37,7 +38,7 @@ export class EndedSessions {
   }
 
   /** Forgets those that ended so long ago that their scopes are gone as well. */
-  sweep(now = Date.now()): void {
+  sweep(now = earliestNow()): void {
     for (const name of namesIn(this.#directory)) {
       const path = join(this.#directory, name);
       try {

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
+import { earliestNow } from '../../../config/clock.ts';
 import type { Engine } from './engine.ts';
 import { EngineFault } from './engine.ts';
 
@@ -80,7 +81,7 @@ export async function removeContainer(engine: Engine, container: string): Promis
 }
 
 export async function removeLeftovers(engine: Engine): Promise<number> {
-  const now = Date.now();
+  const now = earliestNow();
   const gone = (await list(engine, OWNER_LABEL)).filter(({ Labels }) => isLeftOver(Labels ?? {}, now));
   await Promise.allSettled(gone.map(({ Id }) => removeContainer(engine, Id)));
   return gone.length;
