@@ -19,12 +19,17 @@ export interface CliProcess {
   readonly exited: Promise<CliResult>;
 }
 
-export function startCli(
-  args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
-): CliProcess {
+export interface CliOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** A command that starts it, with its arguments: `prlimit --nofile=64`. */
+  readonly through?: readonly string[];
+}
+
+export function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
   const state = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [command = process.execPath, ...before] = [...(options.through ?? []), process.execPath, MAIN];
+  const child = spawn(command, [...before, ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: state,
@@ -50,10 +55,7 @@ export function startCli(
   return { child, stdout: () => stdout, stderr: () => stderr, exited };
 }
 
-export function runCli(
-  args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
-): Promise<CliResult> {
+export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return startCli(args, options).exited;
 }
 
@@ -61,8 +63,9 @@ export function runCli(
 export async function startServe(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  through: readonly string[] = [],
 ): Promise<CliProcess & { readonly url: string }> {
-  const process_ = startCli(['serve', '--port', '0', ...args], { env });
+  const process_ = startCli(['serve', '--port', '0', ...args], { env, through });
   const url = await new Promise<string>((resolve, reject) => {
     const look = (): void => {
       const match = /listens on (\S+)/.exec(process_.stdout());

@@ -68,6 +68,8 @@ export type FakeOllamaFault =
 export type FakeOllamaReply = FakeOllamaAnswer | FakeOllamaFault;
 
 export interface FakeOllamaOptions {
+  /** Of a server that comes back where it was. */
+  readonly port?: number;
   readonly models?: readonly FakeModel[];
   readonly replies?: readonly FakeOllamaReply[];
   /** Decides from the request instead of the script. */

@@ -62,7 +62,7 @@ export async function startFakeOllama(options: FakeOllamaOptions = {}): Promise<
       return reply;
     },
   };
-  const server = await startRudeServer((request) => route(request, state));
+  const server = await startRudeServer((request) => route(request, state), options.port);
   return Object.assign(server, {
     forwarded: state.forwarded,
     loads: state.loads,

@@ -27,7 +27,8 @@ const octets = (content: Buffer): Buffer => der(0x04, content);
 const time = (date: Date): Buffer =>
   der(0x17, Buffer.from(`${date.toISOString().replaceAll(/[-:T]/g, '').slice(2, 14)}Z`));
 
-export function makeCertificate(host: string): OriginCertificate {
+/** Valid from an hour ago for `validForMs` from now; negative for one that ended. */
+export function makeCertificate(host: string, validForMs = 3_600_000): OriginCertificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = der(SEQUENCE, oid(ECDSA_WITH_SHA256));
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, oid(COMMON_NAME), der(0x0c, Buffer.from(host)))));
@@ -43,7 +44,7 @@ export function makeCertificate(host: string): OriginCertificate {
     der(0x02, Buffer.from([1])),
     algorithm,
     name,
-    der(SEQUENCE, time(new Date(now - 3_600_000)), time(new Date(now + 3_600_000))),
+    der(SEQUENCE, time(new Date(Math.min(now, now + validForMs) - 3_600_000)), time(new Date(now + validForMs))),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, extensions),

@@ -34,6 +34,8 @@ export interface TestPostgres {
   /** Ends every connection, as a restart in the middle of a transaction does. */
   dropConnections(): Promise<void>;
   sql(text: string): Promise<void>;
+  /** Kills whoever waits for a lock inside a transaction, as the kernel does when memory runs out: the server drops everybody and recovers. Resolves once one was there. */
+  killWaiting(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -120,6 +122,24 @@ export async function startPostgres(): Promise<TestPostgres> {
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename IS NOT NULL',
       ),
     sql,
+    async killWaiting() {
+      const database = openPostgres(new Secret(url), 'public', { connections: 1 });
+      try {
+        for (let attempt = 0; attempt < 200; attempt += 1) {
+          const [row] = await database.all(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active' LIMIT 1",
+          );
+          if (row !== undefined) {
+            process.kill(Number(row['pid']), 'SIGKILL');
+            return;
+          }
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        throw new Error('nobody waits');
+      } finally {
+        await database.close();
+      }
+    },
     async close() {
       await end('SIGINT');
       rmSync(directory, { recursive: true, force: true });

@@ -63,7 +63,8 @@ export interface RudeServer {
 
 export type RudeHandler = (request: RecordedRequest, index: number) => RudeReply | Promise<RudeReply>;
 
-export async function startRudeServer(handler: RudeHandler): Promise<RudeServer> {
+/** `wanted` 0 takes a free one; a server that comes back after a restart names its old one. */
+export async function startRudeServer(handler: RudeHandler, wanted = 0): Promise<RudeServer> {
   const requests: RecordedRequest[] = [];
   const received: Buffer[] = [];
   const sockets = new Set<Socket>();
@@ -96,7 +97,7 @@ export async function startRudeServer(handler: RudeHandler): Promise<RudeServer>
       })();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {

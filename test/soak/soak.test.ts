@@ -3,7 +3,13 @@ import { expect, it } from 'vitest';
 import { medianOf, soak } from './soak.ts';
 
 it('mixed traffic with faults: every reply ends, every request is accounted for, nothing piles up', async () => {
-  const result = await soak({ seed: Math.floor(Date.now() / 86_400_000), seconds: 12, clients: 6, faultEvery: 8 });
+  const result = await soak({
+    seed: Math.floor(Date.now() / 86_400_000),
+    seconds: 12,
+    clients: 6,
+    faultEvery: 8,
+    rate: 0,
+  });
   expect(result.stderr).not.toContain('"event":"fault"');
   expect(result.exitCode).toBe(0);
   expect(result.unterminated).toBe(0);

@@ -5,6 +5,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startFakeAnthropic } from '../helpers/fake-anthropic.ts';
 import { startFakeOllama } from '../helpers/fake-ollama.ts';
 import { startFakeOpenAI } from '../helpers/fake-openai.ts';
@@ -20,6 +21,8 @@ export interface SoakOptions {
   readonly clients: number;
   /** One reply of an upstream in so many is a fault. */
   readonly faultEvery: number;
+  /** Requests a second, all clients together; 0 as many as they can. */
+  readonly rate: number;
 }
 
 export interface Sample {
@@ -27,6 +30,7 @@ export interface Sample {
   readonly rssMiB: number;
   readonly descriptors: number;
   readonly p50Ms: number;
+  readonly p99Ms: number;
   readonly requests: number;
 }
 
@@ -96,7 +100,10 @@ upstreams:
 
   const client = async (number: number): Promise<void> => {
     const own = new Random(options.seed * 1_000 + number);
-    while (performance.now() < until) {
+    for (let turn = 0; performance.now() < until; turn += 1) {
+      // Of its own clock, so that a slow reply is followed by the next at once and the rate stays what it was asked to be.
+      const due = options.rate === 0 ? 0 : started + ((turn * options.clients + number) * 1_000) / options.rate;
+      if (due > performance.now()) await sleep(due - performance.now());
       const surface = own.pick(SURFACES);
       const stream = own.chance(2);
       const leave = own.chance(25);
@@ -138,7 +145,8 @@ upstreams:
         second: Math.round((performance.now() - started) / 1_000),
         rssMiB: residentMiB(pid),
         descriptors: readdirSync(`/proc/${pid}/fd`).length,
-        p50Ms: Math.round((sorted[Math.floor(sorted.length / 2)] ?? 0) * 10) / 10,
+        p50Ms: tenths(sorted[Math.floor(sorted.length / 2)] ?? 0),
+        p99Ms: tenths(sorted[Math.floor(sorted.length * 0.99)] ?? 0),
         requests,
       };
       samples.push(sample);
@@ -170,6 +178,8 @@ upstreams:
   };
 }
 
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
+
 function residentMiB(pid: number | undefined): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Math.round(Number(kibibytes ?? 0) / 1024);
@@ -178,7 +188,7 @@ function residentMiB(pid: number | undefined): number {
 /** Median of a figure over the samples from one share of the run to another. */
 export function medianOf(
   samples: readonly Sample[],
-  figure: 'rssMiB' | 'descriptors' | 'p50Ms',
+  figure: 'rssMiB' | 'descriptors' | 'p50Ms' | 'p99Ms',
   from: number,
   to: number,
 ): number {

@@ -172,4 +172,48 @@ export const PROMISES: readonly Chapter[] = [
       },
     ],
   },
+  {
+    title: 'When the machine fails',
+    rows: [
+      {
+        id: 'M1',
+        says: 'The clock jumps: no key comes back to life, no evidence is deleted, no bucket fills, no proof is older or younger',
+        tests: ['test/faults/clock.test.ts'],
+      },
+      {
+        id: 'M2',
+        says: 'Descriptors, memory or disk run out: nothing goes out that was to stay, and with room again it serves, knowing what it knew',
+        tests: [
+          'test/faults/exhausted.test.ts › none left: nothing goes out that was to stay',
+          'test/faults/exhausted.test.ts › it dies shut, and the next start knows the conversation',
+          'test/faults/exhausted.test.ts › a file system that is full',
+          'test/router/store/faults.test.ts › the store’s file, while Sluice runs',
+        ],
+      },
+      {
+        id: 'M3',
+        says: 'Killed before any write, or with its database inside a transaction: what was promised is there, the rest whole or not at all',
+        tests: [
+          'test/faults/killed-writing.test.ts › killed before every write there is',
+          'test/faults/killed-writing.test.ts › a server process killed inside a transaction',
+          'test/router/store/killed.test.ts › loses no label',
+        ],
+      },
+      {
+        id: 'M4',
+        says: 'Names that do not resolve, certificates that expired, are for another host or signed by nobody: inwards or an error, on every surface, and not a byte of the request sent',
+        tests: ['test/faults/network.test.ts'],
+      },
+      {
+        id: 'M5',
+        says: 'The local server restarts inside an answer: every protocol ends with its own last word, never as whole',
+        tests: ['test/faults/ollama-restarted.test.ts'],
+      },
+      {
+        id: 'M6',
+        says: 'Hours of mixed traffic with faults: memory, descriptors and latency stay flat, every request is in the audit',
+        tests: ['test/soak/soak.test.ts'],
+      },
+    ],
+  },
 ];
