@@ -55,6 +55,8 @@ export const DEFAULT_ENTITIES: Readonly<Record<string, EntityRule>> = {
   SG_UEN: rule('internal', 0.5, true),
   BR_CNPJ: rule('internal', 0.5, true),
   IN_GSTIN: rule('internal', 0.5, true),
+  // Names and addresses their owners published under their own work. Internal where the repositories are.
+  AUTHORSHIP: rule('public', 0.5, true),
   // Quasi-identifiers: evidence for combinations, nothing on their own.
   PERSON: rule('public', 0.5, true),
   LOCATION: rule('public', 0.5, true),

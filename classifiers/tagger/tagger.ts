@@ -7,6 +7,7 @@ import { toScore } from '../finding.ts';
 import type { ScoreStep } from '../finding.ts';
 import type { Tagger } from '../recognizer.ts';
 import { TAGGER_WINDOW } from '../recognizer.ts';
+import { AUTHORSHIP, isAuthorship } from '../recognizers/pii/authorship.ts';
 import { hintHash, TAGS } from './features.ts';
 import { readFrame } from './frame.ts';
 import type { Frame } from './frame.ts';
@@ -34,7 +35,7 @@ const certainty = new Float32Array(TAGGER_WINDOW);
 
 export const NAME_TAGGER: Tagger = {
   name: 'names',
-  entities: ['PERSON', 'PRIVATE_PERSON', 'LOCATION', 'ORGANIZATION'],
+  entities: ['PERSON', 'PRIVATE_PERSON', AUTHORSHIP, 'LOCATION', 'ORGANIZATION'],
   tag(input, window, sink) {
     tokens.read(input.text, window.start, window.end, input.words);
     const isTagged = model.tagWords(tokens, tokens.words.nameCount === 0 ? 0 : hintHash(input.hint), tags, certainty);
@@ -49,7 +50,7 @@ export const NAME_TAGGER: Tagger = {
     const frame = mentions.some(({ tag }) => tag === PERSON) ? readFrame(tokens) : CALM;
     for (const mention of mentions) {
       const start = tokens.words.start[mention.from] as number;
-      const end = tokens.words.end[mention.to - 1] as number;
+      const end = withPeriod(input.text, mention);
       const modelled: ScoreStep = { kind: 'model', model: MODEL, score: toScore(mention.certainty) };
       if (mention.tag !== PERSON) {
         const entity = TAGS[mention.tag] as string;
@@ -58,6 +59,11 @@ export const NAME_TAGGER: Tagger = {
       }
       const weighing = privacyOf(tokens, mention, frame, { people, places, keyed });
       const { form, score, steps } = weighing;
+      if (score >= PRIVATE && isAuthorship(input.text, start, input.hint)) {
+        const damped: ScoreStep = { kind: 'damped', by: 'authorship', score: toScore(score) };
+        sink.candidate({ entity: AUTHORSHIP, start, end, score, pattern: form, steps: [modelled, ...steps, damped] });
+        continue;
+      }
       if (score >= PRIVATE)
         sink.candidate({ entity: 'PRIVATE_PERSON', start, end, score, pattern: form, steps: [modelled, ...steps] });
       const evidence = evidenceOf(mention, weighing);
@@ -69,6 +75,14 @@ export const NAME_TAGGER: Tagger = {
     }
   },
 };
+
+/** `Robert L.`: the period belongs to the initial. */
+function withPeriod(text: string, mention: Mention): number {
+  const last = mention.to - 1;
+  const end = tokens.words.end[last] as number;
+  const isInitial = mention.to - mention.from > 1 && tokens.lengthAt(last) === 1;
+  return isInitial && text.charCodeAt(end) === 0x2e ? end + 1 : end;
+}
 
 /** A damped name must not complete a combination either: a patient called in an exam question is no patient. */
 function evidenceOf(mention: Mention, weighing: Weighing): number {

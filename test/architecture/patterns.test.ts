@@ -27,6 +27,8 @@ const WINDOWED: Readonly<Record<string, string>> = {
     'begins at an @; the labels of a domain are apart by dots and at most 63 units',
   'classifiers/recognizers/pii/geo-position.ts': 'windows around digits; degree, minute and second signs are fixed',
   'classifiers/recognizers/pii/phone.ts': 'matched against the 80 units before a number',
+  'classifiers/recognizers/pii/street-address.ts':
+    'sticky behind a street; at most six words of 25 letters, parted by blanks, then digits',
   'classifiers/recognizers/pii/web-address.ts': 'windows around a scheme; the parts end at different characters',
   'classifiers/recognizers/secrets/authorization.ts':
     'begins with a fixed word; one run of the value, every earlier part of at most four units',

@@ -5,6 +5,7 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import type { Around } from '../../define-pattern.ts';
+import { orAuthorship } from './authorship.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Window } from '../../recognizer.ts';
 
@@ -67,11 +68,13 @@ function wholeAddress(text: string, at: number, end: number): readonly Window[] 
   return [{ start, end: glued ? at + (glued.groups?.['domain']?.length ?? 0) : end }];
 }
 
-export const emailAddress = definePattern({
-  name: 'email-address',
-  entity: 'EMAIL_ADDRESS',
-  triggers: [keywords('@')],
-  reach: { before: 0, after: 0 },
-  patterns: [{ name: 'address', regex: AT_DOMAIN, score: 0.9, narrow: wholeAddress }],
-  invalidate: isNoAddress,
-});
+export const emailAddress = orAuthorship(
+  definePattern({
+    name: 'email-address',
+    entity: 'EMAIL_ADDRESS',
+    triggers: [keywords('@')],
+    reach: { before: 0, after: 0 },
+    patterns: [{ name: 'address', regex: AT_DOMAIN, score: 0.9, narrow: wholeAddress }],
+    invalidate: isNoAddress,
+  }),
+);

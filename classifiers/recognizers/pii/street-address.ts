@@ -235,7 +235,43 @@ const BESIDE_RARE = new RegExp(
 );
 
 function either(...readings: readonly NonNullable<Pattern['narrow']>[]): NonNullable<Pattern['narrow']> {
-  return (text, start, end) => readings.flatMap((reading) => reading(text, start, end));
+  return (text, start, end) =>
+    readings.flatMap((reading) => reading(text, start, end)).map((found) => withTown(found, text));
+}
+
+/** A town, with a code before it, that ends a phrase: `, 12045 Berlin.` */
+const TOWN =
+  /,?[ \t]{1,2}(?:(?:[A-Z]{1,2}-)?\d{4,6}[ \t])?\p{Lu}[\p{L}'’-]{1,24}(?:[ \t](?:am|an|der|den|de|del|upon|on|sur|u)(?=[ \t]\p{Lu})|[ \t]\p{Lu}[\p{L}'’.-]{0,24}){0,4}(?=[.,;:!?)"\n]|$)/uy;
+/** Lines under a street, as letters have them; marks of quoted mail in front. */
+const MOST_LINES = 4;
+const NEXT_LINE = /[ \t]{0,3},?[ \t]{0,3}\r?\n{1,2}[ \t>?|]{0,8}/y;
+const UNIT_LINE =
+  /(?:apt|apartment|suite|ste|unit|flat|floor|room|bldg|building|p\.?o\.? box)\.?[ \t]#?[\p{L}\d-]{1,8}(?=[ \t]{0,3},?\r?(?:\n|$))/iuy;
+const CODE_LINE =
+  /(?:[\p{L}][\p{L}.'’()-]{0,24}[ \t,]{1,3}){0,5}(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d)(?![\p{L}\p{N}-])(?:[ \t]{1,2}\p{Lu}[\p{L}'’-]{1,24}(?=[ \t]{0,3}\r?(?:\n|$)))?/uy;
+const TOWN_LINE = /,?[ \t]?[\p{L}][\p{L}.'’(), -]{1,40}(?=\r?\n)/uy;
+
+function match(regex: RegExp, text: string, at: number): number {
+  regex.lastIndex = at;
+  return regex.exec(text)?.[0].length ?? 0;
+}
+
+/** The town behind a street, and the lines of unit, town and code under it: a code at the end says that they are its address. */
+function withTown({ start, end }: Window, text: string): Window {
+  let stop = end + match(TOWN, text, end);
+  let at = stop;
+  for (let line = 0; line < MOST_LINES; line += 1) {
+    const next = at + match(NEXT_LINE, text, at);
+    if (next === at) break;
+    const unit = match(UNIT_LINE, text, next);
+    const code = unit > 0 ? 0 : match(CODE_LINE, text, next);
+    if (code > 0) return { start, end: next + code };
+    if (unit > 0 && stop === at) stop = next + unit;
+    const town = unit > 0 ? unit : match(TOWN_LINE, text, next);
+    if (town === 0) break;
+    at = next + town;
+  }
+  return { start, end: stop };
 }
 
 /** Some number of the group has a word beside it. */

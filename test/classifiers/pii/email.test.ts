@@ -17,8 +17,8 @@ describe('emailAddress', () => {
     ['apostrophe', "o'brien@acme.io", "o'brien@acme.io"],
     ['person at a reserved domain', 'ann.lee@example.com', 'ann.lee@example.com'],
     [
-      'commit address of a person',
-      'Author: Ann <12345+ann@users.noreply.github.com>',
+      'address of a person at a host that takes no mail',
+      'ask Ann <12345+ann@users.noreply.github.com>',
       '12345+ann@users.noreply.github.com',
     ],
     ['Cyrillic mailbox', 'почта@домен.рф', 'почта@домен.рф'],

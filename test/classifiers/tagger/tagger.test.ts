@@ -27,7 +27,7 @@ describe('a private person', () => {
   test.each([
     ['full name', 'Please forward the minutes to Karin Holmberg.', 'Karin Holmberg'],
     ['middle initial', 'The lease was signed by Daniel R. Whitcombe.', 'Daniel R. Whitcombe'],
-    ['initial for the surname', 'Our patient Maria T. was admitted to the clinic on Monday.', 'Maria T'],
+    ['initial for the surname', 'Our patient Maria T. was admitted to the clinic on Monday.', 'Maria T.'],
     ['title and surname', 'Mrs. Abernathy would like to change her appointment.', 'Abernathy'],
     ['title and full name', 'This is Dr. Tomasz Wilczek speaking.', 'Tomasz Wilczek'],
     ['introduction', 'my name is Zdenka', 'Zdenka'],
