@@ -2,7 +2,6 @@
  * OpenAI's /responses from HTTP to HTTP: what the request only points to is put in, then it takes the road of every chat; what comes of it is kept for the client to come back to. Fails
  * closed: a pointer to nothing, or to somebody else's, is an error before anything is sent.
  */
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createResponseSink } from '../http/response-sink.ts';
 import type { JsonObject } from '../json/document.ts';
@@ -13,7 +12,8 @@ import type { Protocol } from '../protocols/protocol.ts';
 import { readTools } from '../protocols/openai-responses-tools.ts';
 import { withoutFault } from '../protocols/shape.ts';
 import { expand } from '../responses/expand.ts';
-import { idOf, type ResponseStore, type StoredResponse } from '../responses/response-store.ts';
+import { withId } from '../responses/list-input.ts';
+import type { ResponseStore, StoredResponse } from '../responses/response-store.ts';
 import type { Caller } from '../principals/principal.ts';
 import type { Answer } from './answer.ts';
 import { receive, type Opened } from './receive.ts';
@@ -46,12 +46,17 @@ export function serveResponses(
     const { root } = parsed.document;
     const before = root['previous_response_id'];
     if (typeof before === 'string') await context.responses.recall(principal, before);
-    const expanded = expand(parsed.document, principal, {
-      find: (whose, id) => connection?.kept.find(whose, id) ?? context.responses.find(whose, id),
-      findItem: (whose, id) => connection?.kept.findItem(whose, id) ?? context.responses.findItem(whose, id),
-    });
+    const expanded = expand(
+      parsed.document,
+      principal,
+      {
+        find: (whose, id) => connection?.kept.find(whose, id) ?? context.responses.find(whose, id),
+        findItem: (whose, id) => connection?.kept.findItem(whose, id) ?? context.responses.findItem(whose, id),
+      },
+      context,
+    );
     if (expanded.kind === 'problem') return expanded;
-    const { previous, own } = expanded;
+    const { previous, own, floor } = expanded;
     const tools = withoutFault(() => ({ kind: 'tools', ...readTools(root) }) as const);
     if (tools.kind === 'problem') return { kind: 'problem', ...tools.problem };
     const { providerTools } = context.config.surfaces;
@@ -65,7 +70,7 @@ export function serveResponses(
       kind: 'opened',
       bytes: expanded.source === parsed.document.source ? bytes : Buffer.from(expanded.source),
       protocol,
-      ...(previous === undefined ? {} : { floor: { label: previous.label, maskable: previous.maskable } }),
+      ...(floor === undefined ? {} : { floor }),
     };
 
     function keep(reply: Readonly<Record<string, unknown>>, asked: JsonObject): void {
@@ -129,14 +134,3 @@ const FALLBACK = createOpenAIResponses({
   providerTools: 'strip',
   writer: { request: {}, tools: new Map(), onDone: () => undefined },
 });
-
-/** Items are listed and referred to by id, which clients need not give. */
-function withId(item: string): string {
-  if (idOf(item) !== '') return item;
-  const value = JSON.parse(item) as { readonly type?: string };
-  return toJsonText({
-    type: 'message',
-    ...value,
-    id: `${value.type === undefined || value.type === 'message' ? 'msg' : 'item'}_${randomBytes(16).toString('hex')}`,
-  });
-}

@@ -166,16 +166,7 @@ class ResponsesWriter implements ReplyWriter {
       ...this.#echo,
       model: this.#model,
       output: this.#output.items(),
-      usage:
-        usage === undefined || status === 'in_progress'
-          ? null
-          : {
-              input_tokens: usage.inputTokens,
-              input_tokens_details: { cached_tokens: usage.cachedInputTokens, cache_write_tokens: 0 },
-              output_tokens: usage.outputTokens,
-              output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
-              total_tokens: usage.inputTokens + usage.outputTokens,
-            },
+      usage: usage === undefined || status === 'in_progress' ? null : usageOf(usage),
       ...change,
     };
   }
@@ -193,4 +184,14 @@ function toResponseError(errorBody: string): { readonly code: string; readonly m
         ? 'rate_limit_exceeded'
         : 'server_error';
   return { code, message: `${error.message} (${error.code})` };
+}
+
+export function usageOf(usage: Usage): object {
+  return {
+    input_tokens: usage.inputTokens,
+    input_tokens_details: { cached_tokens: usage.cachedInputTokens, cache_write_tokens: 0 },
+    output_tokens: usage.outputTokens,
+    output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+    total_tokens: usage.inputTokens + usage.outputTokens,
+  };
 }

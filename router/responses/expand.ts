@@ -6,6 +6,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { JsonDocument, JsonValue } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
 import { isObject } from '../protocols/shape.ts';
+import { rankOf } from '../policy/rank.ts';
+import { openCompaction, toItem } from './compactions.ts';
 import { historyOf, type ResponseStore, type StoredResponse } from './response-store.ts';
 
 export type Expanded =
@@ -15,13 +17,23 @@ export type Expanded =
       readonly previous: StoredResponse | undefined;
       /** The request's own items, references looked up, JSON text each. */
       readonly own: readonly string[];
+      /** Those, and before them all that the request goes on from. */
+      readonly items: readonly string[];
+      /** What the conversation is already known to be, from what it goes on from. */
+      readonly floor: Floor | undefined;
     }
   | { readonly kind: 'problem'; readonly code: ErrorCode; readonly pointer: string };
+
+export interface Floor {
+  readonly label: string;
+  readonly maskable: boolean;
+}
 
 export function expand(
   document: JsonDocument,
   principal: string,
   store: Pick<ResponseStore, 'find' | 'findItem'>,
+  { key, policy }: { readonly key: Buffer; readonly policy: { readonly ladder: readonly string[] } },
 ): Expanded {
   const problem = (code: ErrorCode, pointer: string): Expanded => ({ kind: 'problem', code, pointer });
   const { root } = document;
@@ -36,8 +48,19 @@ export function expand(
   const { input } = root;
   if (typeof input === 'string') own.push(toJsonText({ type: 'message', role: 'user', content: input }));
   let looksUp = false;
+  const floors: Floor[] = previous === undefined ? [] : [previous];
   for (const [index, item] of (Array.isArray(input) ? (input as readonly JsonValue[]) : []).entries()) {
     const reference = referenceOf(item);
+    const compaction =
+      isObject(item) && item['type'] === 'compaction'
+        ? openCompaction(key, principal, item['encrypted_content'])
+        : undefined;
+    if (compaction !== undefined) {
+      looksUp = true;
+      floors.push(compaction);
+      own.push(toJsonText(toItem(compaction)));
+      continue;
+    }
     if (reference === undefined) {
       const extent = document.itemsOf('input')[index];
       own.push(document.source.slice(extent?.start, extent?.end));
@@ -48,12 +71,26 @@ export function expand(
     if (found === undefined) return problem('item_not_found', `/input/${index}/id`);
     own.push(found);
   }
-  if (previous === undefined && !looksUp) return { kind: 'expanded', source: document.source, previous, own };
-  // A body without input is no request, whatever went before; the shape says so.
-  if ((input ?? null) === null) return { kind: 'expanded', source: document.source, previous, own };
   const items = [...(previous === undefined ? [] : historyOf(previous)), ...own];
+  const floor = highest(floors, policy.ladder);
+  // A body without input is no request, whatever went before; the shape says so.
+  if ((previous === undefined && !looksUp) || (input ?? null) === null)
+    return { kind: 'expanded', source: document.source, previous, own, items, floor };
   const source = editRoot(document, { set: { input: `[${items.join(',')}]` }, drop: ['previous_response_id'] });
-  return { kind: 'expanded', source, previous, own };
+  return { kind: 'expanded', source, previous, own, items, floor };
+}
+
+/** The highest label of all; maskable only where all are. A label that is no longer on the ladder ranks above it. */
+function highest(floors: readonly Floor[], ladder: readonly string[]): Floor | undefined {
+  const [first, ...others] = floors;
+  if (first === undefined) return undefined;
+  return others.reduce<Floor>(
+    (before, each) => ({
+      label: rankOf(ladder, each.label) > rankOf(ladder, before.label) ? each.label : before.label,
+      maskable: before.maskable && each.maskable,
+    }),
+    { label: first.label, maskable: first.maskable },
+  );
 }
 
 /** The id an item points to; undefined when it is an item itself. */

@@ -1,5 +1,7 @@
 /** The items a kept reply was made from, page by page, as the wire lists them: newest first unless asked otherwise. */
+import { randomBytes } from 'node:crypto';
 import type { ErrorCode } from '../errors.ts';
+import { toJsonText } from '../json/splice.ts';
 import { historyOf, idOf, type StoredResponse } from './response-store.ts';
 
 export interface Page {
@@ -32,7 +34,7 @@ export function listInput(response: StoredResponse, page: Page): Listed {
 }
 
 /** A message is listed with a status and with parts, whatever short form it was sent in. */
-function asResource(item: string): string {
+export function asResource(item: string): string {
   const value = JSON.parse(item) as Readonly<Record<string, unknown>>;
   if (value['type'] !== 'message') return item;
   const type = value['role'] === 'assistant' ? 'output_text' : 'input_text';
@@ -44,5 +46,16 @@ function asResource(item: string): string {
       typeof content === 'string'
         ? [type === 'output_text' ? { type, text: content, annotations: [], logprobs: [] } : { type, text: content }]
         : content,
+  });
+}
+
+/** Items are listed and referred to by id, which clients need not give. */
+export function withId(item: string): string {
+  if (idOf(item) !== '') return item;
+  const value = JSON.parse(item) as { readonly type?: string };
+  return toJsonText({
+    type: 'message',
+    ...value,
+    id: `${value.type === undefined || value.type === 'message' ? 'msg' : 'item'}_${randomBytes(16).toString('hex')}`,
   });
 }

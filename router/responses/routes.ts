@@ -3,6 +3,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context as Http, Hono } from 'hono';
 import type { ErrorCode } from '../errors.ts';
 import type { AppEnv } from '../http/app-env.ts';
+import { serveCompaction } from '../pipeline/serve-compaction.ts';
 import { serveResponses } from '../pipeline/serve-responses.ts';
 import type { Awaitable } from '../store/database.ts';
 import { listInput } from './list-input.ts';
@@ -27,6 +28,11 @@ export function addResponseRoutes(app: Hono<AppEnv>, error: Refuse): void {
     await serveResponses(c.env.incoming, c.env.outgoing, c.var.caller);
     return RESPONSE_ALREADY_SENT;
   });
+  app.post(`${PATH}/compact`, async (c) => {
+    await serveCompaction(c.env.incoming, c.env.outgoing, c.var.caller);
+    return RESPONSE_ALREADY_SENT;
+  });
+  app.all(`${PATH}/compact`, () => error('method_not_allowed', PATH));
   app.get(`${PATH}/:id`, (c) => {
     if (c.req.query('stream') === 'true') return error('unsupported_value', PATH);
     return found(c, (id, principal, responses) => {

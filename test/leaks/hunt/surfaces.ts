@@ -83,6 +83,21 @@ export const SURFACES: readonly HuntSurface[] = [
     }),
   },
   {
+    name: 'compact',
+    path: '/v1/responses/compact',
+    body: (opening) => ({
+      model: 'auto',
+      instructions: 'Be brief.',
+      input: [
+        { role: 'user', content: [{ type: 'input_text', text: opening }] },
+        { type: 'function_call', call_id: 'call_1', name: 'lookup', arguments: '{"id":"a"}' },
+        { type: 'function_call_output', call_id: 'call_1', output: 'nothing of note' },
+        { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'I looked.', annotations: [] }] },
+      ],
+      prompt_cache_key: 'of-one-agent',
+    }),
+  },
+  {
     name: 'messages',
     path: '/v1/messages',
     body: (opening, stream) => ({

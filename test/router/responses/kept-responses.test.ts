@@ -75,7 +75,7 @@ describe('kept responses', () => {
     expect(await get(`/${id}/input_items`)).toBe(404);
     expect(await get(`/${id}/cancel`, { method: 'POST' })).toBe(404);
     expect(await get('')).toBe(405);
-    expect(await get('/compact', { method: 'POST' })).toBe(405);
+    expect(await get('/compact')).toBe(405);
     expect(await get(`/${id}/other`)).toBe(404);
   });
 
