@@ -147,7 +147,7 @@ export const Sessions = z.strictObject({
     .min(0)
     .default(30)
     .describe(
-      'Days the placeholders of a conversation are kept, encrypted, after the last one was made, so that they are restored after a restart and by other instances; 0 keeps them in memory only.',
+      'Days the placeholders of a conversation are kept, encrypted, after the last one was made, so that they are restored after a restart and by other instances; so are keyed digests of sealed reasoning and of signatures, so that they may go back to their upstream. 0 keeps both in memory only.',
     ),
   unseenHistory: z
     .enum(['classify', 'local'])

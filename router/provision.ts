@@ -36,7 +36,7 @@ import { createLimits } from './principals/limits.ts';
 import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
 import { createSealedResponses } from './responses/sealed-responses.ts';
 import { createResponseStore, type ResponseStore } from './responses/response-store.ts';
-import { createSealMemory } from './seals.ts';
+import { createSealMemory, type SealMemory } from './seals.ts';
 import { createSessionMemory } from './sessions/memory.ts';
 import { openDeepTier } from './deep/open-deep-tier.ts';
 import { openState } from './store/open-state.ts';
@@ -198,7 +198,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     executor,
     masks: createMaskStore(key, {}, config.sessions.placeholderDays > 0 ? store.placeholders : undefined),
     pending: createPendingRounds(),
-    seals: createSealMemory(key),
+    seals: openSeals(config, key, store, options.log),
     bodies: new BodyBudget(config.listen.maxOpenBytes),
     responses: openResponses(config, store, options.log),
     metrics,
@@ -248,6 +248,19 @@ function openResponses(config: Config, store: Store, log: Log): ResponseStore {
   const kept = store.kept('response', { maxPerOwner: maxResponses });
   const onFault = (error: unknown): void => log.error({ err: error, event: 'store-failed' }, 'store-failed');
   return createSealedResponses(memory, kept, { maxAgeMs, onFault });
+}
+
+/** Digests of a principal that are kept; a day of several agents makes some thousand. */
+const SEALS_KEPT = 20_000;
+
+function openSeals(config: Config, key: Buffer, store: Store, log: Log): SealMemory {
+  const { placeholderDays } = config.sessions;
+  if (placeholderDays === 0) return createSealMemory(key);
+  return createSealMemory(key, undefined, {
+    objects: store.kept('seal', { maxPerOwner: SEALS_KEPT }),
+    ttlMs: placeholderDays * 86_400_000,
+    onFault: (error) => log.error({ err: error, event: 'store-failed' }, 'store-failed'),
+  });
 }
 
 function noteHeads(log: Log): (head: Head) => void {

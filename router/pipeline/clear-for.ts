@@ -4,6 +4,7 @@ import type { Route } from '../decision.ts';
 import { withQuirks } from '../protocols/body-quirks.ts';
 import type { NoteSeal, PassthroughProtocol, Protocol } from '../protocols/protocol.ts';
 import { CLOUD_WIRES } from '../protocols/wire.ts';
+import type { SealedWords } from '../seals.ts';
 import type { CloudUpstream } from '../upstreams/upstream.ts';
 import type { Context, RequestScope } from './context.ts';
 import type { Ready } from './mask-turn.ts';
@@ -17,8 +18,8 @@ export type Outgoing =
       readonly native: PassthroughProtocol | undefined;
       readonly note: NoteSeal;
       readonly model: string;
-      /** Opaque pieces that were left out, because nobody knows them for the upstream's own. */
-      readonly lost: number;
+      /** Opaque pieces that were left out, because memory does not know them for the upstream's own. */
+      readonly lost: readonly SealedWords[];
     }
   /** The wire has no way to say what was asked. */
   | { readonly kind: 'unsupported' }
@@ -39,7 +40,7 @@ export function clearFor(
   if (choices > 1 && wire.choices === 'one') return { kind: 'unsupported' };
   const model = route.model === '' ? upstream.defaultModel : route.model;
   const pieces: SealedPiece[] = [];
-  let lost = 0;
+  const lost: SealedWords[] = [];
   const isFrom = (seal: string, said?: string): boolean =>
     context.seals.isFrom(scope.principal, upstream.name, seal, said);
   const change = {
@@ -51,7 +52,7 @@ export function clearFor(
     keepSeal: (seal: string, said = '') => {
       const known = isFrom(seal, said);
       if (known) pieces.push({ seal, said });
-      else lost += 1;
+      else lost.push({ seal, said });
       return known;
     },
   };

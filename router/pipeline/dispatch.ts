@@ -150,7 +150,13 @@ async function toCloud(
     const view = context.policy.upstreams.find((each) => each.name === upstream.name);
     if (view === undefined || ready.kind === 'failed')
       return { kind: 'refused', code: 'cloud_upstream_failed', decision: turn.decision };
-    const outgoing = clearFor(turn, route, upstream, view.sees, protocol, ready, scope, context);
+    const clearNow = () => clearFor(turn, route, upstream, view.sees, protocol, ready, scope, context);
+    let outgoing = clearNow();
+    // What this process never relayed, another or an earlier one may have.
+    if (outgoing.kind === 'cleared' && outgoing.lost.length > 0) {
+      const { lost: unknown } = outgoing;
+      if (await context.seals.recall(scope.principal, upstream.name, unknown)) outgoing = clearNow();
+    }
     if (outgoing.kind === 'unsupported') return onFailure(failure(upstream.name, 'unsupported_by_model', false));
     if (outgoing.kind === 'refused') {
       context.metrics.doorRefusals.inc({ cause: outgoing.cause });
@@ -158,7 +164,7 @@ async function toCloud(
     }
     const { cleared, native, note, model, lost } = outgoing;
     // A protocol that was made for this request tells by itself what it left out.
-    const removed = lost > 0 && protocol.removed === undefined ? [`reasoning:${lost}`] : [];
+    const removed = lost.length > 0 && protocol.removed === undefined ? [`reasoning:${lost.length}`] : [];
     context.audit.sends.describe(cleared, {
       id: scope.id,
       principal: scope.principal,
