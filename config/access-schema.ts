@@ -53,6 +53,6 @@ export const KeyTerms = z.strictObject({
       burst: z.int().min(1).max(1_000_000).default(10).describe('Requests at once.'),
     })
     .optional()
-    .describe('Requests in time, counted by each process.'),
+    .describe('Requests in time, counted by each instance, over all its processes.'),
 });
 export type KeyTerms = z.infer<typeof KeyTerms>;

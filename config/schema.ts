@@ -17,6 +17,14 @@ import { bytes, label, milliseconds, name, score } from './schema-terms.ts';
 export const Listen = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on.'),
   port: z.int().min(0).max(65535).default(8484).describe('TCP port; 0 takes a free one.'),
+  processes: z
+    .int()
+    .min(1)
+    .max(128)
+    .default(1)
+    .describe(
+      'Processes that serve this port, each on a core of its own, with one more that holds console, metrics and sandbox. Bounds on bodies, connections and upstreams are shared out among them.',
+    ),
   maxBodyBytes: bytes.default(20 * 1024 * 1024).describe('Largest request body, after decompression; more is 413.'),
   maxOpenBytes: bytes
     .default(512 * 1024 * 1024)

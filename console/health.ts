@@ -136,6 +136,23 @@ function describe(state: Health): HTMLElement {
             ]),
           ),
     ),
+    state.processes.length === 0
+      ? ''
+      : card(
+          'Processes',
+          'each serves the same port on a core of its own; this page is answered by the one that holds them together',
+          table(
+            'Processes',
+            ['Process', 'State', 'Up', 'Open requests', 'Memory'],
+            state.processes.map((each) => [
+              String(each.pid),
+              each.state === 'serving' ? badge('serving', 'ok') : badge('starting', 'warn'),
+              ago(each.startedAt),
+              count(each.openRequests),
+              bytes(each.residentBytes),
+            ]),
+          ),
+        ),
     card(
       'Process',
       '',

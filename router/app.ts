@@ -2,9 +2,9 @@
  * The HTTP edge: paths, methods, the Host guard. Hono only routes; bodies and replies move over the raw Node request and response, because fetch and web
  * streams cost five to eight times as much. Fails closed: a path that is not served is refused, never passed on.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import type { Admin } from './admin/admin.ts';
 import { type ErrorCode, publicError } from './errors.ts';
 import type { AppEnv } from './http/app-env.ts';
 import type { Context } from './pipeline/context.ts';
@@ -43,8 +43,16 @@ const EMBEDDINGS: readonly (readonly [string, EmbedProtocol])[] = [
   ['/v1/embeddings', openaiEmbeddings],
 ];
 
+/** Console and admin API, and where this process is one of several also the metrics of all. */
+export interface AdminSide {
+  serve(incoming: IncomingMessage, outgoing: ServerResponse, context: Context): Promise<void>;
+  readonly metrics?: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
+  /** Ends every open stream. */
+  close(): void;
+}
+
 /** `admin` absent: there is no admin side. `current` is asked per request, so that a reload takes effect between requests and never inside one. */
-export function createApp(current: () => Context, admin?: Admin): Hono<AppEnv> {
+export function createApp(current: () => Context, admin?: AdminSide): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const error = (code: ErrorCode, path: string, pointer = ''): Response => {
     const id = 'none';
@@ -127,11 +135,15 @@ export function createApp(current: () => Context, admin?: Admin): Hono<AppEnv> {
     return c.json(readiness, readiness.ready ? 200 : 503);
   });
   app.get('/metrics', async (c) => {
+    if (admin?.metrics !== undefined) {
+      await admin.metrics(c.env.incoming, c.env.outgoing);
+      return RESPONSE_ALREADY_SENT;
+    }
     const { registry } = refreshGauges(current());
     return c.text(await registry.metrics(), 200, { 'content-type': registry.contentType });
   });
   addResponseRoutes(app, error);
-  addSandboxRoutes(app);
+  addSandboxRoutes(app, current().peers);
   for (const path of admin === undefined ? [] : ['/admin/v1/*', '/console', '/console/*'])
     app.all(path, async (c) => {
       await admin?.serve(c.env.incoming, c.env.outgoing, current());

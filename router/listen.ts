@@ -1,8 +1,7 @@
 /** The HTTP server around the app: limits against slow clients, and a close that drains. */
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import type { Admin } from './admin/admin.ts';
-import { createApp } from './app.ts';
+import { type AdminSide, createApp } from './app.ts';
 import { createWebSockets, type WebSockets } from './http/web-sockets.ts';
 import type { Context } from './pipeline/context.ts';
 
@@ -31,7 +30,7 @@ export async function listen(
   current: () => Context,
   host: string,
   port: number,
-  options: { readonly patience?: Patience; readonly admin?: Admin } = {},
+  options: { readonly patience?: Patience; readonly admin?: AdminSide } = {},
 ): Promise<Listening> {
   const { patience = PATIENCE, admin } = options;
   const handle = getRequestListener(createApp(current, admin).fetch, { overrideGlobalObjects: false });

@@ -31,6 +31,8 @@ import { createPendingRounds } from './pipeline/pending-rounds.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
 import { isLocal } from './policy/targets.ts';
+import { type Peers, sharePending } from './processes/peers.ts';
+import { processProblems } from './processes/shares.ts';
 import { KeyRing } from './principals/key-ring.ts';
 import { createLimits } from './principals/limits.ts';
 import { recordSandboxEvent } from './sandbox-surface/record-sandbox-event.ts';
@@ -69,10 +71,18 @@ export interface ProvisionOptions {
   readonly models: 'configured' | 'stand-ins' | 'stand-ins-if-alone';
   /** `off` leaves the broker unstarted, for commands that run no tools; an executor is taken as it is. */
   readonly sandbox: 'on' | 'off' | ToolExecutor;
+  /** Other processes behind the same port. */
+  readonly peers?: Peers;
 }
 
 export type Provisioned =
-  | { readonly kind: 'context'; readonly context: Context; readonly close: () => Promise<void> }
+  | {
+      readonly kind: 'context';
+      readonly context: Context;
+      readonly close: () => Promise<void>;
+      /** The executor itself, whose calls nobody records: for processes that write receipts of their own. */
+      readonly bareExecutor: ToolExecutor;
+    }
   | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
 
 /** Stand-ins for the demo. The cloud one may see only the lowest label, as a real one would by default. */
@@ -110,6 +120,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   const problems = [
     ...provePolicy(config, upstreams),
     ...sandboxProblems(config),
+    ...processProblems(config),
     ...opened.problems,
     ...(collector.kind === 'invalid' ? [collector.problem] : []),
     ...(classifier.kind === 'invalid' ? classifier.problems : []),
@@ -179,7 +190,10 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   const executor = auditExecutor(bare, audit.log);
   const clouds = auditClouds(opened.clouds, audit);
   const keys = await KeyRing.open(store.database, key);
-  const limits = createLimits(store.database);
+  const { peers } = options;
+  const limits = createLimits(store.database, peers?.takeRate);
+  const pending = createPendingRounds();
+  sharePending(peers, pending);
   const context: Context = {
     config,
     policyDigest: options.digest,
@@ -197,7 +211,8 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     gates,
     executor,
     masks: createMaskStore(key, {}, config.sessions.placeholderDays > 0 ? store.placeholders : undefined),
-    pending: createPendingRounds(),
+    pending,
+    ...(peers === undefined ? {} : { peers }),
     seals: openSeals(config, key, store, options.log),
     bodies: new BodyBudget(config.listen.maxOpenBytes),
     responses: openResponses(config, store, options.log),
@@ -224,7 +239,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     await store.close();
     if (demo && config.stateDir === '') rmSync(stateDir, { recursive: true, force: true });
   };
-  return { kind: 'context', context, close };
+  return { kind: 'context', context, close, bareExecutor: bare };
 }
 
 /** What an audit's reader has to know of the policy in force. */

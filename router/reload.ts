@@ -41,6 +41,19 @@ const WATCH_MS = 2_000;
 /** Longest a reply of the old context may still need its upstreams. */
 const LINGER_MS = 30 * 60_000;
 
+/** Processes under this one's configuration: it is in force in all of them, or in none. */
+export interface Others {
+  /** What keeps one of them from it; empty when all hold it ready. */
+  prepare(config: Config, digest: string): Promise<readonly ConfigProblem[]>;
+  commit(digest: string): Promise<void>;
+  abort(): void;
+}
+
+/** A context that was built and is not yet in force. */
+export type Prepared =
+  | { readonly kind: 'built'; readonly swap: () => void; readonly drop: () => Promise<void> }
+  | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
+
 export interface LiveOptions {
   readonly context: Context;
   readonly close: () => Promise<void>;
@@ -54,6 +67,7 @@ export class LiveContext {
   readonly #closers: (() => Promise<void>)[];
   #context: Context;
   #last: Promise<unknown> = Promise.resolve();
+  #others: Others | undefined;
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -71,6 +85,27 @@ export class LiveContext {
 
   get configFile(): string {
     return this.#options.configFile;
+  }
+
+  /** lead has others follow: from now on a reload is theirs too. `context` knows of them. */
+  lead(others: Others, context: Context): void {
+    this.#others = others;
+    this.#context = context;
+  }
+
+  /** prepare is for a process that follows: what it is given was proved by the first, and becomes this process's own record in the audit. */
+  prepare(config: Config, digest: string): Prepared {
+    const changes = changesBetween(this.#context.config, config);
+    const built = this.#build(config, digest);
+    if (built.kind === 'invalid') return built;
+    return {
+      kind: 'built',
+      swap: () => {
+        this.#swap(built);
+        this.#record('reloaded', changes);
+      },
+      drop: built.close,
+    };
   }
 
   /** One at a time, in the order asked for. */
@@ -136,14 +171,25 @@ export class LiveContext {
       await built.close();
       return answer('would-reload', { changes });
     }
-    this.#context = built.context;
+    const unready = (await this.#others?.prepare(config, loaded.digest)) ?? [];
+    if (unready.length > 0) {
+      this.#others?.abort();
+      await built.close();
+      return answer('invalid', { changes, problems: unready });
+    }
+    this.#swap(built);
+    await this.#others?.commit(loaded.digest);
+    return answer('reloaded', { changes });
+  }
+
+  #swap({ context, close }: { readonly context: Context; readonly close: () => Promise<void> }): void {
     // A candidate was held against the policy that is gone.
-    before.shadow.stop();
+    this.#context.shadow.stop();
+    this.#context = context;
     const previous = this.#closers.length > 1 ? this.#closers.pop() : undefined;
-    this.#closers.push(built.close);
+    this.#closers.push(close);
     // Replies that began under the old policy end under it.
     if (previous !== undefined) setTimeout(() => void previous(), LINGER_MS).unref();
-    return answer('reloaded', { changes });
   }
 
   /** Everything a policy decides is built anew; what remembers, counts and runs goes over as it is. */
@@ -203,16 +249,20 @@ export class LiveContext {
   #tell({ kind, policy, changes, problems }: Reloaded): void {
     const { log, metrics } = this.#context;
     metrics.reloads.inc({ outcome: kind });
-    const { config, policyDigest, audit } = this.#context;
-    audit.log.append({
-      kind: 'reload',
-      outcome: kind,
-      applied: kind === 'reloaded',
-      changes: changes.map(({ key }) => key),
-      ...rulesOf(config, config.upstreams, policyDigest),
-    });
+    this.#record(kind, changes);
     const fields = { event: 'reload', outcome: kind, policy, changes: changes.map(({ key }) => key), problems };
     if (kind === 'reloaded' || kind === 'unchanged') log.info(fields, 'reload');
     else log.error(fields, 'reload');
+  }
+
+  #record(outcome: Reloaded['kind'], changes: readonly KeyChange[]): void {
+    const { config, policyDigest, audit } = this.#context;
+    audit.log.append({
+      kind: 'reload',
+      outcome,
+      applied: outcome === 'reloaded',
+      changes: changes.map(({ key }) => key),
+      ...rulesOf(config, config.upstreams, policyDigest),
+    });
   }
 }

@@ -76,6 +76,16 @@ export interface Explanation {
   readonly ms: number;
 }
 
+/** One of several processes that serve. */
+export interface ProcessView {
+  readonly pid: number;
+  readonly state: 'starting' | 'serving';
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly residentBytes: number;
+  readonly openRequests: number;
+}
+
 export interface Health {
   readonly mode: 'demo' | 'configured';
   readonly ready: boolean;
@@ -84,6 +94,8 @@ export interface Health {
   readonly startedAt: number;
   readonly configFile: string;
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+  /** Those that serve; empty where one process does everything. */
+  readonly processes: readonly ProcessView[];
   readonly memory: { readonly residentBytes: number; readonly heapBytes: number };
   readonly decisionsHeld: number;
   readonly sessionMarks: number;

@@ -42,6 +42,7 @@ export async function searchReceipts(exchange: AdminExchange): Promise<void> {
     const at = Number(query.get(name) ?? Number.NaN);
     if (query.get(name) !== null && query.get(name) !== '' && Number.isFinite(at)) asked[name] = at;
   }
+  await context.fleet?.settle();
   const page = await context.audit.search(asked);
   const head = await context.audit.head();
   const view: AuditView = {
@@ -57,6 +58,7 @@ export async function searchReceipts(exchange: AdminExchange): Promise<void> {
 export async function verifyAudit(exchange: AdminExchange): Promise<void> {
   const asked = await exchange.read(Verified);
   if (asked === undefined) return;
+  await exchange.context.fleet?.settle();
   exchange.reply(await exchange.context.audit.verify({ everySignature: asked.everySignature }));
 }
 
@@ -64,6 +66,7 @@ export async function proveAudit(exchange: AdminExchange): Promise<void> {
   const asked = await exchange.read(Claimed);
   if (asked === undefined) return;
   if (!exchange.context.config.labels.includes(asked.label)) return exchange.fail('unsupported_value', '/label');
+  await exchange.context.fleet?.settle();
   exchange.reply(
     await exchange.context.audit.prove({
       label: asked.label,

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { ErrorCode } from '../errors.ts';
+import { peerOf } from '../http/peer.ts';
 import type { AdminAuthority } from './authority.ts';
 import { type Login, type Logins, sameToken } from './logins.ts';
 
@@ -44,7 +45,7 @@ export async function show(
 ): Promise<
   { readonly kind: 'admin'; readonly principal: string } | { readonly kind: 'refused'; readonly code: ErrorCode }
 > {
-  const peer = request.socket.remoteAddress ?? '';
+  const peer = peerOf(request);
   if (!logins.mayTry(peer)) return { kind: 'refused', code: 'admin_rate_limited' };
   const found = await authority.authenticate(key, isHere(request));
   if (found.kind === 'admin') return found;
@@ -82,7 +83,7 @@ export function isCrossSite(request: IncomingMessage): boolean {
 
 /** On this machine and not through a proxy. */
 export function isHere(request: IncomingMessage): boolean {
-  const address = request.socket.remoteAddress ?? '';
+  const address = peerOf(request);
   const loopback = address === '::1' || /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address);
   return loopback && PROXIED.every((name) => request.headers[name] === undefined);
 }

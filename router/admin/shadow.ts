@@ -32,10 +32,12 @@ export async function startShadow(exchange: AdminExchange, live: LiveContext | u
   const created = createCandidate(config, loaded.digest, context.demo);
   if (created.kind === 'invalid') return unusable(exchange, created.problems);
   context.shadow.start(created.candidate, context.config, asked.source);
+  context.fleet?.compare({ config, digest: loaded.digest, source: asked.source });
   exchange.reply(context.shadow.report());
 }
 
 export function stopShadow(exchange: AdminExchange): void {
   exchange.context.shadow.stop();
+  exchange.context.fleet?.compare(undefined);
   exchange.reply(exchange.context.shadow.report());
 }

@@ -2,8 +2,11 @@
 import type { ChangeSet } from '../../sandbox/guard/change-store.ts';
 import { changesDirectory, COPY_LIMITS, createChangeStore } from '../../sandbox/guard/change-store.ts';
 import type { SandboxClient } from '../../sandbox/client.ts';
+import type { Context } from '../pipeline/context.ts';
 import { describeReadiness } from '../pipeline/readiness.ts';
+import type { MetricValues } from '../processes/gather.ts';
 import { redactConfig } from '../shadow/config-change.ts';
+import { refreshGauges } from '../telemetry/refresh-gauges.ts';
 import type { Health, SandboxView, Totals } from './api.ts';
 import type { AdminExchange } from './exchange.ts';
 
@@ -13,6 +16,8 @@ const MOST_CHANGES = 200;
 export async function describeHealth(exchange: AdminExchange, configFile: string): Promise<void> {
   const { context } = exchange;
   const readiness = await describeReadiness(context);
+  const gathered = await gather(context);
+  const open = gathered.find(({ name }) => name === 'sluice_upstream_circuit_open')?.values ?? [];
   const memory = process.memoryUsage();
   const health: Health = {
     mode: readiness.mode,
@@ -21,42 +26,45 @@ export async function describeHealth(exchange: AdminExchange, configFile: string
     version: '0.1.0',
     startedAt: STARTED_AT,
     configFile,
-    checks: readiness.checks,
+    // Those that serve know which upstream they leave alone.
+    checks: readiness.checks.map((check) =>
+      open.some(({ labels, value }) => value > 0 && check.name === `cloud:${String(labels['upstream'])}`)
+        ? { ...check, detail: 'left alone after failures (open)' }
+        : check,
+    ),
+    processes: (await context.fleet?.processes()) ?? [],
     memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed },
     decisionsHeld: context.telemetry.decisions.size,
-    sessionMarks: context.memory.size,
+    sessionMarks: sumOf(gathered, 'sluice_session_marks', '')['all'] ?? 0,
     recognizers: context.telemetry.silence.rates(),
-    totals: await totalsOf(exchange),
+    totals: totalsOf(gathered, context),
   };
   exchange.reply(health);
 }
 
-async function totalsOf({ context }: AdminExchange): Promise<Totals> {
-  const { metrics, telemetry } = context;
-  const sumBy = async (
-    counter: { get(): Promise<{ values: readonly { value: number; labels: Readonly<Record<string, unknown>> }[] }> },
-    label: string,
-  ): Promise<Readonly<Record<string, number>>> => {
-    const sums: Record<string, number> = {};
-    for (const { value, labels } of (await counter.get()).values) {
-      const key = label === '' ? 'all' : String(labels[label]);
-      sums[key] = (sums[key] ?? 0) + value;
-    }
-    return sums;
-  };
-  const [requests, tokens, findings, cost, avoided] = await Promise.all([
-    sumBy(metrics.requests, 'route'),
-    sumBy(metrics.tokens, 'route'),
-    sumBy(metrics.findings, 'entity'),
-    sumBy(metrics.cost, ''),
-    sumBy(metrics.costAvoided, ''),
-  ]);
+/** Of all processes, where there are several. */
+async function gather(context: Context): Promise<readonly MetricValues[]> {
+  const registry = context.fleet === undefined ? refreshGauges(context).registry : await context.fleet.metrics();
+  return registry.getMetricsAsJSON();
+}
+
+/** sumOf adds up a metric's values by one of its labels; an empty one for all together. */
+function sumOf(gathered: readonly MetricValues[], name: string, label: string): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const { value, labels } of gathered.find((metric) => metric.name === name)?.values ?? []) {
+    const key = label === '' ? 'all' : String(labels[label]);
+    sums[key] = (sums[key] ?? 0) + value;
+  }
+  return sums;
+}
+
+function totalsOf(gathered: readonly MetricValues[], { telemetry }: Context): Totals {
   return {
-    requests,
-    tokens,
-    findings,
-    cost: cost['all'] ?? 0,
-    costAvoided: avoided['all'] ?? 0,
+    requests: sumOf(gathered, 'sluice_requests_total', 'route'),
+    tokens: sumOf(gathered, 'sluice_tokens_total', 'route'),
+    findings: sumOf(gathered, 'sluice_findings_total', 'entity'),
+    cost: sumOf(gathered, 'sluice_cost_total', '')['all'] ?? 0,
+    costAvoided: sumOf(gathered, 'sluice_cost_avoided_total', '')['all'] ?? 0,
     currency: telemetry.prices.currency,
   };
 }

@@ -6,6 +6,8 @@ import type { BodyBudget } from '../http/body-budget.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { AuditedClouds } from '../audit/audited-upstream.ts';
 import type { MaskStore } from '../masking/store.ts';
+import type { Fleet } from '../processes/fleet.ts';
+import type { Peers } from '../processes/peers.ts';
 import type { KeyRing } from '../principals/key-ring.ts';
 import type { Limits } from '../principals/limits.ts';
 import type { CompiledPolicy } from '../policy/decide.ts';
@@ -50,6 +52,10 @@ export interface Context {
   /** What all open requests hold of their bodies. */
   readonly bodies: BodyBudget;
   readonly responses: ResponseStore;
+  /** Other processes behind the same port; absent for one alone. */
+  readonly peers?: Peers;
+  /** In the first process of several: those that serve. */
+  readonly fleet?: Fleet;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
   readonly shadow: Shadow;

@@ -8,20 +8,28 @@ export interface PendingRounds {
   /** `waitFor` are ids of the calls returned to the client, as sent. */
   keep(principal: string, waitFor: readonly string[], results: readonly ToolResult[]): void;
   take(principal: string, answered: readonly string[]): readonly ToolResult[];
+  /** Told of each round kept, for other processes of this installation, which `learn` it. */
+  onNew(listener: (key: string, results: readonly ToolResult[]) => void): void;
+  learn(key: string, results: readonly ToolResult[]): void;
 }
 
 const MAX_ROUNDS = 10_000;
 
 export function createPendingRounds(): PendingRounds {
   const rounds = new Map<string, readonly ToolResult[]>();
+  let tell: (key: string, results: readonly ToolResult[]) => void = () => undefined;
   // Clients rewrite ids (OpenClaw drops the underscore).
   const keyOf = (principal: string, id: string): string => `${principal}\n${id.replace(/[^A-Za-z0-9]/g, '')}`;
+  const learn = (key: string, results: readonly ToolResult[]): void => {
+    rounds.set(key, results);
+    if (rounds.size > MAX_ROUNDS) rounds.delete(rounds.keys().next().value ?? '');
+  };
   return {
     keep(principal, waitFor, results) {
       const first = waitFor[0];
       if (first === undefined || results.length === 0) return;
-      rounds.set(keyOf(principal, first), results);
-      if (rounds.size > MAX_ROUNDS) rounds.delete(rounds.keys().next().value ?? '');
+      learn(keyOf(principal, first), results);
+      tell(keyOf(principal, first), results);
     },
     take(principal, answered) {
       for (const id of answered) {
@@ -33,5 +41,7 @@ export function createPendingRounds(): PendingRounds {
       }
       return [];
     },
+    onNew: (listener) => (tell = listener),
+    learn,
   };
 }

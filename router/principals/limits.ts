@@ -1,5 +1,5 @@
 /**
- * What a key has left: a token bucket in this process, and budgets by day and month in the store. Use is counted here and written every half second, so that no request waits;
+ * What a key has left: a token bucket in one process of an instance, and budgets by day and month in the store. Use is counted here and written every half second, so that no request waits;
  * a kill loses that much, and instances may together go over a budget by what they do in that time. Fails closed: a budget whose state could
  * not be read lets nothing through.
  */
@@ -26,6 +26,8 @@ export type Taken =
 export interface Limits {
   /** One request of this principal. The bucket fills by a clock that nobody sets; which day's budget it is, the date says, and each day's is spent once. */
   take(principal: Principal): Promise<Taken>;
+  /** Seconds to wait; 0 when a request of this key may go now, which then counts. */
+  takeRate(keyId: string, rate: NonNullable<KeyTerms['rate']>): Promise<number>;
   /** What it came to, once it is known. */
   spend(principal: Principal, use: Omit<Use, 'requests'>): void;
   used(principal: string): Promise<{ readonly day: Use; readonly month: Use }>;
@@ -50,7 +52,8 @@ interface Bucket {
   at: number;
 }
 
-export function createLimits(database: Database): Limits {
+/** createLimits counts rates here, or where `takeRate` does: processes behind one port count them in one. */
+export function createLimits(database: Database, takeRate?: Limits['takeRate']): Limits {
   const counters = new Map<string, Counter>();
   const buckets = new Map<string, Bucket>();
   let flushing: Promise<void> | undefined;
@@ -123,11 +126,19 @@ export function createLimits(database: Database): Limits {
     }
   };
 
+  const takeHere: Limits['takeRate'] = (keyId, rate) =>
+    Promise.resolve(takeFrom(buckets, keyId, rate, performance.now()));
+
   return {
     async take(principal) {
       const { rate, budget } = principal.terms;
       if (rate !== undefined) {
-        const wait = takeFrom(buckets, principal.keyId, rate, performance.now());
+        let wait: number;
+        try {
+          wait = await (takeRate ?? takeHere)(principal.keyId, rate);
+        } catch {
+          return { kind: 'barred', code: 'keys_unavailable', retryAfterSeconds: 5 };
+        }
         if (wait > 0) return { kind: 'barred', code: 'rate_limited', retryAfterSeconds: wait };
       }
       if (!hasBudget(budget)) return TAKEN;
@@ -153,6 +164,7 @@ export function createLimits(database: Database): Limits {
       count(principal, { requests: 1, tokens: 0, micros: 0 });
       return TAKEN;
     },
+    takeRate: takeHere,
     spend(principal, use) {
       if (hasBudget(principal.terms.budget)) count(principal, { requests: 0, ...use });
     },

@@ -177,7 +177,10 @@ async function call(message: Message, id: string, exchange: Exchange, running: R
 function cancel(exchange: Exchange, { params, session }: Message, running: Running): void {
   const id = params['requestId'];
   if (session === '' || (typeof id !== 'string' && typeof id !== 'number')) return;
-  running.get(runningKey(exchange, session, JSON.stringify(id)))?.abort();
+  const key = runningKey(exchange, session, JSON.stringify(id));
+  const here = running.get(key);
+  if (here === undefined) exchange.context.peers?.tell('cancel', key);
+  else here.abort();
 }
 
 /** Of one principal: another could guess a session's name and end its calls. */

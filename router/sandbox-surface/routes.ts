@@ -4,10 +4,13 @@ import type { Hono } from 'hono';
 import type { AppEnv } from '../http/app-env.ts';
 import { type Exchange, serveExchange, type Surface } from './exchange.ts';
 import { describeStatus, listTools, runTool, SANDBOX_SURFACE, verifyClaims } from './http.ts';
+import type { Peers } from '../processes/peers.ts';
 import { MCP_SURFACE, type Running, serveMcp } from './mcp.ts';
 
-export function addSandboxRoutes(app: Hono<AppEnv>): void {
+/** `peers`: other processes behind the same port, any of which may be told to cancel what runs here. */
+export function addSandboxRoutes(app: Hono<AppEnv>, peers: Peers | undefined): void {
   const running: Running = new Map();
+  peers?.hear('cancel', (key) => running.get(key)?.abort());
   const add = (
     method: 'GET' | 'POST',
     path: string,

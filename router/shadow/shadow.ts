@@ -45,7 +45,9 @@ export interface ShadowReport {
   readonly changes: readonly KeyChange[];
 }
 
-export type CountShadow = (outcome: 'same' | 'differs' | 'dropped' | 'failed') => void;
+export type ShadowOutcome = 'same' | 'differs' | 'dropped' | 'failed';
+export type CountShadow = (outcome: ShadowOutcome) => void;
+export type HearShadow = (outcome: ShadowOutcome, difference: ShadowDifference | undefined) => void;
 
 /** Turns that wait hold their request's text, so there are few. */
 const WAITING = 16;
@@ -69,6 +71,7 @@ interface Running {
 
 export class Shadow {
   readonly #count: CountShadow;
+  #hear: HearShadow = () => undefined;
   #running: Running | undefined;
   #waiting: { readonly turn: Turn; readonly at: number }[] = [];
   #working = false;
@@ -107,14 +110,23 @@ export class Shadow {
     const running = this.#running;
     if (running === undefined) return;
     if (this.#waiting.length >= WAITING) {
-      running.dropped += 1;
-      return this.#count('dropped');
+      return this.#note(running, 'dropped');
     }
     this.#waiting.push({ turn, at: Date.now() });
     if (!this.#working) {
       this.#working = true;
       setImmediate(() => void this.#work());
     }
+  }
+
+  /** onCompared is told of each request that was looked at. */
+  onCompared(listener: HearShadow): void {
+    this.#hear = listener;
+  }
+
+  /** absorb takes what another process of this installation found; its metrics are its own. */
+  absorb(outcome: ShadowOutcome, difference: ShadowDifference | undefined): void {
+    if (this.#running !== undefined) note(this.#running, outcome, difference);
   }
 
   report(): ShadowReport {
@@ -159,8 +171,7 @@ export class Shadow {
         try {
           await this.#compare(running, next.turn, next.at);
         } catch {
-          running.failed += 1;
-          this.#count('failed');
+          this.#note(running, 'failed');
         }
       }
     } finally {
@@ -198,23 +209,34 @@ export class Shadow {
     const live = sideOf(turn.decision, turn.classification, classification);
     const other = sideOf(decision, classification, turn.classification);
     const alike = live.route === other.route && live.label === other.label && live.verdict === other.verdict;
-    if (alike) running.same += 1;
-    else {
-      running.differing += 1;
-      const move =
-        live.route === other.route ? `${live.route}, ${live.label} → ${other.label}` : `${live.route} → ${other.route}`;
-      running.moves.set(move, (running.moves.get(move) ?? 0) + 1);
-      running.differences.push({
-        id: turn.envelope.id,
-        at,
-        session: turn.trace.root.slice(0, 12),
-        live,
-        candidate: other,
-      });
-      if (running.differences.length > KEPT) running.differences.shift();
-    }
-    this.#count(alike ? 'same' : 'differs');
+    const difference = alike
+      ? undefined
+      : { id: turn.envelope.id, at, session: turn.trace.root.slice(0, 12), live, candidate: other };
+    const outcome = alike ? 'same' : 'differs';
+    this.#note(running, outcome, difference);
   }
+
+  #note(running: Running, outcome: ShadowOutcome, difference?: ShadowDifference): void {
+    note(running, outcome, difference);
+    this.#count(outcome);
+    this.#hear(outcome, difference);
+  }
+}
+
+function note(running: Running, outcome: ShadowOutcome, difference: ShadowDifference | undefined): void {
+  if (outcome === 'same') running.same += 1;
+  else if (outcome === 'dropped') running.dropped += 1;
+  else if (outcome === 'failed') running.failed += 1;
+  else running.differing += 1;
+  if (difference === undefined) return;
+  const { live, candidate } = difference;
+  const move =
+    live.route === candidate.route
+      ? `${live.route}, ${live.label} → ${candidate.label}`
+      : `${live.route} → ${candidate.route}`;
+  running.moves.set(move, (running.moves.get(move) ?? 0) + 1);
+  running.differences.push(difference);
+  if (running.differences.length > KEPT) running.differences.shift();
 }
 
 function sideOf(decision: Decision, own: Classification, other: Classification): ShadowSide {

@@ -40,6 +40,8 @@ export interface Metrics {
   readonly egressBytes: Counter<'direction'>;
   readonly sessionMarks: Gauge;
   readonly refusedCallers: Counter<'code'>;
+  readonly processes: Gauge;
+  readonly processEnds: Counter;
   readonly auditFailures: Counter;
 }
 
@@ -119,6 +121,7 @@ export function createMetrics(): Metrics {
       name: 'sluice_upstream_circuit_open',
       help: '1 while an upstream is left alone after failures.',
       labelNames: ['upstream'],
+      aggregator: 'max',
       registers,
     }),
     tokens: new Counter({
@@ -183,6 +186,7 @@ export function createMetrics(): Metrics {
       name: 'sluice_sandbox_claim_proved',
       help: '1 when the claim was proved from inside at the last probe.',
       labelNames: ['claim'],
+      aggregator: 'min',
       registers,
     }),
     sandboxEvents: new Counter({
@@ -219,6 +223,7 @@ export function createMetrics(): Metrics {
       name: 'sluice_recognizer_silent',
       help: '1 when a recognizer that used to fire has been quiet for longer than its own rate explains.',
       labelNames: ['recognizer'],
+      aggregator: 'max',
       registers,
     }),
     traceRecords: new Counter({
@@ -231,6 +236,7 @@ export function createMetrics(): Metrics {
       name: 'sluice_policy_info',
       help: '1, with the first digits of the digest of the policy in force.',
       labelNames: ['policy'],
+      aggregator: 'max',
       registers,
     }),
     reloads: new Counter({
@@ -261,6 +267,17 @@ export function createMetrics(): Metrics {
     loopDelaySeconds: new Gauge({
       name: 'sluice_event_loop_delay_seconds',
       help: '99th percentile of how late the event loop was since the last look.',
+      aggregator: 'max',
+      registers,
+    }),
+    processes: new Gauge({
+      name: 'sluice_processes',
+      help: 'Processes that serve: 1 unless listen.processes says more.',
+      registers,
+    }),
+    processEnds: new Counter({
+      name: 'sluice_process_ends_total',
+      help: 'Processes that ended without being told to, and were started again.',
       registers,
     }),
     auditFailures: new Counter({
@@ -274,6 +291,11 @@ export function createMetrics(): Metrics {
       labelNames: ['code'],
       registers,
     }),
-    sessionMarks: new Gauge({ name: 'sluice_session_marks', help: 'Conversation marks held exactly.', registers }),
+    sessionMarks: new Gauge({
+      name: 'sluice_session_marks',
+      help: 'Conversation marks held exactly.',
+      aggregator: 'max',
+      registers,
+    }),
   };
 }

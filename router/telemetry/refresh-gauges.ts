@@ -22,6 +22,7 @@ export function refreshGauges(context: Context): Metrics {
   }
   metrics.policyInfo.reset();
   metrics.policyInfo.set({ policy: context.policyDigest.slice(0, 12) }, 1);
+  metrics.processes.set(1);
   metrics.residentBytes.set(process.memoryUsage.rss());
   metrics.loopDelaySeconds.set(Number.isFinite(loop.percentile(99)) ? Math.max(0, loop.percentile(99) / 1e9) : 0);
   loop.reset();

@@ -78,6 +78,12 @@ export class Telemetry {
     }
   }
 
+  /** watch takes the evidence of a request that another process answered, which counted and traced it. */
+  watch(record: RequestRecord): void {
+    this.silence.observe(record.session, recognizersOf(record));
+    this.decisions.add(record);
+  }
+
   close(): Promise<void> {
     return this.#exporter?.close() ?? Promise.resolve();
   }
