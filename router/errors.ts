@@ -73,7 +73,8 @@ export const ERRORS = {
   not_found: {
     status: 404,
     type: 'not_found_error',
-    message: 'Sluice does not serve this path, and passes nothing on that it does not serve.',
+    message:
+      'Sluice does not serve this path, and passes nothing on that it does not serve. docs/surfaces.md lists what it serves.',
   },
   method_not_allowed: { status: 405, type: 'invalid_request_error', message: 'This path does not take this method.' },
   host_not_allowed: {
@@ -325,7 +326,7 @@ export function publicError(code: ErrorCode, pointer = ''): PublicError {
   return { code, pointer: publicPointer(pointer) };
 }
 
-/** describeError is the one text of an error; every protocol puts it into its own envelope. */
+/** describeError is the one text of an error; every protocol puts it into its own envelope. `none` is no request's id, and is not told. */
 export function describeError(error: PublicError, requestId: string): string {
-  return `${ERRORS[error.code].message}${error.pointer === '' ? '' : ` At ${error.pointer}.`} [${requestId}]`;
+  return `${ERRORS[error.code].message}${error.pointer === '' ? '' : ` At ${error.pointer}.`}${requestId === 'none' ? '' : ` [${requestId}]`}`;
 }

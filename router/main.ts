@@ -11,12 +11,12 @@ import { sandboxCommand } from './commands/sandbox.ts';
 import { auditCommand } from './commands/audit.ts';
 import { keysCommand } from './commands/keys.ts';
 import { serveCommand } from './commands/serve.ts';
+import { EXIT, printable } from './commands/terminal.ts';
 import { tuneCommand } from './commands/tune.ts';
 
 const program = new Command('sluice')
   .description('Privacy router: sensitive prompts stay on a local model, tool calls run in a sandbox.')
-  .version('0.1.0')
-  .showHelpAfterError();
+  .version('0.1.0');
 for (const command of [
   serveCommand(),
   checkCommand(),
@@ -31,4 +31,14 @@ for (const command of [
   sandboxCommand(),
 ])
   program.addCommand(command);
+understood(program, 'sluice');
 await program.parseAsync();
+
+/** understood makes a command that was not understood exit 2 and name its help: 1 means that something was found, and a script must not take a typo for it. */
+function understood(command: Command, name: string): void {
+  // What was typed is repeated, and may have come from a file or another program.
+  command.configureOutput({ writeErr: (text) => void process.stderr.write(printable(text)) });
+  command.showHelpAfterError(`(${name} --help says what it takes)`);
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.done : EXIT.unusable));
+  for (const inner of command.commands) understood(inner, `${name} ${inner.name()}`);
+}

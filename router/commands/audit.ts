@@ -56,6 +56,7 @@ export function auditCommand(): Command {
         const page = await opened.search({ ...queryOf(options), limit: options.limit });
         if (options.json === true) dataJson(page.hits);
         else for (const { record } of page.hits) data(printable(line(record)));
+        if (page.hits.length === 0) talk('no record is like that');
         if (page.next !== '') talk(`the first ${page.hits.length}; there are more`);
         return EXIT.done;
       }),
@@ -74,7 +75,7 @@ export function auditCommand(): Command {
       .description('Prove that nothing with a label was sent to a cloud, and say on what that rests.'),
   )
     .requiredOption('--label <label>', 'this label or a higher one')
-    .requiredOption('--not-to <where>', 'cloud', whereOf)
+    .requiredOption('--not-to <where>', '`cloud`: all cloud upstreams together', whereOf)
     .option('--since <time>', 'from this time on (ISO 8601, or 7d, 12h); the beginning when absent', time, 0)
     .option('--until <time>', 'up to this time; now when absent', time)
     .option('--allow-masked', 'sends whose masked text is below the label are no breach')
@@ -329,7 +330,7 @@ function formatOf(text: string): 'jsonl' | 'ocsf' {
 }
 
 function whereOf(text: string): 'cloud' {
-  if (text !== 'cloud') throw new InvalidArgumentError('cloud');
+  if (text !== 'cloud') throw new InvalidArgumentError('It takes `cloud`: all cloud upstreams together.');
   return text;
 }
 

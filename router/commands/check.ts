@@ -4,7 +4,7 @@ import { describeReadiness } from '../pipeline/readiness.ts';
 import { exposureProblems } from '../principals/exposure.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
-import { data, EXIT, leave, loadOrExit, talkProblems } from './terminal.ts';
+import { data, dataJson, EXIT, leave, loadOrExit, talkProblems } from './terminal.ts';
 
 export function checkCommand(): Command {
   return new Command('check')
@@ -14,7 +14,7 @@ export function checkCommand(): Command {
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--json', 'print JSON')
     .action(async (options: { readonly config?: string; readonly json?: boolean }) => {
-      const loaded = loadOrExit(options.config);
+      const loaded = loadOrExit(options.config, options.json === true ? 'json' : 'text');
       const provisioned = await provision({
         config: loaded.config,
         digest: loaded.digest,
@@ -25,21 +25,21 @@ export function checkCommand(): Command {
         sandbox: 'on',
       });
       if (provisioned.kind === 'invalid') {
-        if (options.json === true) data(JSON.stringify({ ready: false, problems: provisioned.problems }));
+        if (options.json === true) dataJson({ ready: false, problems: provisioned.problems });
         else talkProblems(loaded.file, provisioned.problems);
         process.exit(EXIT.unusable);
       }
       const exposed = exposureProblems(provisioned.context);
       if (exposed.length > 0) {
         await provisioned.close();
-        if (options.json === true) data(JSON.stringify({ ready: false, problems: exposed }));
+        if (options.json === true) dataJson({ ready: false, problems: exposed });
         else talkProblems(loaded.file, exposed);
         process.exit(EXIT.unusable);
       }
       const readiness = await describeReadiness(provisioned.context);
       const claims = provisioned.context.executor.status().claims;
       await provisioned.close();
-      if (options.json === true) data(JSON.stringify({ ...readiness, claims }));
+      if (options.json === true) dataJson({ ...readiness, claims });
       else {
         data(
           `policy ${loaded.digest.slice(0, 12)}${loaded.file === '' ? ' (from the environment)' : ` (${loaded.file})`}: labels proved`,

@@ -1,11 +1,12 @@
 /** `sluice explain`: what would happen to this request and why. Sends nothing, runs nothing, remembers nothing, and prints no value: positions, entities, steps. */
 import { Command } from 'commander';
+import { ERRORS } from '../errors.ts';
 import { describeReason } from '../http/decision-headers.ts';
 import { prepare, type Turn } from '../pipeline/prepare.ts';
 import { openaiChat } from '../protocols/openai-chat.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
-import { data, EXIT, loadOrExit, readInput, talk, talkProblems, oneLine } from './terminal.ts';
+import { data, dataJson, EXIT, loadOrExit, readInput, talk, talkProblems, oneLine } from './terminal.ts';
 
 export function explainCommand(): Command {
   return new Command('explain')
@@ -48,11 +49,15 @@ export function explainCommand(): Command {
         });
         await provisioned.close();
         if (prepared.kind === 'problem') {
-          talk(`${prepared.code}${prepared.pointer === '' ? '' : ` at ${prepared.pointer}`}`);
+          talk(
+            `${prepared.code}${prepared.pointer === '' ? '' : ` at ${prepared.pointer}`}: ${ERRORS[prepared.code].message}`,
+          );
+          if (prepared.code === 'invalid_json')
+            talk('explain takes a chat request, {"messages": […]}; for a bare text there is sluice classify');
           process.exit(EXIT.unusable);
         }
         const explanation = explainTurn(prepared.turn);
-        if (options.json === true) data(JSON.stringify(explanation, null, 2));
+        if (options.json === true) dataJson(explanation);
         else for (const line of describeExplanation(explanation)) data(oneLine(line));
       },
     );

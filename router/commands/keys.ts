@@ -70,6 +70,7 @@ export function keysCommand(): Command {
         const records = await ring.list();
         if (options.json === true) dataJson(records.map(describe));
         else for (const record of records) data(printable(line(record)));
+        if (records.length === 0) talk('no keys yet; make one: sluice keys create NAME');
         return EXIT.done;
       }),
     );

@@ -49,11 +49,15 @@ export function talkProblems(file: string, problems: readonly ConfigProblem[]): 
   for (const problem of problems) talk(`  ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`);
 }
 
-/** loadOrExit reads the configuration or says why not and exits 2. */
-export function loadOrExit(file: string | undefined): LoadedConfig & { readonly kind: 'config' } {
+/** loadOrExit reads the configuration or says why not, on request as JSON, and exits 2. */
+export function loadOrExit(
+  file: string | undefined,
+  as: 'text' | 'json' = 'text',
+): LoadedConfig & { readonly kind: 'config' } {
   const loaded = loadConfig(file, process.env);
   if (loaded.kind === 'config') return loaded;
-  talkProblems(loaded.file, loaded.problems);
+  if (as === 'json') dataJson({ ready: false, problems: loaded.problems });
+  else talkProblems(loaded.file, loaded.problems);
   process.exit(EXIT.unusable);
 }
 

@@ -25,6 +25,11 @@ export class BodyBudget {
         taken += bytes;
         return true;
       },
+      give: (bytes) => {
+        if (closed) return;
+        this.#held -= bytes;
+        taken -= bytes;
+      },
       close: () => {
         closed = true;
         this.#held -= taken;
@@ -37,5 +42,7 @@ export class BodyBudget {
 export interface BodyAccount {
   /** Whether the budget had `bytes` more; nothing is taken when not. */
   take(bytes: number): boolean;
+  /** Gives back what was taken and not needed. */
+  give(bytes: number): void;
   close(): void;
 }

@@ -11,6 +11,9 @@ export type ReadBody =
   | { readonly kind: 'body'; readonly bytes: Buffer }
   | { readonly kind: 'problem'; readonly code: ErrorCode };
 
+/** JSON of agents shrinks to a third or a tenth; text that repeats itself to a thirtieth. */
+const LIKELY_RATIO = 32;
+
 /** `account` bounds what all requests hold together; without one only `maxBytes` binds. */
 export async function readBody(request: IncomingMessage, maxBytes: number, account?: BodyAccount): Promise<ReadBody> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
@@ -18,9 +21,14 @@ export async function readBody(request: IncomingMessage, maxBytes: number, accou
   if (declared > maxBytes) return { kind: 'problem', code: 'body_too_large' };
   const raw = await collect(request, maxBytes, account);
   if (raw.kind === 'problem' || encoding === 'identity' || encoding === '') return raw;
-  const decoded = await decode(raw.bytes, encoding, maxBytes);
-  if (decoded.kind === 'body' && account?.take(decoded.bytes.length) === false)
-    return { kind: 'problem', code: 'too_many_bytes_open' };
+  let decoded: ReadBody = { kind: 'problem', code: 'body_too_large' };
+  // What an honest body inflates to is taken from the budget first, then the most there may be: of a hundred bombs at once no more inflate than the budget has room for.
+  for (const bound of new Set([Math.min(maxBytes, 1024 + raw.bytes.length * LIKELY_RATIO), maxBytes])) {
+    if (account?.take(bound) === false) return { kind: 'problem', code: 'too_many_bytes_open' };
+    decoded = await decode(raw.bytes, encoding, bound);
+    account?.give(decoded.kind === 'body' ? bound - decoded.bytes.length : bound);
+    if (decoded.kind === 'body' || decoded.code !== 'body_too_large') break;
+  }
   return decoded;
 }
 

@@ -1,4 +1,7 @@
 /** Text of a request that something else could take for its own: keys that are prototypes, line breaks in logs and headers, escapes for terminals, placeholders nobody made. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toToken } from '../../router/masking/placeholder.ts';
 import { runCli } from '../helpers/cli.ts';
@@ -72,6 +75,75 @@ describe('line breaks and escapes', () => {
       expect(stdout).toContain('CREDIT_CARD');
     }
   });
+});
+
+describe('every command that prints what others wrote', () => {
+  const evil = `x${ESC}[2J${ESC}]52;c;b3duZWQ=\u0007\u009b31m\u202e\rok  all claims proved`;
+  const steers = (text: string): boolean =>
+    // oxlint-disable-next-line no-control-regex -- these are the very characters
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(text);
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'escapes-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const file = (name: string, text: string): string => {
+    const path = join(directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const row = (label: string): string =>
+    JSON.stringify({ id: evil, text: `mail ${evil}@corp.example`, label, source: evil });
+  it.each<readonly [string, () => readonly string[], string]>([
+    ['check, an unknown key', () => ['check', '-c', file('key.yaml', `${JSON.stringify(evil)}: 1\n`)], 'unknown key'],
+    ['check --json', () => ['check', '--json', '-c', file('json.yaml', `${JSON.stringify(evil)}: 1\n`)], 'problems'],
+    ['check, a value', () => ['check', '-c', file('value.yaml', `labels: [${JSON.stringify(evil)}, public]\n`)], ''],
+    ['evaluate', () => ['evaluate', file('rows.jsonl', `${row('sensitive')}\n${row('safe')}\n`)], ''],
+    ['evaluate, a bad row', () => ['evaluate', file('bad.jsonl', row(evil))], 'label'],
+    ['evaluate --json', () => ['evaluate', '--json', file('rows2.jsonl', `${row('sensitive')}\n`)], ''],
+    [
+      'tune thresholds',
+      () => [
+        'tune',
+        'thresholds',
+        '--max-false-positives',
+        '0.5',
+        file('tune.jsonl', `${row('sensitive')}\n${row('safe')}\n`),
+      ],
+      '',
+    ],
+    [
+      'replay',
+      () => [
+        'replay',
+        '--policy',
+        file('p.yaml', 'labels: [public, internal, confidential, restricted]\n'),
+        file('receipts.jsonl', `${JSON.stringify({ kind: 'receipt', id: evil, route: evil })}\n`),
+      ],
+      '',
+    ],
+    [
+      'keys create and list',
+      () => ['keys', 'create', evil, '-c', file('keys.yaml', `stateDir: "${join(directory, 'state')}"\n`)],
+      '',
+    ],
+    ['keys list', () => ['keys', 'list', '-c', join(directory, 'keys.yaml')], ''],
+    ['audit search', () => ['audit', 'search', '-c', join(directory, 'keys.yaml')], ''],
+    ['a file that is not there', () => ['classify', join(directory, evil)], 'cannot read'],
+    ['an unknown option', () => ['classify', `--${evil}`], 'unknown option'],
+    ['an unknown command', () => [evil], 'unknown command'],
+    ['a tool nobody has', () => ['sandbox', 'explain', evil], ''],
+  ])(
+    '%s',
+    async (_, args, says) => {
+      const { stdout, stderr } = await runCli(args());
+      expect(stdout + stderr).toContain(says);
+      expect((stdout + stderr).length).toBeGreaterThan(0);
+      expect(steers(stdout), JSON.stringify(stdout.slice(0, 500))).toBe(false);
+      expect(steers(stderr), JSON.stringify(stderr.slice(0, 500))).toBe(false);
+    },
+    60_000,
+  );
 });
 
 describe('placeholders nobody made', () => {

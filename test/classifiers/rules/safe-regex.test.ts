@@ -58,6 +58,15 @@ describe('regular expressions that could stop the proxy', () => {
     expect(check(source)).toMatchObject({ kind: 'refused' });
   });
 
+  it.each(['("{1,}\\1)', '(a+\\1)+$', '(?:(b*\\1))*c'])(
+    '%s: what breaks the checker itself is refused, not thrown',
+    (source) => {
+      expect(checkRegex({ source, flags: '', linearSource: undefined }, proofBudget())).toMatchObject({
+        kind: 'refused',
+      });
+    },
+  );
+
   it('when the time for proofs is used up, patterns still run, on the linear engine', () => {
     const checked = checkRegex({ source: '[a-z]+x?b', flags: '', linearSource: '[a-z]+x?b' }, { milliseconds: 0 });
     expect(checked).toMatchObject({ kind: 'safe', proof: 'engine', matcher: { engine: 'linear' } });
