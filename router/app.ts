@@ -9,6 +9,7 @@ import { type ErrorCode, publicError } from './errors.ts';
 import type { AppEnv } from './http/app-env.ts';
 import type { Context } from './pipeline/context.ts';
 import { serveChat } from './pipeline/serve-chat.ts';
+import { serveCompletions } from './pipeline/serve-completions.ts';
 import { serveCount } from './pipeline/serve-count.ts';
 import { serveEmbed } from './pipeline/serve-embed.ts';
 import { anthropicErrorReply } from './protocols/anthropic-error.ts';
@@ -17,7 +18,6 @@ import { ollamaChat } from './protocols/ollama-chat.ts';
 import { ollamaEmbed, ollamaEmbeddings } from './protocols/ollama-embed.ts';
 import { ollamaErrorReply } from './protocols/ollama-error.ts';
 import { ollamaGenerate } from './protocols/ollama-generate.ts';
-import { createOpenAICompletions } from './protocols/openai-completions.ts';
 import { openaiEmbeddings } from './protocols/openai-embeddings.ts';
 import { openaiErrorReply } from './protocols/openai-error.ts';
 import { openaiChat } from './protocols/openai-chat.ts';
@@ -86,9 +86,8 @@ export function createApp(current: () => Context, admin?: AdminSide): Hono<AppEn
     return RESPONSE_ALREADY_SENT;
   });
   app.all('/v1/messages/count_tokens', () => error('method_not_allowed', '/v1/messages/count_tokens'));
-  // A protocol of its own per request: it echoes the prompt as the client sent it.
   app.post('/v1/completions', async (c) => {
-    await serveChat(c.env.incoming, c.env.outgoing, createOpenAICompletions(), c.var.caller);
+    await serveCompletions(c.env.incoming, c.env.outgoing, c.var.caller);
     return RESPONSE_ALREADY_SENT;
   });
   app.all('/v1/completions', () => error('method_not_allowed', '/v1/completions'));

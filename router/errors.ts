@@ -55,6 +55,12 @@ export const ERRORS = {
     type: 'invalid_request_error',
     message: 'A field has a value Sluice does not support.',
   },
+  tokens_unreadable: {
+    status: 400,
+    type: 'invalid_request_error',
+    message:
+      'Token numbers instead of text: they are of one model’s alphabet, and nobody here can read them. Not knowing is not clean; send text.',
+  },
   unsupported_encoding: {
     status: 415,
     type: 'invalid_request_error',

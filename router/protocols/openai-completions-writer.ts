@@ -22,8 +22,12 @@ interface Choice {
   offset: number;
 }
 
-/** `echoed` comes before the text of every choice. Ends the sink after `end` or `error`; what comes later is ignored. */
-export function createOpenAICompletionsWriter(sink: ByteSink, options: WriterOptions, echoed: string): ReplyWriter {
+/** `echoed` says what comes before the text of a choice. Ends the sink after `end` or `error`; what comes later is ignored. */
+export function createOpenAICompletionsWriter(
+  sink: ByteSink,
+  options: WriterOptions,
+  echoed: (choice: number) => string,
+): ReplyWriter {
   return new CompletionsWriter(sink, options, echoed);
 }
 
@@ -31,13 +35,13 @@ class CompletionsWriter implements ReplyWriter {
   readonly contentType: string;
   readonly #sink: ByteSink;
   readonly #options: WriterOptions;
-  readonly #echoed: string;
+  readonly #echoed: (choice: number) => string;
   readonly #choices = new Map<number, Choice>();
   #model: string;
   #usage: Usage | undefined;
   #ended = false;
 
-  constructor(sink: ByteSink, options: WriterOptions, echoed: string) {
+  constructor(sink: ByteSink, options: WriterOptions, echoed: (choice: number) => string) {
     this.contentType = options.stream ? 'text/event-stream; charset=utf-8' : 'application/json';
     this.#sink = sink;
     this.#options = options;
@@ -88,7 +92,8 @@ class CompletionsWriter implements ReplyWriter {
   #choice(index: number): Choice {
     const known = this.#choices.get(index);
     if (known !== undefined) return known;
-    const choice: Choice = { text: this.#echoed, finish: null, logprobs: [], offset: this.#echoed.length };
+    const text = this.#echoed(index);
+    const choice: Choice = { text, finish: null, logprobs: [], offset: text.length };
     this.#choices.set(index, choice);
     return choice;
   }
@@ -98,7 +103,7 @@ class CompletionsWriter implements ReplyWriter {
     const choice = this.#choice(index);
     choice.text += text;
     if (!this.#options.stream) return;
-    const shown = isFirst ? this.#echoed + text : text;
+    const shown = isFirst ? this.#echoed(index) + text : text;
     return this.#sink.write(
       toSseData(JSON.stringify(this.#chunk([{ text: shown, index, logprobs, finish_reason: finish }], null))),
     );
@@ -137,7 +142,7 @@ class CompletionsWriter implements ReplyWriter {
     const shown = choices.map(([index, choice]) => ({
       text: choice.text,
       index,
-      logprobs: choice.logprobs.length === 0 ? null : toLegacy(choice.logprobs, this.#echoed.length),
+      logprobs: choice.logprobs.length === 0 ? null : toLegacy(choice.logprobs, this.#echoed(index).length),
       finish_reason: choice.finish,
     }));
     return this.#close(JSON.stringify(this.#chunk(shown, usage)));

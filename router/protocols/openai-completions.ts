@@ -1,6 +1,6 @@
 /**
- * OpenAI's legacy /completions: a prompt is asked as a chat of one user message, since nothing else is left that answers. Fails closed: what a chat cannot honour (a suffix, token numbers, the
- * best of several) is a problem, never dropped in silence.
+ * OpenAI's legacy /completions: a prompt is asked as a chat of one user message, since nothing else is left that answers; several prompts are read as one request here and asked one by one
+ * (pipeline/serve-completions.ts). Fails closed: what a chat cannot honour (a suffix, token numbers, the best of several) is a problem, never dropped in silence.
  */
 import type { ChatRequest, Sampling } from '../chat.ts';
 import type { JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
@@ -29,23 +29,28 @@ const DEFAULT_MAX_TOKENS = 16;
 
 /** createOpenAICompletions makes one request's protocol: `echo` gives the prompt back as the client sent it, whatever a cloud was shown. */
 export function createOpenAICompletions(): Protocol {
-  let echoed: string | undefined;
+  let echoed: readonly string[] | undefined;
+  let choices = 1;
   return {
     name: 'openai-completions',
     idPrefix: 'cmpl-',
     keepAlive: ': sluice is waiting for the model\n\n',
-    createWriter: (sink, options) => createOpenAICompletionsWriter(sink, options, echoed ?? ''),
+    createWriter: (sink, options) =>
+      createOpenAICompletionsWriter(sink, options, (choice) => echoed?.[Math.floor(choice / choices)] ?? ''),
     errorReply: openaiErrorReply,
     read(document) {
       const read = readCompletion(document);
-      if (read.kind === 'chat') echoed ??= document.root['echo'] === true ? promptOf(document.root) : '';
+      if (read.kind === 'chat') {
+        choices = read.chat.choices;
+        echoed ??= document.root['echo'] === true ? promptsOf(document.root) : [];
+      }
       return read;
     },
     // A completion has no place for a call, so there are no tools to offer.
     withTools: (document) => document.source,
     withToolRound: (document) => document.source,
     withPreface: (document, text) =>
-      editRoot(document, { set: { prompt: toJsonText(`${text}\n\n${promptOf(document.root)}`) } }),
+      editRoot(document, { set: { prompt: toJsonText(`${text}\n\n${promptsOf(document.root).join('\n\n')}`) } }),
   };
 }
 
@@ -61,15 +66,13 @@ function readCompletion(document: JsonDocument): ReadChat {
     const options = body['stream_options'] ?? null;
     if (options !== null && !isObject(options)) fail('wrong_type', '/stream_options');
     const chat: ChatRequest = {
-      messages: [
-        {
-          role: 'user',
-          content: [{ kind: 'text', text: promptOf(body) }],
-          toolCalls: [],
-          toolCallId: '',
-          name: '',
-        },
-      ],
+      messages: promptsOf(body).map((text) => ({
+        role: 'user',
+        content: [{ kind: 'text', text }],
+        toolCalls: [],
+        toolCallId: '',
+        name: '',
+      })),
       tools: [],
       toolChoice: { kind: 'none' },
       parallelToolCalls: true,
@@ -89,20 +92,33 @@ function readCompletion(document: JsonDocument): ReadChat {
       chat,
       segments: collected.segments,
       gaps: collected.gaps,
-      where: { messageAt: (pointer) => (pointer.startsWith('/prompt') ? 0 : undefined), isInCall: () => false },
+      where: {
+        messageAt(pointer) {
+          const match = /^\/prompt(?:\/(\d+))?(?:#|$)/.exec(pointer);
+          return match === null ? undefined : Number(match[1] ?? 0);
+        },
+        isInCall: () => false,
+      },
     };
   });
 }
 
-/** One prompt. Token numbers are of one model's alphabet, which nobody here can read. */
-function promptOf(body: JsonObject): string {
+/** More would hold a reply open for longer than any client waits. */
+const MOST_PROMPTS = 64;
+
+/** promptsOf gives the prompts of a request, one or several. Token numbers are of one model's alphabet, which nobody here can read. */
+export function promptsOf(body: JsonObject): readonly string[] {
   const prompt = body['prompt'] ?? null;
   if (prompt === null) return fail('missing_field', '/prompt');
-  if (typeof prompt === 'string') return prompt;
+  if (typeof prompt === 'string') return [prompt];
   if (!Array.isArray(prompt)) return fail('wrong_type', '/prompt');
-  const [first, ...others] = prompt as readonly JsonValue[];
-  if (typeof first !== 'string') return fail(first === undefined ? 'out_of_range' : 'unsupported_value', '/prompt');
-  return others.length === 0 ? first : fail('unsupported_value', '/prompt/1');
+  const prompts = prompt as readonly JsonValue[];
+  if (prompts.length === 0 || prompts.length > MOST_PROMPTS) fail('out_of_range', '/prompt');
+  return prompts.map((each, index) =>
+    typeof each === 'string'
+      ? each
+      : fail(typeof each === 'number' || Array.isArray(each) ? 'tokens_unreadable' : 'wrong_type', `/prompt/${index}`),
+  );
 }
 
 function readSampling(body: JsonObject): Sampling {

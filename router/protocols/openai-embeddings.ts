@@ -64,7 +64,7 @@ function readTexts(body: JsonObject): readonly string[] {
   return texts.map((each, index) =>
     typeof each === 'string'
       ? each
-      : fail(typeof each === 'number' || Array.isArray(each) ? 'unsupported_value' : 'wrong_type', `/input/${index}`),
+      : fail(typeof each === 'number' || Array.isArray(each) ? 'tokens_unreadable' : 'wrong_type', `/input/${index}`),
   );
 }
 

@@ -17,6 +17,7 @@ export interface ShapeProblem {
     | 'wrong_type'
     | 'unknown_role'
     | 'tool_call_not_found'
+    | 'tokens_unreadable'
     | 'out_of_range'
     | 'unsupported_value';
   readonly pointer: string;

@@ -105,8 +105,8 @@ describe('openai embeddings', () => {
   });
 
   it.each([
-    ['token numbers', { input: [1, 2, 3] }, 'unsupported_value', '/input/0'],
-    ['lists of token numbers', { input: [[1, 2]] }, 'unsupported_value', '/input/0'],
+    ['token numbers', { input: [1, 2, 3] }, 'tokens_unreadable', '/input/0'],
+    ['lists of token numbers', { input: [[1, 2]] }, 'tokens_unreadable', '/input/0'],
     ['nothing', { input: [] }, 'out_of_range', '/input'],
     ['another encoding', { input: 'x', encoding_format: 'int8' }, 'unsupported_value', '/encoding_format'],
   ])('of %s are refused', async (_, body, code, param) => {

@@ -139,6 +139,16 @@ export const SURFACES: readonly HuntSurface[] = [
     }),
   },
   {
+    name: 'completions of several',
+    path: '/v1/completions',
+    body: (opening, stream) => ({
+      model: 'auto',
+      stream,
+      prompt: [opening, 'Say it shorter.', opening],
+      max_tokens: 200,
+    }),
+  },
+  {
     name: 'ollama chat',
     path: '/api/chat',
     body: (opening, stream) => ({
