@@ -116,11 +116,13 @@ export type ReplyEvent =
       /** It is a signature, good only together with the reasoning as it was written. */
       readonly vouches?: true;
     }
-  /** What a part of the text rests on, in the wire's own form: a citation. Positions count in the choice's text. */
+  /** What a part of the text rests on, as OpenAI's /responses writes it (`url_citation` and the like); empty where it has no form for it. Positions count characters in the choice's text. */
   | {
       readonly kind: 'annotation';
       readonly choice: number;
-      readonly value: Readonly<Record<string, unknown>>;
+      readonly value: NativeValue;
+      /** As the upstream's wire had it, where that is another. The text it belongs to is complete. */
+      readonly native?: { readonly wire: string; readonly value: NativeValue };
     }
   /** A step the provider made by itself (a web search), whole, in the wire's own form. */
   | { readonly kind: 'provider-item'; readonly choice: number; readonly value: Readonly<Record<string, unknown>> }

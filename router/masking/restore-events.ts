@@ -70,8 +70,16 @@ export async function* restoreEvents(
         yield event;
         break;
       case 'annotation': {
+        const { choice, native } = event;
         const value = restoreStrings(event.value, restorer) as NativeValue;
-        yield { ...event, value: shiftsOf(event.choice).apply(value) };
+        const moved = { ...event, value: shiftsOf(choice).apply(value) };
+        if (native === undefined) {
+          yield moved;
+          break;
+        }
+        // Its text is complete, and no placeholder goes on behind it.
+        yield* flush((each) => each.choice === choice && each.kind === 'text');
+        yield { ...moved, native: { ...native, value: restoreStrings(native.value, restorer) as NativeValue } };
         break;
       }
       case 'provider-item':

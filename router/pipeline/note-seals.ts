@@ -12,6 +12,7 @@ export async function* noteSeals(events: AsyncIterable<ReplyEvent>, note: NoteSe
       said = '';
     }
     if (event.kind === 'native') noteAll(event.value, note);
+    if (event.kind === 'annotation' && event.native !== undefined) noteAll(event.native.value, note);
     yield event;
   }
 }

@@ -58,7 +58,14 @@ export async function* removeValues<Other extends { readonly kind: string }>(
         break;
       }
       case 'annotation': {
-        const cleared = { ...event, value: (await removeIn(event.value)) as NativeValue };
+        const { native } = event;
+        const cleared = {
+          ...event,
+          value: (await removeIn(event.value)) as NativeValue,
+          ...(native === undefined
+            ? {}
+            : { native: { ...native, value: (await removeIn(native.value)) as NativeValue } }),
+        };
         const text = open.get(`${event.choice}/text/0`);
         if (text?.filter.holds === true) text.waiting.push(cleared);
         else yield cleared;

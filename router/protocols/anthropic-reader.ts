@@ -6,6 +6,8 @@ import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.t
 import { SseDecoder } from '../sse.ts';
 import { failure, failureOf } from '../upstreams/failure.ts';
 import { fieldsOf, isFields, listOf, textOf, type Fields } from '../upstreams/json-fields.ts';
+import { countPoints } from '../masking/restore-positions.ts';
+import { fromAnthropic } from './citations.ts';
 import { readWholeReply } from './whole-reply.ts';
 
 const WIRE = 'anthropic-messages';
@@ -53,11 +55,22 @@ export async function* readAnthropicBody(body: AsyncIterable<Uint8Array>, upstre
   yield* reply.readMessage(whole.text);
 }
 
+interface OpenBlock {
+  readonly block: Fields;
+  readonly call: number;
+  /** Where it begins in all text of the reply. */
+  readonly start: number;
+  readonly citations: Fields[];
+  json: string;
+}
+
 class AnthropicReply {
   readonly #upstream: string;
   /** Blocks started and not stopped, by index: what the end of each still has to say. */
-  readonly #open = new Map<number, { readonly block: Fields; readonly call: number; json: string }>();
+  readonly #open = new Map<number, OpenBlock>();
   #calls = 0;
+  /** Characters of text so far. */
+  #textLength = 0;
   #usage: Usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, reasoningTokens: 0 };
   #started = false;
   #finished = false;
@@ -107,8 +120,7 @@ class AnthropicReply {
       const bare =
         block['type'] === 'text' ? { ...block, text: '' } : block['type'] === 'thinking' ? { type: 'thinking' } : block;
       events.push(...this.#begin(index, bare));
-      if (block['type'] === 'text' && textOf(block['text']) !== '')
-        events.push({ kind: 'text', choice: 0, text: textOf(block['text']) });
+      if (block['type'] === 'text') events.push(...this.#say('text', textOf(block['text'])));
       if (block['type'] === 'thinking') {
         events.push(...this.#delta(index, { type: 'thinking_delta', thinking: block['thinking'] }));
         events.push(...this.#delta(index, { type: 'signature_delta', signature: block['signature'] }));
@@ -131,13 +143,10 @@ class AnthropicReply {
       return [this.failed('upstream_malformed')];
     const type = block['type'];
     const call = type === 'tool_use' ? this.#calls++ : -1;
-    this.#open.set(index, { block, call, json: '' });
-    if (type === 'text')
-      return textOf(block['text']) === '' ? [] : [{ kind: 'text', choice: 0, text: textOf(block['text']) }];
-    if (type === 'thinking')
-      return textOf(block['thinking']) === ''
-        ? []
-        : [{ kind: 'reasoning', choice: 0, text: textOf(block['thinking']) }];
+    const citations = listOf(block['citations']).map(fieldsOf);
+    this.#open.set(index, { block, call, start: this.#textLength, citations, json: '' });
+    if (type === 'text') return this.#say('text', textOf(block['text']));
+    if (type === 'thinking') return this.#say('reasoning', textOf(block['thinking']));
     if (type !== 'tool_use') return typeof type === 'string' ? [] : [this.failed('upstream_malformed')];
     const name = textOf(block['name']);
     // A call without a name cannot be answered by anybody.
@@ -165,7 +174,10 @@ class AnthropicReply {
           ? []
           : [{ kind: 'tool-arguments', choice: 0, index: open.call, text: piece }];
       }
-      // Citations, and deltas of later versions: no other wire has them.
+      case 'citations_delta':
+        open.citations.push(fieldsOf(delta['citation']));
+        return [];
+      // Deltas of later versions.
       default:
         return [];
     }
@@ -173,6 +185,7 @@ class AnthropicReply {
 
   #say(kind: 'text' | 'reasoning', value: unknown): ReplyEvent[] {
     if (typeof value !== 'string') return [this.failed('upstream_malformed')];
+    if (kind === 'text') this.#textLength += countPoints(value);
     return value === '' ? [] : [{ kind, choice: 0, text: value }];
   }
 
@@ -180,9 +193,10 @@ class AnthropicReply {
     const open = typeof index === 'number' ? this.#open.get(index) : undefined;
     if (open === undefined) return [this.failed('upstream_malformed')];
     this.#open.delete(Number(index));
-    const { block, call, json } = open;
+    const { block, call, json, start, citations } = open;
     switch (block['type']) {
       case 'text':
+        return citations.map((citation) => fromAnthropic(citation, start, this.#textLength));
       case 'thinking':
         return [];
       case 'tool_use': {

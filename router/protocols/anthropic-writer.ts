@@ -4,6 +4,7 @@
  */
 import type { FinishReason, NativeValue, ReplyEvent, Usage } from '../chat.ts';
 import { argumentsObject } from '../tool-arguments.ts';
+import { ANTHROPIC, toAnthropic } from './citations.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 const STOP: Readonly<Record<FinishReason, string>> = {
@@ -16,7 +17,7 @@ const STOP: Readonly<Record<FinishReason, string>> = {
 /** Stands where a provider signs its reasoning: this came from elsewhere, no provider takes it back, and none is shown it. */
 export const UNSIGNED = 'sluice-unsigned';
 
-const WIRE = 'anthropic-messages';
+const WIRE = ANTHROPIC;
 
 /** createAnthropicWriter writes one reply and ends the sink after `end` or `error`; what comes later is ignored. */
 export function createAnthropicWriter(sink: ByteSink, options: WriterOptions): ReplyWriter {
@@ -44,7 +45,7 @@ function lie(options: WriterOptions): string {
 }
 
 type Open =
-  | { readonly kind: 'text' | 'thinking'; readonly index: number; signature: string }
+  | { readonly kind: 'text' | 'thinking'; readonly index: number; signature: string; isCited: boolean }
   | { readonly kind: 'tool'; readonly index: number; readonly call: number; written: string };
 
 class StreamWriter implements ReplyWriter {
@@ -106,7 +107,14 @@ class StreamWriter implements ReplyWriter {
       }
       case 'native':
         return event.wire === WIRE ? this.#native(event.value) : undefined;
-      case 'annotation':
+      case 'annotation': {
+        const citation = toAnthropic(event);
+        const block = this.#open.find((each) => each.kind === 'text');
+        if (citation === undefined || block === undefined) return;
+        const delta = { type: 'citations_delta', citation };
+        if (block.kind === 'text') block.isCited = true;
+        return this.#sink.write(toAnthropicEvent('content_block_delta', { index: block.index, delta }));
+      }
       case 'provider-item':
       case 'logprobs':
         return;
@@ -176,10 +184,12 @@ class StreamWriter implements ReplyWriter {
 
   #delta(kind: 'text' | 'thinking', delta: object): string {
     let before = this.#head();
+    // A cited text is complete: what is said next is another block.
+    before += this.#close((each) => each.kind === 'text' && each.isCited && kind === 'text');
     let block = this.#open.find((each) => each.kind === kind);
     if (block === undefined) {
       before += this.#close((each) => each.kind !== 'tool' || isWhole(each.written));
-      block = { kind, index: this.#next, signature: UNSIGNED };
+      block = { kind, index: this.#next, signature: UNSIGNED, isCited: false };
       before += this.#begin(
         block,
         kind === 'text' ? { type: 'text', text: '' } : { type: 'thinking', thinking: '', signature: '' },
@@ -272,7 +282,13 @@ class BodyWriter implements ReplyWriter {
       case 'native':
         if (event.wire === WIRE) this.#blocks.push({ ...event.value });
         return;
-      case 'annotation':
+      case 'annotation': {
+        const citation = toAnthropic(event);
+        const last = this.#blocks.at(-1);
+        if (citation === undefined || last?.['type'] !== 'text') return;
+        last['citations'] = [...((last['citations'] as readonly object[] | undefined) ?? []), citation];
+        return;
+      }
       case 'provider-item':
       case 'logprobs':
         return;
@@ -291,7 +307,8 @@ class BodyWriter implements ReplyWriter {
 
   #grow(type: string, key: string, text: string, more: object): void {
     const last = this.#blocks.at(-1);
-    if (last?.['type'] === type) last[key] = String(last[key]) + text;
+    // A cited text is complete: what is said next is another block.
+    if (last?.['type'] === type && last['citations'] === undefined) last[key] = String(last[key]) + text;
     else this.#blocks.push({ type, [key]: text, ...more });
   }
 

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
 import { SseDecoder } from '../sse.ts';
 import { failure, failureOf } from '../upstreams/failure.ts';
+import { fromChat } from './citations.ts';
 import { readWholeReply } from './whole-reply.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -148,6 +149,10 @@ class ReplyState {
     say('reasoning', delta['reasoning_content'] ?? delta['reasoning']);
     say('text', flatten(delta['content']));
     say('refusal', delta['refusal']);
+    for (const each of Array.isArray(delta['annotations']) ? (delta['annotations'] as readonly unknown[]) : []) {
+      const annotation = fromChat(each, index);
+      if (annotation !== undefined) events.push(annotation);
+    }
     const calls = delta['tool_calls'] ?? [];
     if (!Array.isArray(calls)) return false;
     for (const [position, call] of (calls as readonly unknown[]).entries()) {

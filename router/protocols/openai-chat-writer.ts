@@ -4,6 +4,7 @@
  */
 import type { FinishReason, ReplyEvent, Usage } from '../chat.ts';
 import { toSseData } from '../sse.ts';
+import { toChat } from './citations.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 const FINISH: Readonly<Record<FinishReason, string>> = {
@@ -75,6 +76,12 @@ class StreamWriter implements ReplyWriter {
         );
       case 'logprobs':
         return this.#delta(event.choice, '', JSON.stringify(event.value));
+      case 'annotation': {
+        const annotation = toChat(event);
+        return annotation === undefined
+          ? undefined
+          : this.#delta(event.choice, `"annotations":${JSON.stringify([annotation])}`);
+      }
       case 'finish':
         if (this.#finished.get(event.choice) === true) return;
         return this.#finish(event.choice, FINISH[event.reason]);
@@ -148,6 +155,7 @@ interface BodyChoice {
   refusal: string;
   readonly calls: { id: string; type: 'function'; function: { name: string; arguments: string } }[];
   readonly logprobs: unknown[];
+  readonly annotations: object[];
   finish: string | null;
 }
 
@@ -199,6 +207,11 @@ class BodyWriter implements ReplyWriter {
       case 'logprobs':
         this.#choice(event.choice).logprobs.push(event.value);
         return;
+      case 'annotation': {
+        const annotation = toChat(event);
+        if (annotation !== undefined) this.#choice(event.choice).annotations.push(annotation);
+        return;
+      }
       case 'finish':
         this.#choice(event.choice).finish ??= FINISH[event.reason];
         return;
@@ -212,6 +225,7 @@ class BodyWriter implements ReplyWriter {
       refusal: '',
       calls: [],
       logprobs: [],
+      annotations: [],
       finish: null,
     };
     this.#choices.set(index, choice);
@@ -232,6 +246,7 @@ class BodyWriter implements ReplyWriter {
           role: 'assistant',
           content: choice.text === '' && (choice.calls.length > 0 || choice.refusal !== '') ? null : choice.text,
           refusal: choice.refusal === '' ? null : choice.refusal,
+          ...(choice.annotations.length === 0 ? {} : { annotations: choice.annotations }),
           ...(choice.reasoning === '' ? {} : { reasoning_content: choice.reasoning }),
           ...(choice.calls.length === 0 ? {} : { tool_calls: choice.calls.filter((call) => call !== undefined) }),
         },

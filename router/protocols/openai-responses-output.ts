@@ -191,7 +191,7 @@ export class ResponseOutput {
   #annotation(value: Json): readonly WireEvent[] {
     const message = this.#open;
     const part = message?.kind === 'message' ? message.parts.at(-1) : undefined;
-    if (message?.kind !== 'message' || part?.kind !== 'output_text') return [];
+    if (message?.kind !== 'message' || part?.kind !== 'output_text' || value['type'] === undefined) return [];
     const annotation: Record<string, unknown> = { ...value };
     for (const key of ['start_index', 'end_index', 'index'])
       if (typeof value[key] === 'number') annotation[key] = Math.max(0, value[key] - part.start);

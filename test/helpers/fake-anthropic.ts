@@ -168,7 +168,8 @@ export function* messageEvents(reply: FakeMessage, model: string): Generator<str
         if (index === 0) yield event('ping', {});
         for (const piece of reply.pieces ?? String(block['text']).match(/[\s\S]{1,4}/g) ?? [])
           yield delta({ type: 'text_delta', text: piece });
-        for (const citation of reply.citations ?? []) yield delta({ type: 'citations_delta', citation });
+        for (const citation of (block['citations'] ?? []) as readonly object[])
+          yield delta({ type: 'citations_delta', citation });
         break;
       case 'thinking':
         yield event('content_block_start', { index, content_block: { type: 'thinking', thinking: '', signature: '' } });

@@ -16,6 +16,8 @@ export interface FakeAnswer {
   /** Text in these very pieces, one delta each; wins over `text`. */
   readonly pieces?: readonly string[];
   readonly toolCalls?: readonly { readonly name: string; readonly arguments: unknown; readonly id?: string }[];
+  /** What the text rests on, as the wire has it. */
+  readonly annotations?: readonly object[];
   readonly finish?: 'stop' | 'length' | 'tool_calls' | 'content_filter';
   readonly usage?: { readonly prompt: number; readonly completion: number };
   readonly headers?: Readonly<Record<string, string>>;
@@ -154,6 +156,7 @@ function completion(reply: FakeAnswer, model: string): unknown {
           role: 'assistant',
           content: reply.pieces?.join('') ?? reply.text ?? null,
           refusal: null,
+          ...(reply.annotations === undefined ? {} : { annotations: reply.annotations }),
           ...(calls === undefined ? {} : { tool_calls: calls }),
         },
         logprobs: null,
@@ -182,6 +185,7 @@ function* events(reply: FakeAnswer, model: string, includeUsage: boolean): Gener
     for (const piece of whole.function.arguments.match(/[\s\S]{1,5}/gu) ?? [])
       yield chunk({ tool_calls: [{ index, function: { arguments: piece } }] }, null);
   }
+  if (reply.annotations !== undefined) yield chunk({ annotations: reply.annotations }, null);
   yield chunk({}, finishOf(reply));
   if (includeUsage)
     yield event({
