@@ -22,9 +22,19 @@ export function withCallIds(messages: readonly ChatMessage[]): readonly ChatMess
         call.id === '' ? { ...call, id: `call_${index}_${position}` } : call,
       );
       open = [...toolCalls];
-      return { ...message, toolCalls };
+      return withChanged(message, toolCalls, message.toolCallId);
     }
     if (message.role !== 'tool') return message;
-    return { ...message, toolCallId: takeAnswered(open, message.toolCallId, message.name)?.id ?? message.toolCallId };
+    const answered = takeAnswered(open, message.toolCallId, message.name)?.id ?? message.toolCallId;
+    return withChanged(message, message.toolCalls, answered);
   });
+}
+
+/** Member by member: spreading would lose what a message reads only when it is asked (protocols/seen-parts.ts). */
+function withChanged(
+  { role, content, name }: ChatMessage,
+  toolCalls: readonly ModelToolCall[],
+  toolCallId: string,
+): ChatMessage {
+  return { role, content, toolCalls, toolCallId, name };
 }

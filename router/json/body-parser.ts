@@ -166,15 +166,31 @@ export function itemsOfArray(
   return (parser.items.get(name) ?? []).map((item) => ({ ...item, leaves: undefined }));
 }
 
+/** What is still to be parsed of a root, by member. */
+const LATER: unique symbol = Symbol('later');
+type Root = Record<string, JsonValue> & { [LATER]?: Map<string, () => JsonValue> };
+
+/** One getter for each name, whatever the request: with a getter of its own every root would be a hidden class of its own (protocols/block-chat.ts). Names are the client's, so few are held. */
+const getters = new Map<string, (this: Root) => JsonValue>();
+const MOST_GETTERS = 256;
+
 /** A member that is parsed when it is first read, and then is a member like any other. */
-function defineLater(object: Record<string, JsonValue>, key: string, parse: () => JsonValue): void {
-  Object.defineProperty(object, key, {
-    configurable: true,
-    enumerable: true,
-    get: () => {
-      const value = parse();
-      Object.defineProperty(object, key, { configurable: true, enumerable: true, writable: true, value });
-      return value;
-    },
-  });
+function defineLater(object: Root, key: string, parse: () => JsonValue): void {
+  if (object[LATER] === undefined) Object.defineProperty(object, LATER, { value: new Map() });
+  object[LATER]?.set(key, parse);
+  Object.defineProperty(object, key, { configurable: true, enumerable: true, get: getterOf(key) });
+}
+
+function getterOf(key: string): (this: Root) => JsonValue {
+  const known = getters.get(key);
+  if (known !== undefined) return known;
+  const getter = function readNow(this: Root): JsonValue {
+    const parse = this[LATER]?.get(key);
+    if (parse === undefined) throw new Error('a member is read from an object it does not belong to');
+    const value = parse();
+    Object.defineProperty(this, key, { configurable: true, enumerable: true, writable: true, value });
+    return value;
+  };
+  if (getters.size < MOST_GETTERS) getters.set(key, getter);
+  return getter;
 }

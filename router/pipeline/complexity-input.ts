@@ -1,6 +1,7 @@
 /** What the complexity score may see of a request: plain data, whole conversation, no wire format. */
-import type { ComplexityInput } from '../../classifiers/complexity/score.ts';
+import type { ComplexityInput, ComplexitySegment } from '../../classifiers/complexity/score.ts';
 import type { Config } from '../../config/schema.ts';
+import type { ChatMessage } from '../chat.ts';
 import type { RequestEnvelope } from '../envelope.ts';
 
 const EFFORTS: ReadonlySet<string> = new Set(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']);
@@ -14,13 +15,7 @@ export function complexityInput(
   const local = config.upstreams.find((upstream) => upstream.kind === 'ollama');
   const { chat } = envelope;
   return {
-    segments: chat.messages.map((message, index) => ({
-      role: message.role,
-      key: messageKeys[index] ?? '',
-      get text() {
-        return message.content.map((part) => (part.kind === 'text' ? part.text : '')).join('\n');
-      },
-    })),
+    segments: chat.messages.map((message, index) => new MessageText(message, messageKeys[index] ?? '')),
     toolCount: chat.tools.length,
     totalChars: envelope.document.source.length,
     localWindowTokens: local?.contextTokens ?? 0,
@@ -29,6 +24,23 @@ export function complexityInput(
       ? (chat.reasoningEffort as ComplexityInput['reasoningEffort'])
       : 'unset',
   };
+}
+
+/** The text of a message, put together when it is asked for (why a class: protocols/block-chat.ts). */
+class MessageText implements ComplexitySegment {
+  readonly role: ComplexitySegment['role'];
+  readonly key: string;
+  readonly #message: ChatMessage;
+
+  constructor(message: ChatMessage, key: string) {
+    this.role = message.role;
+    this.key = key;
+    this.#message = message;
+  }
+
+  get text(): string {
+    return this.#message.content.map((part) => (part.kind === 'text' ? part.text : '')).join('\n');
+  }
 }
 
 /** A turn whose last message is a tool's belongs to a run that is under way. */

@@ -18,11 +18,11 @@ import { offers } from '../policy/offers.ts';
 import { aliasOf, decide, type DecisionInput } from '../policy/decide.ts';
 import { textsOf, type Weighed, weighEntities } from '../policy/entity-policy.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
-import { IN_MESSAGES } from '../protocols/whereabouts.ts';
 import { atLeast, type ConversationTrace, type Remembered, traceConversation } from '../sessions/memory.ts';
 import { StoreFault } from '../store/database.ts';
 import { complexityInput, insideToolLoop } from './complexity-input.ts';
 import type { Context, RequestScope } from './context.ts';
+import { ReadEnvelope } from './read-envelope.ts';
 
 export interface Turn {
   readonly envelope: RequestEnvelope;
@@ -113,21 +113,7 @@ export async function prepare(
       : isUnseen(read.chat.messages, remembered, context)
         ? [UNSEEN_HISTORY]
         : [];
-  const envelope: RequestEnvelope = {
-    id: scope.id,
-    protocol: protocol.name,
-    principal: scope.principal,
-    model: read.model,
-    document,
-    get segments() {
-      return read.segments;
-    },
-    get gaps() {
-      return [...read.gaps, ...unseen];
-    },
-    chat: read.chat,
-    where: read.where ?? IN_MESSAGES,
-  };
+  const envelope = new ReadEnvelope(scope, protocol.name, document, read, unseen);
   const { blocks } = read;
   const how = { signal: scope.signal, nearMisses: options.nearMisses };
   const classified =

@@ -10,6 +10,7 @@ import { argumentsObject } from '../tool-arguments.ts';
 import { anthropicErrorReply } from './anthropic-error.ts';
 import { forAnthropic } from './anthropic-outgoing.ts';
 import { createAnthropicGuard } from './anthropic-passthrough.ts';
+import { BlockChat } from './block-chat.ts';
 import { PROTOCOL, readBlocks } from './anthropic-reading.ts';
 import { readAnthropicShape } from './anthropic-shape.ts';
 import { providerTools } from './anthropic-tools.ts';
@@ -58,20 +59,7 @@ function readMessages(document: JsonDocument, maxTokens: 'required' | 'optional'
   if (shape.kind === 'problem') return shape;
   const { chat, begins } = shape;
   const blocks = readBlocks(document, chat.messages, begins);
-  return {
-    kind: 'chat',
-    model: shape.model,
-    chat,
-    where: whereabouts(begins),
-    blocks,
-    // A request whose blocks are remembered never makes them.
-    get segments() {
-      return blocks.blocks.flatMap((block) => block.read().segments);
-    },
-    get gaps() {
-      return [...blocks.gaps, ...blocks.blocks.flatMap((block) => block.read().gaps)];
-    },
-  };
+  return new BlockChat(shape.model, chat, blocks, whereabouts(begins));
 }
 
 const IN_MESSAGE = /^\/messages\/(\d+)/;

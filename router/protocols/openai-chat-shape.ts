@@ -5,7 +5,7 @@
 import type { ChatMessage, ChatRequest, ContentPart, ModelToolCall, Sampling } from '../chat.ts';
 import type { JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { takeAnswered } from '../tool-results.ts';
-import { knownMessage, rememberMessage, seenMessage, toolsOf } from './seen-parts.ts';
+import { knownMessage, rememberMessage, SeenMessage, toolsOf } from './seen-parts.ts';
 import type { ShapeProblem } from './protocol.ts';
 import {
   array,
@@ -90,12 +90,12 @@ function messagesOf(document: JsonDocument): readonly ChatMessage[] {
     (whole ??= readMessages(array(root, 'messages', '')))[index] as ChatMessage;
   return items.map((item, index) => {
     const known = item.value === undefined ? knownMessage(item) : undefined;
-    if (known !== undefined) return seenMessage(known, () => readAgain(index));
+    if (known !== undefined) return new SeenMessage(known, () => readAgain(index));
     const { message, given } = readMessage(document.valueOf(item), `/messages/${index}`);
     rememberMessage(item, message);
     // Whom a result without a name answers is said by the messages before it.
     return message.role === 'tool' && given === ''
-      ? seenMessage({ role: 'tool', calls: 0, message }, () => readAgain(index))
+      ? new SeenMessage({ role: 'tool', calls: 0, message }, () => readAgain(index))
       : message;
   });
 }

@@ -7,6 +7,7 @@ import type { Gap } from '../../classifiers/verdict.ts';
 import type { ChatMessage, ToolDeclaration } from '../chat.ts';
 import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
+import { BlockChat } from './block-chat.ts';
 import { blocksOf } from './blocks.ts';
 import { readDataUrl } from './data-url.ts';
 import { createPassthroughGuard } from './openai-chat-passthrough.ts';
@@ -65,19 +66,7 @@ export const openaiChat: PassthroughProtocol = {
       placementOf: placements(shape.chat.messages, parts.unread),
       filesOf: (index) => parts.files.filter(({ pointer }) => pointer.startsWith(`/messages/${index}/`)),
     });
-    return {
-      kind: 'chat',
-      model: shape.model,
-      chat: shape.chat,
-      blocks: { blocks, messageKeys, gaps: parts.gaps },
-      // A request whose blocks are remembered never makes them.
-      get segments() {
-        return blocks.flatMap((block) => block.read().segments);
-      },
-      get gaps() {
-        return [...parts.gaps, ...blocks.flatMap((block) => block.read().gaps)];
-      },
-    };
+    return new BlockChat(shape.model, shape.chat, { blocks, messageKeys, gaps: parts.gaps });
   },
 
   withTools(document, tools) {

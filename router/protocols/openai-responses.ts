@@ -7,6 +7,8 @@ import type { Segment } from '../../classifiers/segment.ts';
 import type { ToolDeclaration } from '../chat.ts';
 import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
+import type { Whereabouts } from '../envelope.ts';
+import { BlockChat } from './block-chat.ts';
 import { blocksOf } from './blocks.ts';
 import { isClientMember } from './openai-chat.ts';
 import { openaiErrorReply } from './openai-error.ts';
@@ -253,11 +255,27 @@ function readChat(document: JsonDocument, shape: ResponsesShape): ReadChat {
     placementOf: (container) => placementOf(container, roleOf, parts.unread),
     filesOf: (index) => parts.files.filter(({ pointer }) => pointer.startsWith(`/input/${index}/`)),
   });
-  return {
-    kind: 'chat',
-    model: shape.model,
-    chat: shape.chat,
-    blocks: {
+  const where: Whereabouts = {
+    messageAt(pointer) {
+      if (pointer.startsWith('/instructions') || pointer === '/input') return 0;
+      const item = itemAt(pointer);
+      if (item === undefined) return undefined;
+      // What has no message of its own (reasoning) belongs to the one after it.
+      for (let next = item; next < items.length; next += 1) {
+        const message = messageOf.get(next);
+        if (message !== undefined) return message;
+      }
+      return messages.length - 1;
+    },
+    isInCall(pointer) {
+      const item = itemAt(pointer);
+      return item !== undefined && isCallItem(items[item]);
+    },
+  };
+  return new BlockChat(
+    shape.model,
+    shape.chat,
+    {
       blocks,
       gaps: parts.gaps,
       messageKeys: shape.origins.map((origin) =>
@@ -266,31 +284,8 @@ function readChat(document: JsonDocument, shape: ResponsesShape): ReadChat {
           : origin.map((item) => messageKeys[item] ?? '').join(' '),
       ),
     },
-    // A request whose blocks are remembered never makes them.
-    get segments() {
-      return blocks.flatMap((block) => block.read().segments);
-    },
-    get gaps() {
-      return [...parts.gaps, ...blocks.flatMap((block) => block.read().gaps)];
-    },
-    where: {
-      messageAt(pointer) {
-        if (pointer.startsWith('/instructions') || pointer === '/input') return 0;
-        const item = itemAt(pointer);
-        if (item === undefined) return undefined;
-        // What has no message of its own (reasoning) belongs to the one after it.
-        for (let next = item; next < items.length; next += 1) {
-          const message = messageOf.get(next);
-          if (message !== undefined) return message;
-        }
-        return messages.length - 1;
-      },
-      isInCall(pointer) {
-        const item = itemAt(pointer);
-        return item !== undefined && isCallItem(items[item]);
-      },
-    },
-  };
+    where,
+  );
 }
 
 function itemAt(pointer: string): number | undefined {

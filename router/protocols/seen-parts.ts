@@ -33,34 +33,44 @@ function isPlain({ value }: Item, message: ChatMessage): boolean {
   return value !== undefined && !hasSound && message.content.every((part) => part.kind === 'text');
 }
 
-const plain = new WeakSet<ChatMessage>();
-
-/** isPlain tells whether this is a message known to hold nothing but text and calls. */
+/** isSeenPlain tells whether this is a message known to hold nothing but text and calls. */
 export function isSeenPlain(message: ChatMessage | undefined): boolean {
-  return message !== undefined && plain.has(message);
+  return message instanceof SeenMessage && message.isRemembered;
 }
 
-/** seenMessage is a message whose text is read when it is asked for. Own getters, so that a copy is a whole message. */
-export function seenMessage(known: KnownMessage, read: () => ChatMessage): ChatMessage {
-  const { role, calls } = known;
-  const here = known.message;
-  const message: ChatMessage = {
-    role,
-    get content() {
-      return (here ?? read()).content;
-    },
-    get toolCalls() {
-      return calls === 0 ? [] : read().toolCalls;
-    },
-    get toolCallId() {
-      return role === 'tool' ? (here ?? read()).toolCallId : '';
-    },
-    get name() {
-      return read().name;
-    },
-  };
-  if (here === undefined) plain.add(message);
-  return message;
+/** A message whose text is read when it is asked for (why a class: block-chat.ts). A copy by spreading would lose what is read later. */
+export class SeenMessage implements ChatMessage {
+  readonly role: ChatMessage['role'];
+  readonly isRemembered: boolean;
+  readonly #known: KnownMessage;
+  readonly #readAgain: () => ChatMessage;
+
+  constructor(known: KnownMessage, readAgain: () => ChatMessage) {
+    this.role = known.role;
+    this.isRemembered = known.message === undefined;
+    this.#known = known;
+    this.#readAgain = readAgain;
+  }
+
+  get content(): ChatMessage['content'] {
+    return this.#here.content;
+  }
+
+  get toolCalls(): ChatMessage['toolCalls'] {
+    return this.#known.calls === 0 ? [] : this.#readAgain().toolCalls;
+  }
+
+  get toolCallId(): string {
+    return this.role === 'tool' ? this.#here.toolCallId : '';
+  }
+
+  get name(): string {
+    return this.#readAgain().name;
+  }
+
+  get #here(): ChatMessage {
+    return this.#known.message ?? this.#readAgain();
+  }
 }
 
 /** toolsOf reads the declared tools; of those known by their hash only the names, until more is asked for. */
@@ -77,15 +87,41 @@ export function toolsOf(document: JsonDocument): readonly ToolDeclaration[] {
       );
     return read;
   }
-  let read: readonly ToolDeclaration[] | undefined;
-  const readAgain = (): readonly ToolDeclaration[] => (read ??= readTools(array(document.root, 'tools', '')));
-  return names.map((name, index) => ({
-    name,
-    get description() {
-      return readAgain()[index]?.description ?? '';
-    },
-    get parameters() {
-      return readAgain()[index]?.parameters;
-    },
-  }));
+  const later = new LaterTools(document);
+  return names.map((name, index) => new SeenTool(name, later, index));
+}
+
+/** All tools of a body, read when the first of them is asked for more than its name. */
+class LaterTools {
+  readonly #document: JsonDocument;
+  #tools: readonly ToolDeclaration[] | undefined;
+
+  constructor(document: JsonDocument) {
+    this.#document = document;
+  }
+
+  at(index: number): ToolDeclaration | undefined {
+    this.#tools ??= readTools(array(this.#document.root, 'tools', ''));
+    return this.#tools[index];
+  }
+}
+
+class SeenTool implements ToolDeclaration {
+  readonly name: string;
+  readonly #later: LaterTools;
+  readonly #index: number;
+
+  constructor(name: string, later: LaterTools, index: number) {
+    this.name = name;
+    this.#later = later;
+    this.#index = index;
+  }
+
+  get description(): string {
+    return this.#later.at(this.#index)?.description ?? '';
+  }
+
+  get parameters(): unknown {
+    return this.#later.at(this.#index)?.parameters;
+  }
 }

@@ -5,6 +5,8 @@ import type { JsonLimits, ParsedJson } from '../../../router/json/document.ts';
 import { pointerOf } from '../../../router/json/document.ts';
 import { KnownValues } from '../../../router/json/known-values.ts';
 import { parseJson } from '../../../router/json/parse.ts';
+import type { ChatMessage } from '../../../router/chat.ts';
+import { withCallIds } from '../../../router/tool-results.ts';
 import { openaiChat } from '../../../router/protocols/openai-chat.ts';
 
 const LIMITS: JsonLimits = { maxDepth: 16, maxLeaves: 2_000 };
@@ -178,6 +180,13 @@ describe('a chat read from known parts', () => {
   ];
   const chat = (messages: readonly unknown[], withTools: boolean): Buffer =>
     Buffer.from(JSON.stringify({ messages, ...(withTools ? { tools } : {}) }));
+  const plain = ({ role, content, toolCalls, toolCallId, name }: ChatMessage): ChatMessage => ({
+    role,
+    content,
+    toolCalls,
+    toolCallId,
+    name,
+  });
   const readAll = (bytes: Buffer, recall?: ReturnType<typeof recallOf>): unknown => {
     const parsed = parseJson(bytes, LIMITS, recall);
     if (parsed.kind === 'problem') return parsed;
@@ -189,9 +198,9 @@ describe('a chat read from known parts', () => {
       segments: segments.map(({ flow, ...segment }) => ({ ...segment, flows: Math.sign(flow) })),
       keys: blocks?.messageKeys.length,
       pointers: blocks?.blocks.map((block) => block.pointer),
-      // A copy is a whole message.
-      messages: it.messages.map((each) => ({ ...each })),
-      tools: it.tools.map((tool) => ({ ...tool })),
+      messages: it.messages.map(plain),
+      tools: it.tools.map(({ name, description, parameters }) => ({ name, description, parameters })),
+      answered: withCallIds(it.messages).map(plain),
     };
   };
 
