@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { CommitWatch } from './commit-watch.ts';
 import { type Database, type Row, StoreConflict, StoreFault, toDialect } from './database.ts';
 
 const MEMORY = ':memory:';
@@ -36,6 +37,8 @@ export function openSqlite(path: string, options: SqliteOptions): Database {
   const inode = path === MEMORY ? 0 : statSync(path).ino;
   const prepared = new Map<string, StatementSync>();
   const version = database.prepare('PRAGMA data_version');
+  const commits = path === MEMORY ? undefined : new CommitWatch(path);
+  let lastVersion = 0;
   const statement = (sql: string): StatementSync => {
     let known = prepared.get(sql);
     if (known === undefined) prepared.set(sql, (known = database.prepare(toDialect(sql, 'sqlite'))));
@@ -72,14 +75,19 @@ export function openSqlite(path: string, options: SqliteOptions): Database {
       }
     },
     foreignVersion() {
+      // Before the version is asked for: a commit in between is then seen twice, not never.
+      if (commits?.hasChanged() === false) return lastVersion;
       try {
-        return version.get()?.['data_version'] as number;
+        lastVersion = version.get()?.['data_version'] as number;
+        return lastVersion;
       } catch (error) {
         throw faultOf(error);
       }
     },
     close() {
-      if (database.isOpen) database.close();
+      if (!database.isOpen) return;
+      commits?.close();
+      database.close();
     },
   };
 }
