@@ -1,4 +1,5 @@
 /** One request as the router carries it from parse to dispatch. Frozen by convention: stages return a new one. */
+import type { Block } from '../classifiers/block.ts';
 import type { Segment } from '../classifiers/segment.ts';
 import type { Gap } from '../classifiers/verdict.ts';
 import type { ChatRequest } from './chat.ts';
@@ -32,6 +33,8 @@ export interface RequestEnvelope {
   readonly document: JsonDocument;
   /** Every readable leaf of the document, in source order. */
   readonly segments: readonly Segment[];
+  /** The block a pointer lies in, where the body was cut into blocks; its segments can be read without all others. */
+  blockAt?(pointer: string): Block | undefined;
   /** Parts we carry but cannot read; each makes the verdict unknown. */
   readonly gaps: readonly Gap[];
   readonly chat: ChatRequest;

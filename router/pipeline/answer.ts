@@ -167,10 +167,10 @@ export class Answer {
     );
     telemetry.finish(record);
     const { audit } = this.context;
-    const digests = audit.digester.findings(
-      this.turn?.classification.verdict.findings ?? [],
-      () => this.turn?.envelope.segments ?? [],
-    );
+    const digests =
+      this.turn === undefined
+        ? []
+        : audit.digester.findings(this.turn.classification.verdict.findings, this.turn.envelope);
     audit.log.append(toReceipt(record, this.principal.keyId, digests));
     if (countsTokens(this.principal) && (this.usage !== undefined || this.model !== ''))
       this.context.limits.spend(this.principal, useOf(record));

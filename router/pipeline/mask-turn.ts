@@ -65,7 +65,9 @@ export async function maskTurn(
     const parsed = parseJson(Buffer.from(source), { maxDepth: context.config.listen.maxDepth, maxLeaves: MAX_LEAVES });
     if (parsed.kind === 'problem') return failed;
     const shape = protocol.read(parsed.document);
-    return shape.kind === 'problem' ? failed : { ...shape, document: parsed.document };
+    if (shape.kind === 'problem') return failed;
+    const { kind, chat, segments, gaps } = shape;
+    return { kind, chat, segments, gaps, document: parsed.document };
   };
 
   const classify = async (shape: {

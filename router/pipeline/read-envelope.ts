@@ -1,4 +1,5 @@
 /** A request as its protocol read it. Segments and gaps are made when somebody asks (why a class: protocols/block-chat.ts). */
+import type { Block } from '../../classifiers/block.ts';
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
 import type { ChatRequest } from '../chat.ts';
@@ -20,6 +21,7 @@ export class ReadEnvelope implements RequestEnvelope {
   readonly where: Whereabouts;
   readonly #read: Read;
   readonly #more: readonly Gap[];
+  #blocks: ReadonlyMap<string, Block> | undefined;
 
   /** `more` are gaps that no part of the body has: what nobody knows of the conversation. */
   constructor(
@@ -46,5 +48,18 @@ export class ReadEnvelope implements RequestEnvelope {
 
   get gaps(): readonly Gap[] {
     return [...this.#read.gaps, ...this.#more];
+  }
+
+  blockAt(pointer: string): Block | undefined {
+    const blocks = this.#read.blocks?.blocks;
+    if (blocks === undefined) return undefined;
+    this.#blocks ??= new Map(blocks.map((block) => [block.pointer, block]));
+    // A block is a member of the root, or an item of one: `/tools`, `/messages/3`.
+    const first = pointer.indexOf('/', 1);
+    if (first === -1) return this.#blocks.get(pointer);
+    const second = pointer.indexOf('/', first + 1);
+    return (
+      this.#blocks.get(second === -1 ? pointer : pointer.slice(0, second)) ?? this.#blocks.get(pointer.slice(0, first))
+    );
   }
 }
