@@ -47,8 +47,7 @@ export interface Sources {
   readonly node: Pinned;
   readonly workspace: Pinned | undefined;
   readonly home: Pinned | undefined;
-  /** `rw` where its files belong to root: a read-only mount keeps no access times. */
-  readonly honey: (Pinned & { readonly access: 'ro' | 'rw' }) | undefined;
+  readonly honey: Pinned | undefined;
 }
 
 /** User and group inside. Not the number outside, and not 0: nothing inside may look or act like root. */
@@ -136,8 +135,8 @@ export function bubblewrapArguments(profile: Profile, layout: HostLayout, source
     ...(sources.launcher === undefined
       ? []
       : option('--perms', '0555', '--file', String(sources.launcher), LAUNCHER_INSIDE)),
-    // Nobody inside can write it: its owner is root outside, who is nobody here.
-    ...(sources.honey === undefined ? [] : bind(sources.honey, HONEY_INSIDE, sources.honey.access, layout)),
+    // A read-only mount keeps no access times. Where its owner is root outside, who is nobody here, nobody can write it.
+    ...(sources.honey === undefined ? [] : bind(sources.honey, HONEY_INSIDE, 'rw', layout)),
     ...proc(layout),
     ...dev(profile),
     ...ownPlaces(profile, sources, layout),

@@ -79,7 +79,7 @@ export async function prepareHost(
   const layout = readHostLayout(bwrap.bindDescriptor);
   const node = stageNode(staging, uid, gid);
   const { honey } = options;
-  const planting = honey === undefined ? {} : { plantHoney: honeyPlanter(honey, staging, dropsTo) };
+  const planting = honey === undefined ? {} : { plantHoney: honeyPlanter(honey, staging, true) };
   return {
     kind: 'prepared',
     host: { bwrap: bwrap.path, layout, staging, node, uid, gid, dropsTo, cgroups, landlock, ...planting },

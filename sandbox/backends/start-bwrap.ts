@@ -148,7 +148,7 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
       node: node.pinned,
       workspace: within(workspace, 'workspace'),
       home: within(home, 'home'),
-      honey: planted === undefined ? undefined : { ...planted.pinned, access: host.dropsTo ? 'rw' : 'ro' },
+      honey: planted?.pinned,
     };
     const bwrapArguments = parts.buildArguments(profile, host.layout, sources);
     const argumentFile = data('arguments', Buffer.from(`${bwrapArguments.join('\0')}\0`));

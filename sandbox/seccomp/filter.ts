@@ -46,6 +46,8 @@ function check(one: Check, next: readonly Instruction[]): readonly Instruction[]
       return [argument, ...anyOf(one.values, fail(one.errno), next)];
     case 'when-set':
       return [argument, ...branch(OPCODE.jumpAnySet, one.bits, check(one.check, next), next)];
+    case 'when-equal':
+      return [argument, ...branch(OPCODE.jumpEqual, one.value, check(one.check, next), next)];
   }
 }
 

@@ -17,7 +17,9 @@ export type Check =
   /** Allowed unless the argument is one of the values. */
   | { readonly kind: 'none-of'; readonly argument: number; readonly values: readonly number[]; readonly errno: number }
   /** Applied only when one of `bits` is set in `argument`; else allowed. */
-  | { readonly kind: 'when-set'; readonly argument: number; readonly bits: number; readonly check: Check };
+  | { readonly kind: 'when-set'; readonly argument: number; readonly bits: number; readonly check: Check }
+  /** Applied only when `argument` is `value`; else allowed. */
+  | { readonly kind: 'when-equal'; readonly argument: number; readonly value: number; readonly check: Check };
 
 export type Rule =
   | { readonly kind: 'allow' }
@@ -38,12 +40,16 @@ const SET_ID_BITS = 0o6000;
 const FILE_TYPE = 0o170000;
 const O_CREAT = 0o100;
 const O_TMPFILE_BIT = 0o20000000;
+const O_NOATIME = 0o1000000;
+const F_SETFL = 4;
 const FAMILY = { unix: 1, inet: 2, inet6: 10 } as const;
 const SOCKET = { stream: 1, datagram: 2, sequencedPacket: 5, typeMask: 0xf } as const;
 /** Protocol 0, TCP and UDP. SCTP, DCCP, MPTCP and the rest are kernel surface nobody here needs. */
 const PROTOCOLS = [0, 6, 17];
 /** Fake terminal input, the console's twin of it, console redirection. */
 const TERMINAL_INJECTION = [0x5412, 0x541c, 0x541d];
+/** A copy that shares blocks is read without a trace: FICLONE, FICLONERANGE. copy_file_range may do it and is not allowed either. */
+const COPY_BY_REFERENCE = [0x40049409, 0x4020940d];
 export const PR_SET_SECCOMP = 22;
 const PR_SET_MM = 35;
 
@@ -58,7 +64,7 @@ const ALLOWED = `
   getdents getdents64 getcwd chdir fchdir rename renameat renameat2 mkdir mkdirat rmdir link linkat unlink unlinkat symlink
   symlinkat readlink readlinkat umask chown fchown lchown fchownat utime utimes utimensat futimesat
   setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr fremovexattr
-  statfs fstatfs sendfile splice tee copy_file_range readahead memfd_create close_range
+  statfs fstatfs sendfile splice tee readahead memfd_create close_range
   nanosleep clock_nanosleep getitimer setitimer timer_create timer_settime timer_gettime timer_getoverrun timer_delete
   timerfd_create timerfd_settime timerfd_gettime time gettimeofday clock_gettime clock_getres times
   getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid geteuid getgid getegid getresuid getresgid getgroups
@@ -92,6 +98,12 @@ const TRIPWIRES = `
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 const checked = (...checks: readonly [Check, ...Check[]]): Rule => ({ kind: 'checked', checks });
 const noSetId = (argument: number): Check => ({ kind: 'bits-clear', argument, bits: SET_ID_BITS, errno: EPERM });
+const noUnseenReading = (flags: number): Check => ({
+  kind: 'bits-clear',
+  argument: flags,
+  bits: O_NOATIME,
+  errno: EPERM,
+});
 /** The mode is garbage unless a file is made, so it is only looked at then. */
 const noSetIdOnCreation = (flags: number, mode: number): Check => ({
   kind: 'when-set',
@@ -161,7 +173,12 @@ export function syscallRules(options: FilterOptions): ReadonlyMap<string, Rule> 
       },
     ),
   );
-  rules.set('ioctl', checked({ kind: 'none-of', argument: 1, values: TERMINAL_INJECTION, errno: EPERM }));
+  rules.set(
+    'ioctl',
+    checked({ kind: 'none-of', argument: 1, values: [...TERMINAL_INJECTION, ...COPY_BY_REFERENCE], errno: EPERM }),
+  );
+  // Reading that leaves no access time: the owner of a planted file could look at it unseen.
+  rules.set('fcntl', checked({ kind: 'when-equal', argument: 1, value: F_SETFL, check: noUnseenReading(2) }));
   const controls = options.launcher === true ? [PR_SET_MM] : [PR_SET_SECCOMP, PR_SET_MM];
   rules.set('prctl', checked({ kind: 'none-of', argument: 0, values: controls, errno: EPERM }));
   if (options.launcher === true) for (const name of LANDLOCK_CALLS) rules.set(name, { kind: 'allow' });
@@ -175,8 +192,8 @@ export function syscallRules(options: FilterOptions): ReadonlyMap<string, Rule> 
   rules.set('fchmodat', checked(noSetId(2)));
   rules.set('fchmodat2', checked(noSetId(2)));
   rules.set('creat', checked(noSetId(1)));
-  rules.set('open', checked(noSetIdOnCreation(1, 2)));
-  rules.set('openat', checked(noSetIdOnCreation(2, 3)));
+  rules.set('open', checked(noUnseenReading(1), noSetIdOnCreation(1, 2)));
+  rules.set('openat', checked(noUnseenReading(2), noSetIdOnCreation(2, 3)));
   rules.set('mknod', checked(fifoOrFile(1), noSetId(1)));
   rules.set('mknodat', checked(fifoOrFile(2), noSetId(2)));
   return rules;

@@ -1,8 +1,9 @@
 /**
  * Plants honey credentials for one sandbox: a directory that is mounted where no honest tool looks, with files that read like
- * what a careless administrator left. Whether a file was opened is told by its access time, which only the kernel sets and which the sandbox's
- * user may not set back: the files belong to root. Where the service is not root, or the file system keeps no access
- * times, opening goes unseen, and what is left is to know the credentials again when they turn up.
+ * what a careless administrator left. Whether a file was opened is told by its access time. Root's files keep theirs from the
+ * sandbox's user. An unprivileged service and its sandboxes are one user, who may set it back, but not the change time that
+ * moves with it; and the filter denies what would read without a trace (O_NOATIME, copies by reference). Where a file system
+ * keeps no access times opening goes unseen, and what is left is to know the credentials again when they turn up.
  */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -79,8 +80,8 @@ function keepsAccessTimes(parent: string): boolean {
   }
 }
 
-/** Plants beneath `staging` for each sandbox. `ownedByRoot` says that this process is root and sandboxes are not. */
-export function honeyPlanter(key: HoneyKey, staging: string, ownedByRoot: boolean): () => PlantedHoney {
-  const seesReading = ownedByRoot && keepsAccessTimes(staging);
+/** Plants beneath `staging` for each sandbox. `writable` says how it is mounted: a read-only mount keeps no access times. */
+export function honeyPlanter(key: HoneyKey, staging: string, writable: boolean): () => PlantedHoney {
+  const seesReading = writable && keepsAccessTimes(staging);
   return () => plantHoney(key, staging, { seesReading });
 }

@@ -86,6 +86,8 @@ function waysThrough(check: Check): readonly Conjunction[] {
       return allBut(check.values).map(({ mask, value }) => one(mask, value));
     case 'when-set':
       return [one(check.bits, 0), ...waysThrough(check.check)];
+    case 'when-equal':
+      return [...allBut([check.value]).map(({ mask, value }) => one(mask, value)), ...waysThrough(check.check)];
   }
 }
 

@@ -1,5 +1,6 @@
 /** The planted files in real sandboxes: found and read by who looks, untouched by who does not, gone afterwards. */
-import { readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend, RunOptions } from '../../../sandbox/backend.ts';
@@ -56,7 +57,7 @@ describe.each(['bubblewrap', 'docker'] as const)('honey credentials in %s', (mod
   });
 
   it('who reads them is seen, and what was read is known again', async (context) => {
-    if (process.getuid?.() !== 0) context.skip('reading is seen where the service is root');
+    if (mode === 'docker' && process.getuid?.() !== 0) context.skip('docker shows reading to a service that is root');
     await run('cat /opt/backup/deploy.yaml');
     expect(seen.read).toBe(1);
     expect(seen.tokens).toHaveLength(3);
@@ -65,7 +66,7 @@ describe.each(['bubblewrap', 'docker'] as const)('honey credentials in %s', (mod
   });
 
   it('an access time that is set back tells as much', async (context) => {
-    if (process.getuid?.() !== 0) context.skip('reading is seen where the service is root');
+    if (mode === 'docker' && process.getuid?.() !== 0) context.skip('docker shows reading to a service that is root');
     await run('cat /opt/backup/* > /dev/null; touch -a -d @86400 /opt/backup/*; chmod 777 /opt/backup; true');
     expect(seen.read).toBe(1);
   });
@@ -76,7 +77,8 @@ describe.each(['bubblewrap', 'docker'] as const)('honey credentials in %s', (mod
     expect(honey.isIn(seen.output)).toBe(false);
   });
 
-  it('they cannot be changed, removed or joined', async () => {
+  it('they cannot be changed, removed or joined', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('they belong to the sandbox’s user where the service is not root');
     const outcome = await run(
       'for file in /opt/backup/*; do (: >> $file) && echo CHANGED; rm -f $file && echo REMOVED; done 2>/dev/null; (: > /opt/backup/new) 2>/dev/null && echo MADE; exit 0',
     );
@@ -95,5 +97,55 @@ describe.each(['bubblewrap', 'docker'] as const)('honey credentials in %s', (mod
     await backend().close();
     const left = readdirSync(state(mode), { recursive: true, encoding: 'utf8' });
     expect(left.filter((name) => name.includes('honey'))).toEqual([]);
+  });
+});
+
+/** A service that is not root: its sandboxes own the planted files, and may do to them what an owner may. */
+describe('honey credentials of an unprivileged service', () => {
+  const USER = 64_010;
+  const rows: readonly (readonly [string, string, number])[] = [
+    ['reading', 'cat /opt/backup/storage.csv > /dev/null', 1],
+    ['setting the access time back', 'cat /opt/backup/* > /dev/null; touch -a -d @86400 /opt/backup/*', 1],
+    [
+      'setting both times back',
+      'cat /opt/backup/* > /dev/null; touch -r /opt/backup/deploy.yaml /opt/backup/storage.csv',
+      1,
+    ],
+    [
+      'reading as the owner without an access time',
+      'python3 -c "import os; print(os.read(os.open(\'/opt/backup/storage.csv\', os.O_RDONLY | os.O_NOATIME), 9))"; cat /opt/backup/storage.csv',
+      1,
+    ],
+    ['copying', 'cp /opt/backup/storage.csv /tmp/copy', 1],
+    ['overwriting', 'chmod 600 /opt/backup/storage.csv && : > /opt/backup/storage.csv', 1],
+    ['walking by', 'ls -lR /opt > /dev/null; find / -name "*.csv" > /dev/null 2>&1; stat /opt/backup/*', 0],
+  ];
+
+  it('sees who opens one', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('every other test of this file is one of an unprivileged service then');
+    const file = join(home.path, 'unprivileged.ts');
+    const url = (path: string): string => JSON.stringify(join(import.meta.dirname, '../../..', path));
+    writeFileSync(
+      file,
+      `import { createBubblewrapBackend } from ${url('sandbox/backends/bubblewrap.ts')};
+      import { HoneyKey } from ${url('sandbox/watch/honey.ts')};
+      const backend = createBubblewrapBackend({ ...${JSON.stringify(options(join(home.path, 'unprivileged')))}, honey: new HoneyKey() });
+      const seen = [];
+      for (const plan of ${JSON.stringify(rows.map(([, script]) => shell(script)))}) {
+        let read = 0;
+        const watch = { planted() {}, output() {}, processes() {}, canaryRead: () => void (read += 1) };
+        const outcome = await backend.run(plan, { signal: new AbortController().signal, watch });
+        seen.push([outcome.kind, outcome.detail ?? read]);
+      }
+      await backend.close();
+      console.log(JSON.stringify(seen));`,
+    );
+    const { stdout, stderr } = spawnSync(process.execPath, [file], { uid: USER, gid: USER, env: {} });
+    if (stdout.length === 0) throw new Error(stderr.toString().slice(0, 1000));
+    const seen = JSON.parse(stdout.toString()) as readonly (readonly [string, number | string])[];
+    if (/user namespaces/.test(String(seen[0]?.[1]))) context.skip(String(seen[0]?.[1]));
+    expect(rows.map(([what], index) => [what, ...(seen[index] ?? [])])).toEqual(
+      rows.map(([what, , read]) => [what, 'exited', read]),
+    );
   });
 });
