@@ -93,8 +93,8 @@ export function createBubblewrapBackendWith(
   const parts: Parts = { ...PARTS, ...replaced };
   const cgroups = replaced.cgroups ?? createCgroupController();
   const ask = replaced.askLandlock ?? askLandlock;
-  const running = new Set<WaitingSandbox>();
-  const cleanup = new Set<Promise<void>>();
+  /** With each, when its control group is gone as well. */
+  const running = new Map<WaitingSandbox, Promise<void>>();
   let preparation: Promise<Prepared> | undefined;
   let closed = false;
 
@@ -143,14 +143,18 @@ export function createBubblewrapBackendWith(
       await dispose(sandbox);
       return ABORTED;
     }
-    running.add(sandbox);
+    const ran = sandbox;
+    const gone = Promise.withResolvers<void>();
+    running.set(ran, gone.promise);
     try {
-      return await execute(sandbox, plan, text.text, { signal, ...told });
+      return await execute(ran, plan, text.text, { signal, ...told });
     } finally {
-      running.delete(sandbox);
-      sandbox.honey?.remove();
-      const removal = sandbox.group.remove().finally(() => cleanup.delete(removal));
-      cleanup.add(removal);
+      ran.honey?.remove();
+      // Nobody who waits for the result has to wait for this.
+      void ran.group.remove().finally(() => {
+        running.delete(ran);
+        gone.resolve();
+      });
     }
   };
 
@@ -205,10 +209,9 @@ export function createBubblewrapBackendWith(
     },
     async close() {
       closed = true;
-      for (const sandbox of running) sandbox.kill();
+      for (const sandbox of running.keys()) sandbox.kill();
       await pool.close();
-      await Promise.all(Array.from(running, (sandbox) => sandbox.ended));
-      await Promise.all(cleanup);
+      await Promise.all(running.values());
       cgroups.close();
       const machine = await preparation;
       if (machine?.kind === 'prepared') rmSync(machine.host.staging, { recursive: true, force: true });

@@ -250,7 +250,7 @@ export function createCgroupController(options: CgroupOptions = {}): CgroupContr
   const hierarchies = findHierarchies(root, selfText, pid).filter(works);
   for (const { directory } of hierarchies) {
     const abandoned = readdirSync(directory).filter((name) => isAbandoned(name, GROUP_PREFIX));
-    for (const name of abandoned) quietly(() => directories.removeNow(join(directory, name)));
+    for (const name of abandoned) void removeDirectory(join(directory, name), directories);
   }
 
   return {

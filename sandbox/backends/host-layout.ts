@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HOSTNAME_INSIDE, UID_INSIDE } from './bubblewrap-arguments.ts';
 import type { HostLayout } from './bubblewrap-arguments.ts';
+import { endOrphans } from './orphans.ts';
 import { HOME_INSIDE, SHELL_INSIDE } from '../tools/programs.ts';
 
 const SYSTEM_NAMES = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
@@ -125,8 +126,11 @@ export function isAbandoned(name: string, prefix: string): boolean {
 export function stagingDirectory(stateDir: string, uid: number, gid: number): string {
   mkdirSync(stateDir, { recursive: true, mode: 0o711 });
   const parent = isReachable(stateDir, uid, gid) ? stateDir : tmpdir();
-  for (const name of readdirSync(parent))
-    if (isAbandoned(name, STAGING)) rmSync(join(parent, name), { recursive: true, force: true });
+  const abandoned = readdirSync(parent)
+    .filter((name) => isAbandoned(name, STAGING))
+    .map((name) => join(parent, name));
+  endOrphans(abandoned);
+  for (const path of abandoned) rmSync(path, { recursive: true, force: true });
   const directory = mkdtempSync(join(parent, `${STAGING}${process.pid}-`));
   chmodSync(directory, 0o711);
   return directory;

@@ -10,6 +10,7 @@ import { Sandbox } from '../../config/sandbox-schema.ts';
 import type { SandboxConfig } from '../../config/sandbox-schema.ts';
 import { nameEgressRoot } from '../egress/egress-root.ts';
 import type { ToolRequest } from '../executor.ts';
+import type { ExecutionPlan } from '../plan.ts';
 import { planCall, plansToWarm } from '../planner.ts';
 import type { Site } from '../planner.ts';
 import { policyProblems } from '../policy-problems.ts';
@@ -136,9 +137,14 @@ export function serveEngine(options: {
       sequence,
       plan: decided.signer.sign(planned.plan),
       mode: planned.plan.mode,
-      wallMs: planned.plan.limits.wallMs,
+      wallMs: stepMs(planned.plan),
     });
   }
+}
+
+/** How long the answer may take. A program on a terminal lives on after the step that started it, and nobody waits for its end. */
+function stepMs({ terminal, limits }: ExecutionPlan): number {
+  return terminal === undefined ? limits.wallMs : Math.max(1, terminal.waitMs);
 }
 
 function siteOf({ scopesRoot, egressRoot }: Decided): Site {

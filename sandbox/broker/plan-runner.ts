@@ -192,8 +192,9 @@ export class PlanRunner {
     const watchdog = setTimeout(() => overtime.abort(), plan.limits.wallMs + graceMs);
     try {
       const answer = await Promise.race([runOrThrow(backend, plan, { ...runOptions, signal: combined }), gaveUp]);
-      const cutHere =
-        typeof answer === 'object' && answer.kind === 'killed' && answer.by === 'abort' && !signal.aborted;
+      // Killed by somebody else it is no time-out: whoever reads the result would raise a limit that was not met.
+      const isOvertime = overtime.signal.aborted && !signal.aborted;
+      const cutHere = isOvertime && typeof answer === 'object' && answer.kind === 'killed' && answer.by === 'abort';
       return cutHere ? { ...answer, by: 'timeout' } : answer;
     } finally {
       clearTimeout(watchdog);

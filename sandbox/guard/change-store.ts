@@ -64,6 +64,11 @@ export interface PrivateCopy {
   discard(): void;
 }
 
+/** In the directory of a copy that is in use, with the number of the process that made it. */
+const IN_USE = 'in-use';
+/** What is being made or deleted bears such a number in its name, and is nobody's once that process is gone. */
+const PASSING = /^passing-([1-9]\d{0,9})-/;
+
 export interface ChangeStore {
   open(workspace: string): Promise<PrivateCopy | { readonly kind: 'too-large' }>;
   list(): readonly string[];
@@ -201,6 +206,23 @@ function applyOne(from: number, to: number, one: Change): void {
   }
 }
 
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
 export function createChangeStore(options: ChangeStoreOptions): ChangeStore {
   const { directory } = options;
   const place = (id: string): string => join(directory, id);
@@ -208,10 +230,22 @@ export function createChangeStore(options: ChangeStoreOptions): ChangeStore {
     if (!ID.test(id) || !existsSync(join(place(id), 'changes.json'))) return undefined;
     return changeSet.parse(JSON.parse(readFileSync(join(place(id), 'changes.json'), 'utf8')));
   };
+  const passing = (): string => join(directory, `passing-${process.pid}-${randomUUID()}`);
   const discard = (id: string): boolean => {
     if (!ID.test(id) || !existsSync(place(id))) return false;
-    rmSync(place(id), { recursive: true, force: true });
+    const doomed = passing();
+    renameSync(place(id), doomed);
+    rmSync(doomed, { recursive: true, force: true });
     return true;
+  };
+  /** Copies of calls that were killed with their executor: nobody will finish them, and no workspace was touched. */
+  const sweep = (): void => {
+    for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+      const maker = Number(PASSING.exec(name)?.[1] ?? contentOf(join(directory, name, IN_USE)));
+      if (!(maker > 0) || isAlive(maker)) continue;
+      if (PASSING.test(name)) rmSync(join(directory, name), { recursive: true, force: true });
+      else if (!existsSync(join(directory, name, 'changes.json'))) discard(name);
+    }
   };
 
   return {
@@ -219,10 +253,14 @@ export function createChangeStore(options: ChangeStoreOptions): ChangeStore {
     discard,
     list: () => (existsSync(directory) ? readdirSync(directory) : []).filter((id) => read(id) !== undefined),
     async open(workspace) {
+      sweep();
       const id = randomUUID();
       const path = join(place(id), 'tree');
       mkdirSync(directory, { recursive: true, mode: 0o711 });
-      mkdirSync(place(id), { mode: 0o711 });
+      const made = passing();
+      mkdirSync(made, { mode: 0o711 });
+      writeFileSync(join(made, IN_USE), String(process.pid), { mode: 0o600 });
+      renameSync(made, place(id));
       mkdirSync(path, { mode: 0o700 });
       const copied = await copyTree(workspace, path, options).catch((error: unknown) => {
         discard(id);
@@ -243,7 +281,12 @@ export function createChangeStore(options: ChangeStoreOptions): ChangeStore {
           const changes = await compare(workspace, path, copied.marks, options.maxEntries);
           const set: ChangeSet = { id, workspace, changes: [...changes], findings };
           if (changes.length === 0 && findings.length === 0) discard(id);
-          else writeFileSync(join(place(id), 'changes.json'), JSON.stringify(set), { mode: 0o600 });
+          else {
+            const written = join(place(id), 'changes.json-new');
+            writeFileSync(written, JSON.stringify(set), { mode: 0o600 });
+            renameSync(written, join(place(id), 'changes.json'));
+            rmSync(join(place(id), IN_USE), { force: true });
+          }
           return set;
         },
       };

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -183,5 +184,32 @@ describe('copy-on-write calls', () => {
     expect(await changes.apply(id)).toEqual({ kind: 'applied', changes: 3 });
     expect(readFileSync(join(workspace, 'src/a.ts'), 'utf8')).toBe('changed\n');
     await backend.close();
+  });
+});
+
+describe('copies of calls that were killed', () => {
+  const { pid: dead } = spawnSync('/bin/true');
+  const leave = (name: string, files: Readonly<Record<string, string>>): void => {
+    const directory = join(place.path, 'changes', name);
+    mkdirSync(join(directory, 'tree'), { recursive: true });
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text);
+  };
+  const id = (digit: number): string => `${String(digit).repeat(8)}-0000-4000-8000-000000000000`;
+  const set = (which: string): string => JSON.stringify({ id: which, workspace, changes: [], findings: [] });
+
+  it.each<readonly [string, string, Readonly<Record<string, string>>, boolean]>([
+    ['of a process that is gone', id(1), { 'in-use': String(dead) }, false],
+    ['of a process that runs', id(2), { 'in-use': String(process.pid) }, true],
+    ['half made by a process that is gone', `passing-${dead}-x`, {}, false],
+    ['half deleted by a process that runs', `passing-${process.pid}-x`, {}, true],
+    ['finished, and not told before the end', id(3), { 'in-use': String(dead), 'changes.json': set(id(3)) }, true],
+    ['of somebody who left no number', id(4), {}, true],
+    ['with nonsense for a number', id(5), { 'in-use': '-1' }, true],
+  ])('%s: swept when the next is opened, or not', async (_what, name, files, stays) => {
+    leave(name, files);
+    const copy = await open();
+    expect(existsSync(join(place.path, 'changes', name))).toBe(stays);
+    copy.discard();
+    expect(readdirSync(join(place.path, 'changes'))).toEqual(stays ? [name] : []);
   });
 });
