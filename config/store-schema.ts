@@ -29,4 +29,3 @@ export const Store = z
     if (store.kind === 'postgres' && store.url === undefined)
       context.addIssue({ code: 'custom', path: ['url'], message: 'PostgreSQL needs a url' });
   });
-export type StoreConfig = z.infer<typeof Store>;

@@ -36,5 +36,3 @@ export const Surfaces = z.strictObject({
     .prefault({})
     .describe('State of /v1/responses.'),
 });
-
-export type SurfacesConfig = z.infer<typeof Surfaces>;

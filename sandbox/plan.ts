@@ -5,7 +5,7 @@
  */
 import type { Mode } from './executor.ts';
 
-export interface Mount {
+interface Mount {
   /** Absolute host path. */
   readonly source: string;
   /** Absolute path inside. Never inside an agent-writable tree (CVE-2026-87766). */

@@ -5,6 +5,7 @@
  */
 import { bandOf } from '../../classifiers/complexity/score.ts';
 import type { Classification } from '../../classifiers/classifier.ts';
+import type { ShadowDifference, ShadowSide, ShadowState as ShadowReport } from '../admin/api.ts';
 import type { Decision } from '../decision.ts';
 import { describeReason } from '../http/decision-headers.ts';
 import type { Turn } from '../pipeline/prepare.ts';
@@ -14,36 +15,8 @@ import type { Candidate } from './candidate.ts';
 import { changesBetween, type KeyChange } from './config-change.ts';
 import type { Config } from '../../config/schema.ts';
 
-export interface ShadowSide {
-  readonly route: string;
-  readonly label: string;
-  readonly verdict: string;
-  readonly reasons: readonly string[];
-  /** Found by this side alone. */
-  readonly entities: readonly string[];
-}
-export interface ShadowDifference {
-  readonly id: string;
-  readonly at: number;
-  readonly session: string;
-  readonly live: ShadowSide;
-  readonly candidate: ShadowSide;
-}
-
-export interface ShadowReport {
-  readonly active: boolean;
-  readonly source: 'file' | 'fragment' | '';
-  readonly policy: string;
-  readonly since: number;
-  readonly compared: number;
-  readonly same: number;
-  readonly differing: number;
-  readonly dropped: number;
-  readonly failed: number;
-  readonly moves: Readonly<Record<string, number>>;
-  readonly differences: readonly ShadowDifference[];
-  readonly changes: readonly KeyChange[];
-}
+/** As the console is told it. */
+export type { ShadowDifference, ShadowReport };
 
 export type ShadowOutcome = 'same' | 'differs' | 'dropped' | 'failed';
 export type CountShadow = (outcome: ShadowOutcome) => void;

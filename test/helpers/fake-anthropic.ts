@@ -5,7 +5,14 @@
  *     const fake = await startFakeAnthropic({ replies: [{ text: 'Hello' }, 'reset'] });
  *     fake.url; fake.requests; fake.wire(); await fake.close();
  */
-import { startRudeServer, type RecordedRequest, type RudeReply, type RudeServer } from './rude-server.ts';
+import {
+  breaking,
+  isBreak,
+  type RecordedRequest,
+  type RudeReply,
+  type RudeServer,
+  startRudeServer,
+} from './rude-server.ts';
 
 export interface FakeMessage {
   readonly text?: string;
@@ -215,20 +222,8 @@ function fault(name: FakeMessageFault, model: string, request: RecordedRequest):
   const started = all.slice(0, 4);
   const whole = JSON.stringify(toMessage({ text: 'Hello from the fake' }, model));
   const stream = { kind: 'stream', headers: { 'content-type': 'text/event-stream' } } as const;
+  if (isBreak(name)) return breaking(name, stream.headers, started);
   switch (name) {
-    case 'reset':
-      return { kind: 'reset' };
-    case 'close':
-      return { kind: 'close' };
-    case 'hang-before-headers':
-      return { kind: 'hang' };
-    case 'hang-mid-stream':
-      return { ...stream, pieces: started, end: 'hang' };
-    case 'truncated':
-      return { ...stream, pieces: started, end: 'truncated' };
-    case 'reset-mid-stream':
-      // A pause, so that the pieces are read before the reset discards them.
-      return { ...stream, pieces: started, gapMs: 20, end: 'reset' };
     case 'no-terminator':
       return { ...stream, pieces: all.slice(0, -1) };
     case 'no-stop-reason':

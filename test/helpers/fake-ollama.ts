@@ -33,7 +33,14 @@ import {
   type NativeChat,
 } from './fake-ollama-model.ts';
 import { answerV1 } from './fake-ollama-v1.ts';
-import { startRudeServer, type RecordedRequest, type RudeReply, type RudeServer } from './rude-server.ts';
+import {
+  breaking,
+  isBreak,
+  type RecordedRequest,
+  type RudeReply,
+  type RudeServer,
+  startRudeServer,
+} from './rude-server.ts';
 
 export interface FakeOllama extends RudeServer {
   readonly forwarded: readonly RecordedRequest[];
@@ -226,19 +233,8 @@ function fault(name: FakeOllamaFault, asked: NativeChat, request: RecordedReques
     .slice(0, 2)
     .map((frame) => `${JSON.stringify(frame)}\n`);
   const stream = { kind: 'stream', headers: NDJSON } as const;
+  if (isBreak(name)) return breaking(name, NDJSON, started);
   switch (name) {
-    case 'reset':
-      return { kind: 'reset' };
-    case 'close':
-      return { kind: 'close' };
-    case 'hang-before-headers':
-      return { kind: 'hang' };
-    case 'hang-mid-stream':
-      return { ...stream, pieces: started, end: 'hang' };
-    case 'truncated':
-      return { ...stream, pieces: started, end: 'truncated' };
-    case 'reset-mid-stream':
-      return { ...stream, pieces: started, gapMs: 20, end: 'reset' };
     case 'no-done':
       return { ...stream, pieces: started };
     case 'error-line':

@@ -9,7 +9,14 @@
  *     await fake.close();
  */
 import { type FakeResponsesReply, renderResponses } from './fake-responses.ts';
-import { startRudeServer, type RecordedRequest, type RudeReply, type RudeServer } from './rude-server.ts';
+import {
+  breaking,
+  isBreak,
+  type RecordedRequest,
+  type RudeReply,
+  type RudeServer,
+  startRudeServer,
+} from './rude-server.ts';
 
 export interface FakeAnswer {
   readonly text?: string;
@@ -233,20 +240,8 @@ function fault(name: Extract<FakeFault, string>, model: string, request: Recorde
   const stream = { kind: 'stream', headers: { 'content-type': 'text/event-stream' } } as const;
   const framed = (declared: number): string =>
     `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${declared}\r\n\r\n${whole}`;
+  if (isBreak(name)) return breaking(name, stream.headers, started);
   switch (name) {
-    case 'reset':
-      return { kind: 'reset' };
-    case 'close':
-      return { kind: 'close' };
-    case 'hang-before-headers':
-      return { kind: 'hang' };
-    case 'hang-mid-stream':
-      return { ...stream, pieces: started, end: 'hang' };
-    case 'truncated':
-      return { ...stream, pieces: started, end: 'truncated' };
-    case 'reset-mid-stream':
-      // A pause, so that the pieces are read before the reset discards them.
-      return { ...stream, pieces: started, gapMs: 20, end: 'reset' };
     case 'no-terminator':
       return { ...stream, pieces: started };
     case 'body-too-short':

@@ -61,6 +61,37 @@ export interface RudeServer {
   close(): Promise<void>;
 }
 
+/** How a connection breaks, by name, whatever is spoken on it. */
+export const BREAKS = [
+  'reset',
+  'close',
+  'hang-before-headers',
+  'hang-mid-stream',
+  'truncated',
+  'reset-mid-stream',
+] as const;
+export type Break = (typeof BREAKS)[number];
+
+export const isBreak = (name: string): name is Break => (BREAKS as readonly string[]).includes(name);
+
+/** breaking is a connection that breaks after the pieces that were said. */
+export function breaking(name: Break, headers: Readonly<Record<string, string>>, pieces: readonly string[]): RudeReply {
+  switch (name) {
+    case 'reset':
+    case 'close':
+      return { kind: name };
+    case 'hang-before-headers':
+      return { kind: 'hang' };
+    case 'hang-mid-stream':
+      return { kind: 'stream', headers, pieces, end: 'hang' };
+    case 'truncated':
+      return { kind: 'stream', headers, pieces, end: 'truncated' };
+    case 'reset-mid-stream':
+      // A pause, so that the pieces are read before the reset discards them.
+      return { kind: 'stream', headers, pieces, gapMs: 20, end: 'reset' };
+  }
+}
+
 export type RudeHandler = (request: RecordedRequest, index: number) => RudeReply | Promise<RudeReply>;
 
 /** `wanted` 0 takes a free one; a server that comes back after a restart names its old one. */
