@@ -5,14 +5,6 @@
  */
 import type { Mode } from './executor.ts';
 
-interface Mount {
-  /** Absolute host path. */
-  readonly source: string;
-  /** Absolute path inside. Never inside an agent-writable tree (CVE-2026-87766). */
-  readonly target: string;
-  readonly access: 'ro' | 'rw';
-}
-
 export interface Limits {
   readonly wallMs: number;
   readonly memoryBytes: number;

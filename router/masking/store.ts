@@ -43,6 +43,8 @@ export interface MaskStore {
 export interface MaskStoreLimits {
   /** Conversations held; the least recently opened goes first. It is filled again when its client replays the history. */
   readonly maxConversations: number;
+  /** Values of all conversations held together, some 400 bytes each: a flood of conversations pushes out the others' maps from memory, not the process. */
+  readonly maxHeldValues: number;
   readonly maxValues: number;
   /** UTF-16 units of one value; longer ones are documents, not values. */
   readonly maxValueChars: number;
@@ -52,6 +54,7 @@ export interface MaskStoreLimits {
 
 const LIMITS: MaskStoreLimits = {
   maxConversations: 2_000,
+  maxHeldValues: 300_000,
   maxValues: 10_000,
   maxValueChars: 16_384,
   maxChars: 1_000_000,
@@ -73,11 +76,25 @@ export function createMaskStore(
     const scope = scopeOf(principal, salt);
     if (conversation === '') return new KeyedMap(scope, bounds, 'of one request');
     const name = scope.toString('latin1');
-    const map = open.get(name) ?? new KeyedMap(scope, bounds, 'of a conversation');
+    const known = open.get(name);
+    const map = known ?? new KeyedMap(scope, bounds, 'of a conversation', () => grew(name, map));
     open.delete(name);
     open.set(name, map);
-    if (open.size > bounds.maxConversations) open.delete(open.keys().next().value!);
+    if (open.size > bounds.maxConversations) letGo();
     return map;
+  };
+  let held = 0;
+  const letGo = (): void => {
+    const oldest = open.entries().next().value;
+    if (oldest === undefined) return;
+    open.delete(oldest[0]);
+    held -= oldest[1].size;
+  };
+  const grew = (name: string, map: KeyedMap): void => {
+    // One that was let go of is its request's alone, and goes with it.
+    if (open.get(name) !== map) return;
+    held += 1;
+    while (held > bounds.maxHeldValues && open.size > 1) letGo();
   };
   return {
     peek: (principal, conversation) =>
@@ -110,10 +127,13 @@ class KeyedMap implements MaskMap {
   readonly #values = new Map<string, string>();
   #chars = 0;
 
-  constructor(scope: Buffer, limits: MaskStoreLimits, lives: KeyedMap['lives']) {
+  readonly #grew: () => void;
+
+  constructor(scope: Buffer, limits: MaskStoreLimits, lives: KeyedMap['lives'], grew: () => void = () => undefined) {
     this.scope = scope;
     this.lives = lives;
     this.#limits = limits;
+    this.#grew = grew;
   }
 
   get size(): number {
@@ -139,9 +159,12 @@ class KeyedMap implements MaskMap {
   }
 
   adopt(token: string, value: string): void {
+    // Two loads at once bring the same rows.
+    if (this.#values.has(token)) return;
     this.#tokens.set(value, token);
     this.#values.set(token, value);
     this.#chars += value.length;
+    this.#grew();
   }
 
   unsaved(): readonly { readonly token: string; readonly value: string }[] {

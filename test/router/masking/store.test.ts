@@ -25,6 +25,28 @@ describe('the store', () => {
     expect(restoreText(token, store.open('bob', 'c'))).toBe(token);
   });
 
+  it('holds so many values in all: a flood of conversations pushes out old maps, never the one in use', () => {
+    const store = createMaskStore(Buffer.alloc(32, 1), { maxHeldValues: 100 });
+    const first = store.open('p', 'first');
+    first.tokenFor('first@corp.example', 'EMAIL_ADDRESS');
+    for (let conversation = 0; conversation < 50; conversation += 1) {
+      const map = store.open('p', `c${conversation}`);
+      for (let value = 0; value < 40; value += 1)
+        map.tokenFor(`${value}.${conversation}@corp.example`, 'EMAIL_ADDRESS');
+      expect(map.size).toBe(40);
+      expect(store.peek('p', `c${conversation}`)).toBe(map);
+    }
+    const held = Array.from({ length: 50 }, (_, n) => store.peek('p', `c${n}`)?.size ?? 0);
+    expect(held.reduce((sum, each) => sum + each)).toBe(80);
+    expect(store.peek('p', 'first')).toBeUndefined();
+    // Whoever still has it restores what he masked.
+    expect(first.size).toBe(1);
+    const large = store.open('p', 'large');
+    for (let value = 0; value < 150; value += 1) large.tokenFor(`${value}@large.example`, 'EMAIL_ADDRESS');
+    expect([large.size, store.peek('p', 'large')]).toEqual([150, large]);
+    expect(store.peek('p', 'c49')).toBeUndefined();
+  });
+
   it('forgets the conversation not opened for longest', () => {
     const store = createMaskStore(KEY, { maxConversations: 2 });
     store.open('p', '1').tokenFor('v', 'E');
