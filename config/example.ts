@@ -90,6 +90,7 @@ function sampleOf(node: SchemaNode, key: string): unknown {
 
 /** What a reader would put there; the schema's own patterns decide whether it is taken (a test loads the result). */
 const TEXTS: Readonly<Record<string, string>> = {
+  url: 'tcp://host.example:2376',
   when: 'label == "public"',
   match: 'internal_*',
   as: 'exec',
@@ -116,6 +117,8 @@ function textFor(key: string, node: SchemaNode): string {
   if (node.format === 'uri') return 'https://host.example/v1';
   if (node.pattern?.startsWith('^(env:') === true) return 'env:EXAMPLE_KEY';
   if (node.pattern?.startsWith('^[a-z][a-z0-9-]') === true) return 'internal';
+  if (node.pattern?.startsWith(String.raw`^\/(?:usr`) === true) return '/usr/share/example';
+  if (node.pattern?.startsWith(String.raw`^file:\/`) === true) return 'file:/absolute/path';
   if (node.pattern?.startsWith(String.raw`^\/`) === true) return '/absolute/path';
   return TEXTS[key] ?? 'example';
 }

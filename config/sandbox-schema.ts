@@ -1,6 +1,7 @@
 /** How tools are run. The sandbox's own part of the schema, read by the broker's processes without the rest. */
 import { z } from 'zod';
 import { SandboxEgress } from './sandbox-egress-schema.ts';
+import { SandboxEndpoint } from './sandbox-endpoint-schema.ts';
 import { SandboxTerminals } from './sandbox-terminals-schema.ts';
 import { SandboxWatch } from './sandbox-watch-schema.ts';
 import { bytes, milliseconds } from './schema-terms.ts';
@@ -119,6 +120,19 @@ export const Sandbox = z.strictObject({
         )
         .default('sluice-sandbox')
         .describe('Name under which the image of the sandbox is made on this machine. Nothing is fetched.'),
+      endpoints: z
+        .array(SandboxEndpoint)
+        .max(16)
+        .default([])
+        .describe('Engines that share the calls, instead of the one at `socket`: on this machine and on others.'),
+      include: z
+        .array(
+          z.string().regex(/^\/(?:usr|bin|sbin|lib|lib64)\/[^\0]+$/, 'needs a path beneath /usr, /bin, /sbin or /lib'),
+        )
+        .default([])
+        .describe(
+          'Files and directories of this machine that the image for other machines holds, besides shells, common tools, Python, git and Node.',
+        ),
     })
     .prefault({})
     .describe('The engine behind mode `docker`.'),

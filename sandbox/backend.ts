@@ -2,7 +2,7 @@
  * What every backend promises. A plan that needs more than was proved is `not-started`, never run with less.
  */
 import type { Writable } from 'node:stream';
-import type { BoundedOutput, ClaimReport, Mode } from './executor.ts';
+import type { BoundedOutput, ClaimReport, EndpointReport, Mode } from './executor.ts';
 import type { ExecutionPlan } from './plan.ts';
 import type { RunWatch } from './watch/watch.ts';
 
@@ -21,11 +21,17 @@ export type Outcome =
       readonly stderr: BoundedOutput;
       readonly attested: Attestation;
     }
+  /** Handed over, and nobody can say how it ended or whether it has: it must not be run again by itself. */
+  | { readonly kind: 'unknown'; readonly detail: string; readonly attested: Attestation }
   | {
       readonly kind: 'not-started';
       readonly cause: 'unavailable' | 'plan-unsupported' | 'attestation-failed' | 'aborted';
       readonly detail: string;
     };
+
+/** A command ran and its end was seen. */
+export type Ended = Extract<Outcome, { kind: 'exited' | 'killed' }>;
+export const hasEnded = (outcome: Outcome): outcome is Ended => outcome.kind === 'exited' || outcome.kind === 'killed';
 
 /** What the host saw in /proc of the sandboxed process before the command was handed over. */
 export type Attestation = Readonly<Record<string, string | number | boolean>>;
@@ -53,6 +59,10 @@ export interface Backend {
   prove(): Promise<readonly ClaimReport[]>;
   /** Never rejects. Aborting kills everything that runs and leaves nothing behind. */
   run(plan: ExecutionPlan, options: RunOptions): Promise<Outcome>;
+  /** The engines behind it, where there are several. */
+  endpoints?(): readonly EndpointReport[];
+  /** Calls back when one of them is taken out or comes back. */
+  watchEndpoints?(changed: () => void): void;
   /** Gets ready for calls like this plan. Runs nothing, promises nothing but speed. */
   prewarm?(plan: ExecutionPlan): Promise<void>;
   close(): Promise<void>;

@@ -172,6 +172,7 @@ class BrokerClient implements SandboxClient {
       made.map((claim) => (several ? { ...claim, claim: `${mode}: ${claim.claim}` } : claim)),
     );
     const fit = state.standings.some(({ mode }) => isFit(state.standings, mode));
+    const endpoints = state.standings.flatMap((standing) => standing.endpoints ?? []);
     const first = state.standings.find(({ mode }) => mode === backend) ?? state.standings[0];
     return {
       ...base,
@@ -179,6 +180,7 @@ class BrokerClient implements SandboxClient {
       reason: fit || first === undefined ? '' : whyUnfit(first),
       claims,
       probedAt: Math.min(...state.standings.map((standing) => standing.probedAt)),
+      ...(endpoints.length === 0 ? {} : { endpoints }),
     };
   }
 

@@ -72,7 +72,7 @@ export type ToolOutcome = (
       readonly receipt: ToolReceipt;
     }
   /**
-   * Nothing ran and there is no result, except that after `broker-unavailable` and `session-ended` a command may have begun:
+   * Nothing ran and there is no result, except that after `broker-unavailable`, `session-ended` and `outcome-unknown` a command may have begun:
    * then the message says so. `message` is for the agent: what was denied, by which rule, that it is policy, the next step.
    */
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string; readonly receipt: ToolReceipt }
@@ -89,7 +89,9 @@ export type RefusalCode =
   | 'busy'
   | 'aborted'
   /** The watch ended this session after an alert; whatever it asks for is refused. */
-  | 'session-ended';
+  | 'session-ended'
+  /** Handed over to a machine that was lost meanwhile: it may have run, and was not run again. */
+  | 'outcome-unknown';
 
 /** One claim of the sandbox and whether it was seen to hold from inside. */
 export interface ClaimReport {
@@ -97,6 +99,20 @@ export interface ClaimReport {
   readonly proved: boolean;
   /** What the probe did and saw, in a line; never output of a tool. */
   readonly evidence: string;
+}
+
+/** One of several engines behind a mode. Only `ready` ones are given calls. */
+export interface EndpointReport {
+  readonly name: string;
+  readonly kind: 'local' | 'tls' | 'ssh';
+  /** `resting`: it failed calls, and is proved again before it gets others. */
+  readonly state: 'ready' | 'unproved' | 'unusable' | 'resting';
+  /** Why it is not ready; empty when it is. */
+  readonly reason: string;
+  /** Epoch milliseconds of its last proof; 0 means never. */
+  readonly probedAt: number;
+  readonly running: number;
+  readonly capacity: number;
 }
 
 export interface SandboxStatus {
@@ -108,6 +124,8 @@ export interface SandboxStatus {
   /** Epoch milliseconds of the last probe; 0 means never. */
   readonly probedAt: number;
   readonly policyDigest: string;
+  /** Absent where there is one engine, on this machine. */
+  readonly endpoints?: readonly EndpointReport[];
 }
 
 export interface RunOptions {

@@ -44,6 +44,8 @@ export interface ExecutionPlan {
     readonly id: string;
     readonly waitMs: number;
   };
+  /** For modes `docker` and `docker+gvisor` where endpoints are configured: those that may be given it. */
+  readonly endpoints?: readonly string[];
   /** sha256 of the scope (principal, session or agent); state is shared only inside it. */
   readonly scopeKey: string;
   /** sha256 of principal and session, whatever the scope: what the watch ends. */

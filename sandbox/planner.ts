@@ -10,7 +10,9 @@ import { canonicalJson } from './canonical-json.ts';
 import type { AtMost, Mode, RefusalCode, ToolRequest } from './executor.ts';
 import { parseArguments } from './arguments.ts';
 import type { ExecutionPlan } from './plan.ts';
-import { isAtMost, resolveTool } from './policy.ts';
+import { endpointsFor, labelSeen } from './endpoints.ts';
+import { isAtMost } from './ladder.ts';
+import { resolveTool } from './policy.ts';
 import type { Resolution, SandboxPolicy, ToolSettings } from './policy.ts';
 import { BRIDGE_URL, bridged } from './egress/bridge.ts';
 import { BUNDLED_TOOLS } from './tools/catalogue.ts';
@@ -67,7 +69,13 @@ export function planCall(request: ToolRequest, policy: SandboxPolicy, site: Site
     return refuse(command.kind, `${request.tool} was not run: ${command.why}.${next}`);
   }
 
-  return { kind: 'plan', plan: toPlan(request, policy, site, resolution, command) };
+  const plan = toPlan(request, policy, site, resolution, command);
+  if (plan.endpoints?.length === 0)
+    return refuse(
+      'denied-by-policy',
+      `${request.tool} was not run: no endpoint of sandbox.docker.endpoints may be given this call. "sluice sandbox explain ${request.tool}" says what keeps each from it.`,
+    );
+  return { kind: 'plan', plan };
 }
 
 /**
@@ -121,6 +129,14 @@ function toPlan(
   const scopeKey = toScopeKey(request, settings.scope, ownWorkspace ? site.nonce : '');
   const scopeDirectory = join(site.scopesRoot, scopeKey);
   const open = isEgressOpen(policy, settings, request.label);
+  const isKept = settings.scope !== 'call' || settings.workspace === 'rw' || settings.workspace === 'cow';
+  const isContainer = settings.mode === 'docker' || settings.mode === 'docker+gvisor';
+  const journey = {
+    label: labelSeen(request.label, { ...settings, workspaceRoot: resolution.workspaceRoot }, policy.labels),
+    network: open,
+    longLived: command.terminal?.action === 'start' && isKept,
+  };
+  const endpoints = isContainer ? endpointsFor(policy.sandbox, journey, policy.labels) : undefined;
   const workspaceSource = ownWorkspace ? join(scopeDirectory, 'workspace') : resolution.workspaceRoot;
   return {
     callId: request.id,
@@ -145,6 +161,7 @@ function toPlan(
     ...(command.terminal === undefined
       ? {}
       : { terminal: { ...command.terminal, id: command.terminal.id || toTerminalId(site.nonce) } }),
+    ...(endpoints === undefined ? {} : { endpoints }),
     scopeKey,
     sessionKey: toScopeKey(request, 'session', ''),
     policyDigest: policy.digest,

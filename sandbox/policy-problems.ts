@@ -6,7 +6,8 @@ import { isAbsolute, normalize } from 'node:path';
 import type { SandboxConfig } from '../config/sandbox-schema.ts';
 import { parseDomainPattern } from './domain-pattern.ts';
 import type { Mode } from './executor.ts';
-import { ALLOW_HOST, TOOL_GROUPS } from './policy.ts';
+import { isFar, parseEndpoint } from './endpoints.ts';
+import { ALLOW_HOST, resolveTool, TOOL_GROUPS } from './policy.ts';
 import type { SandboxPolicy } from './policy.ts';
 
 type Complain = (key: string, what: string) => void;
@@ -52,12 +53,70 @@ export function policyProblems(policy: SandboxPolicy): readonly string[] {
     workspaceRootProblem(rules.workspaceRoot ?? '', key, complain);
   }
   egressProblems(sandbox.egress, complain);
+  endpointProblems(policy, complain);
   if (!labels.includes(sandbox.egress.upToLabel))
     complain('sandbox.egress.upToLabel', `"${sandbox.egress.upToLabel}" is not on the ladder ${labels.join(' < ')}`);
   const { raiseTo } = sandbox.watch;
   if (raiseTo !== '' && !labels.includes(raiseTo))
     complain('sandbox.watch.raiseTo', `"${raiseTo}" is not on the ladder ${labels.join(' < ')}`);
   return problems;
+}
+
+const NEEDED = { tls: ['ca', 'cert', 'key'], ssh: ['key', 'knownHosts'], local: [] } as const;
+const REFERENCES = ['ca', 'cert', 'key', 'knownHosts'] as const;
+
+function endpointProblems(policy: SandboxPolicy, complain: Complain): void {
+  const { sandbox, labels } = policy;
+  const { endpoints } = sandbox.docker;
+  const roots = [
+    sandbox.workspaceRoot,
+    ...Object.values(sandbox.agents).map(({ workspaceRoot }) => workspaceRoot ?? ''),
+  ];
+  endpoints.forEach((endpoint, index) => {
+    const key = `sandbox.docker.endpoints.${index}`;
+    const address = parseEndpoint(endpoint.url);
+    if (endpoints.findIndex(({ name }) => name === endpoint.name) !== index)
+      complain(`${key}.name`, `"${endpoint.name}" names another endpoint too`);
+    if (endpoint.upToLabel !== undefined && !labels.includes(endpoint.upToLabel))
+      complain(`${key}.upToLabel`, `"${endpoint.upToLabel}" is not on the ladder ${labels.join(' < ')}`);
+    if (address === undefined)
+      return complain(`${key}.url`, 'needs unix:///path, tcp://host:port or ssh://user@host[:port][/path]');
+    const needed: readonly string[] = NEEDED[address.kind];
+    for (const name of REFERENCES) {
+      const value = endpoint[name];
+      if (value === undefined && needed.includes(name))
+        complain(
+          `${key}.${name}`,
+          address.kind === 'tls'
+            ? 'is missing: whoever reaches a port without TLS and client certificates is root there'
+            : 'is missing: without it nobody knows whose machine answers',
+        );
+      if (value !== undefined && !needed.includes(name))
+        complain(`${key}.${name}`, 'means nothing for this kind of url');
+      const inside = roots.find((root) => root !== '' && value?.startsWith(`file:${root}/`) === true);
+      if (inside !== undefined) complain(`${key}.${name}`, 'lies in a workspace, where a sandbox could read it');
+    }
+    return undefined;
+  });
+  const isOnlyFar = endpoints.length > 0 && endpoints.every(isFar);
+  if (isOnlyFar && sandbox.egress.allow.length > 0 && wantsNetworkInContainers(policy))
+    complain(
+      'sandbox.docker.endpoints',
+      'tools with network egress in mode docker need an endpoint on this machine (unix://), where the proxy is; set network: none, or add one',
+    );
+}
+
+/** Whether some caller's tool runs in a container with the network open. */
+function wantsNetworkInContainers(policy: SandboxPolicy): boolean {
+  const { sandbox, tools } = policy;
+  return ['', ...Object.keys(sandbox.agents)].some((agent) =>
+    tools.some((tool) => {
+      const resolution = resolveTool(policy, { agent, principal: '' }, tool);
+      if (resolution.kind !== 'settings') return false;
+      const { mode, network } = resolution.settings;
+      return (mode === 'docker' || mode === 'docker+gvisor') && network === 'egress';
+    }),
+  );
 }
 
 function workspaceRootProblem(root: string, key: string, complain: Complain): void {

@@ -19,6 +19,7 @@ const MODES: readonly Mode[] = ['bubblewrap', 'docker', 'docker+gvisor', 'host']
 
 interface AttackOptions extends SandboxOptions {
   readonly backend?: string;
+  readonly endpoint?: string;
   readonly only: readonly string[];
 }
 
@@ -28,6 +29,7 @@ export function attackCommand(): Command {
     .argument('<file>', 'attack file (JSON)')
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--backend <name>', `${MODES.join(', ')}; sandbox.mode when absent`)
+    .option('--endpoint <name>', 'only this one of sandbox.docker.endpoints')
     .option(
       '--only <id>',
       'only this attempt; may be given more than once',
@@ -78,8 +80,17 @@ async function attackIn(
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
   // What is attacked is the backend: rules per tool and agent would send attempts elsewhere or nowhere.
+  const endpoints = configured.docker.endpoints
+    .filter(({ name }) => options.endpoint === undefined || name === options.endpoint)
+    // What attempts see is planted, and of no label.
+    .map((endpoint) => ({ ...endpoint, upToLabel: labels.at(-1) }));
+  if (options.endpoint !== undefined && endpoints.length === 0) {
+    talk(`there is no endpoint ${options.endpoint}`);
+    return undefined;
+  }
   const sandbox: SandboxConfig = {
     ...configured,
+    docker: { ...configured.docker, endpoints },
     mode,
     workspace: 'rw',
     workspaceRoot: '',
@@ -115,6 +126,7 @@ async function attackIn(
       gid: sandbox.uid,
       signal: abort.signal,
       callTool: callThroughPlanner(backend, policy, site, abort.signal),
+      ...(endpoints.length === 0 ? {} : { endpoints: endpoints.map(({ name }) => name) }),
       ...(only.size === 0 ? {} : { only: ({ id }) => only.has(id) }),
       ...(options.json === true ? {} : { onAttempt: tell }),
     });

@@ -72,6 +72,7 @@ export function changesCommand(): Command {
 const WHY = {
   unknown: 'there is no such change set',
   conflict: 'these changed in the workspace meanwhile; discard it, or put them back',
+  forbidden: 'the sandbox’s user may not change these',
   guard: 'the guard objects to these; look at them, then repeat with --despite-guard',
 } as const;
 

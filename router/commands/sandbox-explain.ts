@@ -4,7 +4,13 @@ import { explainTool, type ToolExplanation } from '../../sandbox/explain-tool.ts
 import { toSandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
-import { data, dataJson, EXIT } from './terminal.ts';
+import { data, dataJson, EXIT, talk } from './terminal.ts';
+
+interface ExplainOptions extends SandboxOptions {
+  readonly agent: string;
+  readonly principal: string;
+  readonly label?: string;
+}
 
 export function explainToolCommand(): Command {
   return new Command('explain')
@@ -15,11 +21,16 @@ export function explainToolCommand(): Command {
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--agent <name>', 'agent whose rules hold', 'main')
     .option('--principal <name>', 'principal that runs it', 'local')
+    .option('--label <label>', 'label of the conversation, for where it may run; the lowest when absent')
     .option('--json', 'print JSON')
-    .action((tool: string, options: SandboxOptions & { readonly agent: string; readonly principal: string }) => {
+    .action((tool: string, options: ExplainOptions) => {
       const { config } = sandboxSettingsOrExit(options);
       const policy = toSandboxPolicy(config.sandbox, config.labels, BUNDLED_TOOL_NAMES);
-      const explanation = explainTool(policy, options, tool);
+      if (options.label !== undefined && !config.labels.includes(options.label)) {
+        talk(`--label takes one of ${config.labels.join(', ')}`);
+        process.exit(EXIT.unusable);
+      }
+      const explanation = explainTool(policy, options, tool, options.label);
       const offered = config.tools.offer.some((name) => name === 'all' || name === tool);
       if (options.json === true) dataJson({ ...explanation, offeredToModels: offered });
       else {
@@ -33,6 +44,7 @@ export function explainToolCommand(): Command {
           ...explanation.environment.map(
             ({ name, key }) => `environment   ${name.padEnd(12)}  ${''.padEnd(10)}  ${key}`,
           ),
+          ...explanation.endpoints.map(describeEndpoint),
           describeIsolation(explanation),
           ...(explanation.answer === 'runs'
             ? [`models        ${offered ? 'are offered it' : 'are not offered it'} (tools.offer)`]
@@ -42,6 +54,17 @@ export function explainToolCommand(): Command {
       }
       process.exit({ runs: EXIT.done, denied: EXIT.failed, 'unknown-tool': EXIT.unusable }[explanation.answer]);
     });
+}
+
+const OBSTACLES = {
+  label: 'not given it: what it may see is above its label',
+  network: 'not given it: the way to the network is on this machine',
+  session: 'not given it: a session there could not bring files back',
+} as const;
+
+function describeEndpoint({ name, far, upToLabel, obstacle, key }: ToolExplanation['endpoints'][number]): string {
+  const where = `${far ? 'another machine' : 'this machine'}, up to ${upToLabel === '' ? 'any label' : upToLabel}`;
+  return `endpoint      ${name.padEnd(12)}  ${obstacle === undefined ? 'may run it' : OBSTACLES[obstacle]} (${where})  ${key}`;
 }
 
 function describeIsolation({ agent, principal, isolation }: ToolExplanation): string {

@@ -43,7 +43,7 @@ export function runCommand(start: (settings: SandboxSettings) => Promise<ToolExe
 
 export function verifyCommand(): Command {
   return new Command('verify')
-    .description('Prove every claim from inside; exit 1 when one is not proved.')
+    .description('Prove every claim from inside, of every endpoint; exit 1 when one is not proved.')
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--json', 'print JSON')
     .action(async (options: SandboxOptions) => {
@@ -53,10 +53,13 @@ export function verifyCommand(): Command {
       if (options.json === true) dataJson(status);
       else {
         data(`backend ${status.backend}: ${status.usable ? 'usable' : `not usable: ${status.reason}`}`);
+        for (const { name, kind, state, reason } of status.endpoints ?? [])
+          data(`endpoint ${name} (${kind}): ${state}${reason === '' ? '' : `, ${reason}`}`);
         for (const claim of status.claims)
           data(`${claim.proved ? 'proved    ' : 'NOT PROVED'}  ${claim.claim.padEnd(32)} ${claim.evidence}`);
       }
-      await leave(status.usable && status.claims.every((claim) => claim.proved) ? EXIT.done : EXIT.failed);
+      const isWhole = (status.endpoints ?? []).every(({ state }) => state === 'ready');
+      await leave(status.usable && isWhole && status.claims.every((claim) => claim.proved) ? EXIT.done : EXIT.failed);
     });
 }
 

@@ -1,11 +1,13 @@
 /**
- * `sluice sandbox list | prune | recreate`: what sessions, agents and shared scopes keep on disk. Works beside a running service. Fails safe: what a
- * sandbox may still be using is left alone and named.
+ * `sluice sandbox list | prune | recreate`: what sessions, agents and shared scopes keep on disk, and what is left on endpoints.
+ * Works beside a running service. Fails safe: what a sandbox may still be using is left alone and named.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { SandboxConfig } from '../../config/sandbox-schema.ts';
+import { careForEndpoints } from '../../sandbox/backends/docker/endpoint-care.ts';
+import type { EndpointContents } from '../../sandbox/backends/docker/endpoint-care.ts';
 import type { ScopeReport } from '../../sandbox/broker/messages.ts';
 import { ScopeStore } from '../../sandbox/broker/scope-store.ts';
 import { sandboxSettingsOrExit, type SandboxOptions } from './sandbox-settings.ts';
@@ -20,23 +22,29 @@ interface Scopes {
 }
 
 export function listCommand(): Command {
-  return withOptions(new Command('list').description('List scopes that keep a home or a workspace.')).action(
-    async (options: SandboxOptions) => {
-      const { store, sandbox } = openScopes(options);
-      const mounted = mountedScopes();
-      const rows = (await store.list()).map((scope) => describe(scope, sandbox, mounted));
-      if (options.json === true) return dataJson({ scopes: rows });
-      for (const row of rows)
-        data(
-          `${row.key}  made ${row.createdAt}  used ${row.usedAt}  ${row.inUse ? 'in use' : row.expired ? 'expired' : 'kept'}`,
-        );
-      if (rows.length === 0) talk('no scope keeps anything');
-    },
-  );
+  return withOptions(
+    new Command('list').description('List scopes that keep a home or a workspace, and what endpoints hold.'),
+  ).action(async (options: SandboxOptions) => {
+    const { store, sandbox } = openScopes(options);
+    const mounted = mountedScopes();
+    const rows = (await store.list()).map((scope) => describe(scope, sandbox, mounted));
+    const endpoints = await careForEndpoints(sandbox.docker.endpoints, { remove: false });
+    if (options.json === true) return dataJson({ scopes: rows, endpoints });
+    endpoints.forEach(tellEndpoint);
+    for (const row of rows)
+      data(
+        `${row.key}  made ${row.createdAt}  used ${row.usedAt}  ${row.inUse ? 'in use' : row.expired ? 'expired' : 'kept'}`,
+      );
+    if (rows.length === 0) talk('no scope keeps anything');
+  });
 }
 
 export function pruneCommand(): Command {
-  return withOptions(new Command('prune').description('Delete scopes past sandbox.idleMs or sandbox.maxAgeMs.'))
+  return withOptions(
+    new Command('prune').description(
+      'Delete scopes past sandbox.idleMs or sandbox.maxAgeMs, and what is left over on endpoints.',
+    ),
+  )
     .option('--all', 'delete every scope that nothing runs in')
     .action(async (options: SandboxOptions & { readonly all?: boolean }) => {
       const scopes = openScopes(options);
@@ -46,8 +54,9 @@ export function pruneCommand(): Command {
         .filter((scope) => options.all === true || scope.expired);
       // Ends what a service that was killed began to delete.
       await scopes.store.prune('').catch(() => undefined);
-      report(options, await remove(scopes, chosen));
-      await leave(EXIT.done);
+      const endpoints = await careForEndpoints(scopes.sandbox.docker.endpoints, { remove: true });
+      report(options, { ...(await remove(scopes, chosen)), endpoints });
+      await leave(endpoints.every(({ reason }) => reason === '') ? EXIT.done : EXIT.failed);
     });
 }
 
@@ -135,6 +144,12 @@ function mountedScopes(): ReadonlySet<string> {
 interface Removed {
   readonly deleted: readonly string[];
   readonly inUse: readonly string[];
+  readonly endpoints?: readonly EndpointContents[];
+}
+
+function tellEndpoint({ name, reason, containers, leftovers, removed }: EndpointContents): void {
+  const gone = removed === 0 ? '' : `, ${removed} removed`;
+  data(`endpoint ${name}  ${reason === '' ? `${containers} containers, ${leftovers} left over${gone}` : reason}`);
 }
 
 async function remove({ store }: Scopes, chosen: readonly Described[]): Promise<Removed> {
@@ -147,8 +162,9 @@ async function remove({ store }: Scopes, chosen: readonly Described[]): Promise<
   return { deleted, inUse };
 }
 
-function report(options: SandboxOptions, { deleted, inUse }: Removed): void {
-  if (options.json === true) return dataJson({ deleted, inUse });
+function report(options: SandboxOptions, { deleted, inUse, endpoints = [] }: Removed): void {
+  if (options.json === true) return dataJson({ deleted, inUse, endpoints });
+  endpoints.forEach(tellEndpoint);
   for (const key of deleted) data(`deleted  ${key}`);
   for (const key of inUse) data(`in use   ${key}`);
   if (deleted.length + inUse.length === 0) talk('nothing to delete');

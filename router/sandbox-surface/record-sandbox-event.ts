@@ -17,11 +17,14 @@ export function recordSandboxEvent(event: BrokerEvent, log: Log, metrics: Metric
       log.error({ event: name, problems: event.problems }, name);
       return;
     case 'standings':
-      for (const { mode, usable, reason, claims } of event.standings) {
+      for (const { mode, usable, reason, claims, endpoints = [] } of event.standings) {
         const unproved = claims.filter((claim) => !claim.proved).map((claim) => claim.claim);
         const fields = { event: name, mode, usable, reason, claims: claims.length, unproved };
         if (usable && unproved.length === 0) log.info(fields, name);
         else log.warn(fields, name);
+        for (const { name: endpoint, state, reason: why } of endpoints)
+          if (state !== 'ready')
+            log.warn({ event: 'sandbox-endpoint', mode, endpoint, state, reason: why }, 'sandbox-endpoint');
       }
       return;
     case 'alert': {

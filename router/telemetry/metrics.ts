@@ -33,6 +33,7 @@ export interface Metrics {
   readonly loopDelaySeconds: Gauge;
   readonly openRequests: Gauge;
   readonly sandboxClaim: Gauge<'claim'>;
+  readonly sandboxEndpoint: Gauge<'endpoint'>;
   readonly sandboxEvents: Counter<'event'>;
   readonly sandboxAlerts: Counter<'alert'>;
   readonly egressConnections: Counter<'outcome'>;
@@ -187,6 +188,12 @@ export function createMetrics(): Metrics {
       help: '1 when the claim was proved from inside at the last probe.',
       labelNames: ['claim'],
       aggregator: 'min',
+      registers,
+    }),
+    sandboxEndpoint: new Gauge({
+      name: 'sluice_sandbox_endpoint_ready',
+      help: '1 when the endpoint is proved and is given calls.',
+      labelNames: ['endpoint'],
       registers,
     }),
     sandboxEvents: new Counter({

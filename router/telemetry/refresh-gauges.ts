@@ -11,8 +11,11 @@ export function refreshGauges(context: Context): Metrics {
   const { metrics, telemetry } = context;
   metrics.sessionMarks.set(context.memory.size);
   metrics.sandboxClaim.reset();
-  for (const claim of context.executor.status().claims)
-    metrics.sandboxClaim.set({ claim: claim.claim }, claim.proved ? 1 : 0);
+  metrics.sandboxEndpoint.reset();
+  const status = context.executor.status();
+  for (const claim of status.claims) metrics.sandboxClaim.set({ claim: claim.claim }, claim.proved ? 1 : 0);
+  for (const { name, state } of status.endpoints ?? [])
+    metrics.sandboxEndpoint.set({ endpoint: name }, state === 'ready' ? 1 : 0);
   metrics.recognizerSilent.reset();
   for (const { recognizer, silent } of telemetry.silence.rates())
     metrics.recognizerSilent.set({ recognizer }, silent ? 1 : 0);

@@ -2,6 +2,7 @@
  * The way a model's tool call takes, for attempts made of tool calls: the planner decides, the backend runs. The workspace
  * of the attempt stands in for the session's; nothing else of the plan is touched.
  */
+import { hasEnded } from '../backend.ts';
 import type { Backend } from '../backend.ts';
 import { planCall } from '../planner.ts';
 import type { Site } from '../planner.ts';
@@ -32,7 +33,8 @@ export function callThroughPlanner(
       plan.workspace.access === 'none' ? plan.workspace : { access: plan.workspace.access, source: workspace };
     // Homes of scopes are made by the broker's store, which is not part of this.
     const outcome = await backend.run({ ...plan, workspace: source, home: '' }, { signal });
-    if (outcome.kind === 'not-started') return { kind: 'refused', code: outcome.cause };
+    if (!hasEnded(outcome))
+      return { kind: 'refused', code: outcome.kind === 'not-started' ? outcome.cause : outcome.kind };
     return {
       kind: 'ran',
       backend: plan.mode,

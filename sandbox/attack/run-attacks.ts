@@ -3,6 +3,7 @@
  * back by the guard, refused before anything ran, or ESCAPED. Fails closed: an attempt that could not be made is `not-run`,
  * and counts as a failure like an escape does.
  */
+import { hasEnded } from '../backend.ts';
 import type { Backend, Outcome } from '../backend.ts';
 import { runUnconfined } from '../backends/unconfined.ts';
 import type { Mode } from '../executor.ts';
@@ -57,6 +58,8 @@ export interface RunAttacksOptions {
   readonly uid: number;
   readonly gid: number;
   readonly signal: AbortSignal;
+  /** Endpoints that may be attacked, where the backend has several. */
+  readonly endpoints?: readonly string[];
   /** For attempts made of tool calls; without it they are `not-run`. */
   readonly callTool?: CallTool;
   readonly only?: (attack: Attack) => boolean;
@@ -169,6 +172,7 @@ function planFor(
   code: string,
   workspace: string,
   access: 'rw' | 'ro',
+  { endpoints }: Pick<RunAttacksOptions, 'endpoints'>,
 ): ExecutionPlan {
   return {
     callId: attack.id,
@@ -186,6 +190,7 @@ function planFor(
     home: '',
     egress: { kind: 'none' },
     limits: { ...LIMITS, wallMs: attack.timeout_ms ?? LIMITS.wallMs },
+    ...(endpoints === undefined ? {} : { endpoints }),
     scopeKey: 'attack',
     sessionKey: 'attack',
     policyDigest: 'attack',
@@ -200,15 +205,20 @@ async function asCode(
   options: RunAttacksOptions,
 ): Promise<Result> {
   const code = fill(String(attack.code), names);
-  const writable = await backend.run(planFor(backend, attack, code, workspace, 'rw'), { signal: options.signal });
+  const writable = await backend.run(planFor(backend, attack, code, workspace, 'rw', options), {
+    signal: options.signal,
+  });
   const result = judge(attack, writable);
   // Attempts that ask for a read-only workspace look at this variable and do nothing elsewhere.
   if (!code.includes('SBX_MODE') || result.verdict === 'ESCAPED' || result.verdict === 'not-run') return result;
-  return judge(attack, await backend.run(planFor(backend, attack, code, workspace, 'ro'), { signal: options.signal }));
+  return judge(
+    attack,
+    await backend.run(planFor(backend, attack, code, workspace, 'ro', options), { signal: options.signal }),
+  );
 }
 
 function judge(attack: Attack, outcome: Outcome): Result {
-  if (outcome.kind === 'not-started') return { verdict: 'not-run', end: `not started: ${outcome.detail}` };
+  if (!hasEnded(outcome)) return { verdict: 'not-run', end: `${outcome.kind}: ${outcome.detail}` };
   const end = outcome.kind === 'exited' ? `exit ${outcome.code}` : `killed by ${outcome.by}`;
   const said = outcome.stdout.head + outcome.stdout.tail;
   if (said.includes(attack.expect.escaped_if.stdout)) return { verdict: 'ESCAPED', end };
@@ -237,10 +247,13 @@ async function asTool(
   const raw: unknown = typeof attack.code === 'string' ? JSON.parse(attack.code) : attack.code;
   const { setup, tool, ...direct } = fill(raw, names) as ToolAttempt;
   if (setup !== undefined) {
-    const prepared = await backend.run(planFor(backend, { ...attack, language: 'sh' }, setup, workspace, 'rw'), {
-      signal: options.signal,
-    });
-    if (prepared.kind === 'not-started') return { verdict: 'not-run', end: `setup not started: ${prepared.detail}` };
+    const prepared = await backend.run(
+      planFor(backend, { ...attack, language: 'sh' }, setup, workspace, 'rw', options),
+      {
+        signal: options.signal,
+      },
+    );
+    if (!hasEnded(prepared)) return { verdict: 'not-run', end: `setup ${prepared.kind}: ${prepared.detail}` };
   }
   const name = tool?.name ?? direct.name ?? '';
   const answer = await options.callTool({

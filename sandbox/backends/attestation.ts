@@ -47,28 +47,44 @@ export function identity(path: string): string {
   return `${dev}:${ino}`;
 }
 
-export function observe(pid: number, mounted: readonly string[]): Observation {
+/** The texts an observation is made of, as the kernel gives them. */
+export interface ProcessTexts {
+  readonly status: string;
+  readonly limits: string;
+  readonly environment: string;
+  readonly namespaces: Readonly<Record<string, string>>;
+  readonly descriptors: readonly number[];
+}
+
+export function toObservation(texts: ProcessTexts, mounts: Readonly<Record<string, string>>): Observation {
   const status = Object.fromEntries(
-    readFileSync(`/proc/${pid}/status`, 'latin1')
+    texts.status
       .split('\n')
       .map((line) => line.split(':\t', 2) as [string, string])
       .map(([name, value]) => [name, (value ?? '').trim()]),
   );
   const limits = Object.fromEntries(
-    [...readFileSync(`/proc/${pid}/limits`, 'latin1').matchAll(/^(Max [a-z ]*[a-z]) {2,}(\S+)/gm)].map(
-      ([, name, soft]) => [name as string, soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft)],
-    ),
+    [...texts.limits.matchAll(/^(Max [a-z ]*[a-z]) {2,}(\S+)/gm)].map(([, name, soft]) => [
+      name as string,
+      soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft),
+    ]),
   );
-  return {
-    status,
-    limits,
-    namespaces: readNamespaces(pid),
-    descriptors: readdirSync(`/proc/${pid}/fd`)
-      .map(Number)
-      .sort((a, b) => a - b),
-    mounts: Object.fromEntries(mounted.map((inside) => [inside, identity(`/proc/${pid}/root${inside}`)])),
-    environment: readFileSync(`/proc/${pid}/environ`, 'latin1'),
-  };
+  const descriptors = texts.descriptors.toSorted((a, b) => a - b);
+  return { status, limits, namespaces: texts.namespaces, descriptors, mounts, environment: texts.environment };
+}
+
+export function observe(pid: number, mounted: readonly string[]): Observation {
+  const text = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  return toObservation(
+    {
+      status: text('status'),
+      limits: text('limits'),
+      environment: text('environ'),
+      namespaces: readNamespaces(pid),
+      descriptors: readdirSync(`/proc/${pid}/fd`).map(Number),
+    },
+    Object.fromEntries(mounted.map((inside) => [inside, identity(`/proc/${pid}/root${inside}`)])),
+  );
 }
 
 const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];

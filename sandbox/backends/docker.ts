@@ -24,16 +24,18 @@ import type { HoneyKey } from '../watch/honey.ts';
 import type { ContainerSite, Runtime } from './docker/container-options.ts';
 import { explainEngineFault, openEngine } from './docker/engine.ts';
 import type { Engine } from './docker/engine.ts';
+import { LOCAL_EYES } from './docker/eyes.ts';
 import { ensureImage } from './docker/image.ts';
 import type { ImageTree } from './docker/image.ts';
-import { discharge, enlist, newOwner, removeAllOf, removeContainer, removeLeftovers } from './docker/leftovers.ts';
+import { createRemover, discharge, enlist, newOwner, removeAllOf, removeLeftovers } from './docker/leftovers.ts';
 import { CONTAINER_PROBES, GVISOR_PROBES } from './docker/probes.ts';
-import { ABORTED, runContainer } from './docker/run-container.ts';
+import { runContainer } from './docker/run-container.ts';
 import { forRunsc, seccompProfile } from './docker/seccomp-profile.ts';
 import { startReaper } from './docker/start-reaper.ts';
 import type { Reaper } from './docker/start-reaper.ts';
 import { handover } from './handover.ts';
 import { readHostLayout, stagingDirectory } from './host-layout.ts';
+import { ABORTED } from './not-started.ts';
 
 export type ContainerMode = 'docker' | 'docker+gvisor';
 
@@ -96,8 +98,6 @@ export function createDockerBackendWith(
   const gid = isRoot ? options.gid : (process.getgid?.() ?? 0);
   const closing = new AbortController();
   const running = new Set<Promise<Outcome>>();
-  /** Containers the engine would not remove when asked. */
-  const stranded = new Set<string>();
   let preparation: Promise<Preparation> | undefined;
   let imageDoubted = false;
 
@@ -128,6 +128,7 @@ export function createDockerBackendWith(
         image,
         uid,
         gid,
+        isFar: false,
         system: ['/usr', ...layout.directories.map((name) => `/${name}`)],
         node: process.execPath,
         honey: '',
@@ -162,17 +163,7 @@ export function createDockerBackendWith(
     return result;
   };
 
-  const remove = async (name: string): Promise<void> => {
-    stranded.add(name);
-    await Promise.all(
-      Array.from(stranded, (one) =>
-        removeContainer(engine, one).then(
-          () => void stranded.delete(one),
-          () => undefined,
-        ),
-      ),
-    );
-  };
+  const remove = createRemover(engine);
 
   const changesOf = (): ChangeStore =>
     createChangeStore({
@@ -206,7 +197,19 @@ export function createDockerBackendWith(
         return { kind: 'not-started', cause: 'unavailable', detail: explainEngineFault(error, options.socket) };
       }
     }
-    const outcome = await runContainer({ engine, ...site, remove }, plan, text.text, runOptions);
+    const honey = site.plantHoney?.();
+    runOptions.watch?.planted(honey?.tokens ?? []);
+    const container = { ...site.container, honey: honey?.directory ?? '' };
+    const { owner } = site;
+    const outcome = await runContainer(
+      { engine, container, owner, eyes: LOCAL_EYES, remove },
+      plan,
+      text.text,
+      runOptions,
+    ).finally(() => {
+      if (honey?.wasRead() === true) runOptions.watch?.canaryRead();
+      honey?.remove();
+    });
     // An engine that lost its image, or was replaced, gets it anew.
     if (outcome.kind === 'not-started' && outcome.cause === 'unavailable') imageDoubted = true;
     return outcome;

@@ -47,6 +47,9 @@ const REVEALING_FILES = [
 ];
 const REVEALING_DIRECTORIES = ['acpi', 'asound', 'bus', 'driver', 'dynamic_debug', 'firmware', 'fs', 'irq', 'scsi'];
 
+/** All of them, for a kernel that cannot be looked at. */
+export const REVEALING: readonly string[] = [...REVEALING_FILES, ...REVEALING_DIRECTORIES];
+
 const isOpenToOthers = (path: string): boolean => {
   try {
     return (statSync(path).mode & 0o006) !== 0;

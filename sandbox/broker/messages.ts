@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Outcome } from '../backend.ts';
 import { egressEvent } from '../egress/egress-event.ts';
+import type { EndpointReport } from '../executor.ts';
 import type { ExecutionPlan, SignedPlan } from '../plan.ts';
 import { alertEvent, watched } from '../watch/alert-event.ts';
 
@@ -18,6 +19,7 @@ const refusalCode = z.enum([
   'busy',
   'aborted',
   'session-ended',
+  'outcome-unknown',
 ]);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const boundedOutput = z.strictObject({ head: z.string(), tail: z.string(), omittedBytes: z.int().min(0) });
@@ -77,6 +79,7 @@ export const executionPlan: z.ZodType<ExecutionPlan> = z.strictObject({
       waitMs: z.int().min(0),
     })
     .exactOptional(),
+  endpoints: z.array(z.string()).exactOptional(),
   scopeKey: digest,
   sessionKey: digest,
   policyDigest: digest,
@@ -120,12 +123,22 @@ export const fromEngine = z.discriminatedUnion('kind', [
 export type FromEngine = z.infer<typeof fromEngine>;
 
 const claim = z.strictObject({ claim: z.string(), proved: z.boolean(), evidence: z.string() });
+const endpointReport: z.ZodType<EndpointReport> = z.strictObject({
+  name: z.string(),
+  kind: z.enum(['local', 'tls', 'ssh']),
+  state: z.enum(['ready', 'unproved', 'unusable', 'resting']),
+  reason: z.string(),
+  probedAt: z.number().min(0),
+  running: z.int().min(0),
+  capacity: z.int().min(1),
+});
 const standing = z.strictObject({
   mode,
   usable: z.boolean(),
   reason: z.string(),
   claims: z.array(claim),
   probedAt: z.number().min(0),
+  endpoints: z.array(endpointReport).exactOptional(),
 });
 /** What is known of one backend: usable at all, and which of its claims were seen to hold, when. */
 export type Standing = z.infer<typeof standing>;
@@ -162,7 +175,8 @@ const notStarted = z.strictObject({
   cause: z.enum(['unavailable', 'plan-unsupported', 'attestation-failed', 'aborted']),
   detail: z.string(),
 });
-export const outcome: z.ZodType<Outcome> = z.discriminatedUnion('kind', [exited, killed, notStarted]);
+const unknown = z.strictObject({ kind: z.literal('unknown'), detail: z.string(), attested: attestation });
+export const outcome: z.ZodType<Outcome> = z.discriminatedUnion('kind', [exited, killed, unknown, notStarted]);
 
 const scopeReport = z.strictObject({
   scopeKey: digest,

@@ -1,9 +1,9 @@
 /**
  * Runs signed plans through backends: admits each ticket once, waits until the backend's claims are proved, prepares what
  * the plan names, watches over the run, and doubts the answer. Fails closed at each step: `refused` means no command was
- * handed over, except where the message says that the run was cut.
+ * handed over, except where the message says that the run was cut or its end is unknown.
  */
-import type { Backend, Outcome, RunOptions } from '../backend.ts';
+import type { Backend, Ended, Outcome, RunOptions } from '../backend.ts';
 import type { BoundedOutput, Mode, RefusalCode } from '../executor.ts';
 import type { ExecutionPlan, SignedPlan } from '../plan.ts';
 import { outcome as outcomeSchema } from './messages.ts';
@@ -28,7 +28,7 @@ export interface EgressOpener {
 export type RunResult =
   | {
       readonly kind: 'finished';
-      readonly outcome: Exclude<Outcome, { kind: 'not-started' }>;
+      readonly outcome: Ended;
       readonly probeAgeMs: number;
       readonly durationMs: number;
       readonly watched?: Watched;
@@ -220,6 +220,7 @@ export class PlanRunner {
     const outcome = parsed.data;
     watch.finish(outcome);
     if (outcome.kind === 'not-started') return refused(NOT_STARTED[outcome.cause], notStartedMessage(outcome));
+    if (outcome.kind === 'unknown') return refused('outcome-unknown', unknownMessage(outcome));
     // "Says sandboxed, runs on the host": a result nobody saw confined is not passed on as one that was.
     if (Object.keys(outcome.attested).length === 0) {
       this.#options.proofs.distrust(plan.mode);
@@ -257,6 +258,9 @@ function notStartedMessage(outcome: Extract<Outcome, { kind: 'not-started' }>): 
   if (outcome.cause === 'aborted') return 'The call was cancelled before it started.';
   return `Nothing ran: ${outcome.detail}`;
 }
+
+const unknownMessage = ({ detail }: Extract<Outcome, { kind: 'unknown' }>): string =>
+  `The command was handed over and nobody can say how it ended: ${detail}. It was not run again. It may have run, in whole or in part; check before you repeat it.`;
 
 async function runOrThrow(backend: Backend, plan: ExecutionPlan, options: RunOptions): Promise<Outcome | 'threw'> {
   try {

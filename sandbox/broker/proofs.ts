@@ -35,6 +35,17 @@ export class Proofs {
     this.#options = options;
     this.#timer = setInterval(() => void this.prove(), options.intervalMs);
     this.#timer.unref();
+    for (const [mode, backend] of options.backends)
+      backend.watchEndpoints?.(() => {
+        const standing = this.#standings.get(mode);
+        if (standing === undefined) return;
+        const next = { ...standing, ...endpointsOf(backend) };
+        this.#standings.set(mode, next);
+        options.changed([...this.#standings.values()]);
+        // One came back where none was left.
+        const isUnfit = !next.usable || next.claims.some(({ proved }) => !proved);
+        if (isUnfit && next.endpoints?.some(({ state }) => state === 'ready') === true) void this.prove();
+      });
   }
 
   /** Proves every claim of every backend again; one proof at a time, and whoever asks meanwhile shares it. */
@@ -106,12 +117,27 @@ export class Proofs {
     try {
       const available = await this.#bounded(backend.available());
       if (available === undefined) return failed('available', 'the backend did not answer in time');
-      if (!available.usable) return { mode, usable: false, reason: available.reason, claims: [], probedAt: Date.now() };
+      if (!available.usable)
+        return {
+          mode,
+          usable: false,
+          reason: available.reason,
+          claims: [],
+          probedAt: Date.now(),
+          ...endpointsOf(backend),
+        };
       const claims = await this.#bounded(backend.prove());
       if (claims === undefined) return failed('probe', 'the probes did not end in time');
       // Nothing claimed would be vacuously proved. Host mode alone has nothing to claim.
       if (claims.length === 0 && mode !== 'host') return failed('probe', 'the backend claimed nothing');
-      return { mode, usable: true, reason: '', claims: claims.map(copyClaim), probedAt: Date.now() };
+      return {
+        mode,
+        usable: true,
+        reason: '',
+        claims: claims.map(copyClaim),
+        probedAt: Date.now(),
+        ...endpointsOf(backend),
+      };
     } catch {
       return failed('probe', 'the probe itself failed');
     }
@@ -133,6 +159,9 @@ export class Proofs {
     return (this.#options.now ?? performance.now.bind(performance))();
   }
 }
+
+const endpointsOf = (backend: Backend): Pick<Standing, 'endpoints'> =>
+  backend.endpoints === undefined ? {} : { endpoints: backend.endpoints().map((each) => ({ ...each })) };
 
 function copyClaim(report: ClaimReport): Standing['claims'][number] {
   return { claim: report.claim, proved: report.proved, evidence: report.evidence };

@@ -9,6 +9,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -24,8 +25,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { copyFile, copyTree, markOf, pathKey } from './copy-tree.ts';
-import type { CopyOptions, Mark } from './copy-tree.ts';
+import { copyFile, copyTree, markOf, mayChangeIn, pathKey } from './copy-tree.ts';
+import type { CopyOptions, Mark, User } from './copy-tree.ts';
 import { guardWorkspace, showPath } from './guard.ts';
 import { below, openDirectory, openParent, readLink, walk } from './tree.ts';
 
@@ -53,7 +54,17 @@ export type ChangeSet = z.infer<typeof changeSet>;
 export type Applied =
   | { readonly kind: 'applied'; readonly changes: number }
   /** Nothing was changed. */
-  | { readonly kind: 'refused'; readonly why: 'unknown' | 'conflict' | 'guard'; readonly paths: readonly string[] };
+  | {
+      readonly kind: 'refused';
+      readonly why: 'unknown' | 'conflict' | 'guard' | 'forbidden';
+      readonly paths: readonly string[];
+    };
+
+export interface ApplyOptions {
+  readonly despiteGuard?: boolean;
+  /** Only what this user could change by its own rights, and what is made is its. Absent: as the operator who asked. */
+  readonly as?: User;
+}
 
 export interface PrivateCopy {
   readonly id: string;
@@ -73,7 +84,7 @@ export interface ChangeStore {
   open(workspace: string): Promise<PrivateCopy | { readonly kind: 'too-large' }>;
   list(): readonly string[];
   read(id: string): ChangeSet | undefined;
-  apply(id: string, options?: { readonly despiteGuard?: boolean }): Promise<Applied>;
+  apply(id: string, options?: ApplyOptions): Promise<Applied>;
   discard(id: string): boolean;
 }
 
@@ -170,8 +181,25 @@ async function compare(
   }
 }
 
+const isRoot = (): boolean => process.getuid?.() === 0;
+const above = (path: string): string => path.split('/').slice(0, -1).join('/');
+
+/** By the rights of the directory that holds it, through which a user replaces what it cannot open. */
+function mayChange(root: number, path: string, user: User): boolean {
+  try {
+    const parent = openParent(root, path.split('/'));
+    try {
+      return mayChangeIn(lstatSync(`/proc/self/fd/${parent}/.`), user);
+    } finally {
+      closeSync(parent);
+    }
+  } catch {
+    return false;
+  }
+}
+
 /** Puts one changed entry in place by a rename, beneath directories reached step by step. */
-function applyOne(from: number, to: number, one: Change): void {
+function applyOne(from: number, to: number, one: Change, as: User | undefined): void {
   const path = one.path.split('/');
   const name = path.at(-1) ?? '';
   const parent = openParent(to, path);
@@ -180,7 +208,9 @@ function applyOne(from: number, to: number, one: Change): void {
       return one.kind === 'directory' ? rmdirSync(below(parent, name)) : unlinkSync(below(parent, name));
     if (one.kind === 'directory') {
       if (one.change === 'modified') unlinkSync(below(parent, name));
-      return void mkdirSync(below(parent, name), { mode: 0o755 });
+      mkdirSync(below(parent, name), { mode: 0o755 });
+      if (as !== undefined && isRoot()) lchownSync(below(parent, name), as.uid, as.gid);
+      return;
     }
     const source = openParent(from, path);
     try {
@@ -193,7 +223,7 @@ function applyOne(from: number, to: number, one: Change): void {
           name,
           temporary,
           lstatSync(below(source, name)).mode & 0o777,
-          process.getuid?.() === 0 ? { uid: directory.uid, gid: directory.gid } : undefined,
+          isRoot() ? (as ?? { uid: directory.uid, gid: directory.gid }) : undefined,
         );
       }
       if (one.base === 'directory') rmdirSync(below(parent, name));
@@ -291,7 +321,7 @@ export function createChangeStore(options: ChangeStoreOptions): ChangeStore {
         },
       };
     },
-    async apply(id, { despiteGuard = false } = {}) {
+    async apply(id, { despiteGuard = false, as } = {}) {
       const set = read(id);
       if (set === undefined) return { kind: 'refused', why: 'unknown', paths: [] };
       if (set.findings.length > 0 && !despiteGuard)
@@ -302,9 +332,14 @@ export function createChangeStore(options: ChangeStoreOptions): ChangeStore {
         const conflicts = set.changes.filter(({ path, base }) => identityAt(to, path.split('/')) !== base);
         if (conflicts.length > 0)
           return { kind: 'refused', why: 'conflict', paths: conflicts.map(({ shown }) => shown) };
+        const added = new Set(set.changes.filter(({ kind }) => kind === 'directory').map(({ path }) => path));
+        const forbidden =
+          as === undefined ? [] : set.changes.filter(({ path }) => !added.has(above(path)) && !mayChange(to, path, as));
+        if (forbidden.length > 0)
+          return { kind: 'refused', why: 'forbidden', paths: forbidden.map(({ shown }) => shown) };
         const deletions = set.changes.filter(({ change: what }) => what === 'deleted').toReversed();
-        for (const one of deletions) applyOne(from, to, one);
-        for (const one of set.changes) if (one.change !== 'deleted') applyOne(from, to, one);
+        for (const one of deletions) applyOne(from, to, one, as);
+        for (const one of set.changes) if (one.change !== 'deleted') applyOne(from, to, one, as);
       } finally {
         closeSync(to);
         closeSync(from);

@@ -25,7 +25,30 @@ export interface CopyOptions {
   readonly maxBytes: number;
   /** Owner of the copy; absent leaves it to this process. */
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Leaves behind what this user could not read by its own rights; absent copies all that this process can read. */
+  readonly visibleTo?: User;
 }
+
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const READ = 4;
+const WRITE = 2;
+const ENTER = 1;
+
+function may({ uid, gid, mode }: Stats, user: User, bits: number): boolean {
+  const shift = user.uid === uid ? 6 : user.gid === gid ? 3 : 0;
+  return ((mode >> shift) & bits) === bits;
+}
+
+const isVisibleTo = (stats: Stats, user: User): boolean =>
+  stats.isSymbolicLink() || may(stats, user, stats.isDirectory() ? READ | ENTER : READ);
+
+/** Whether the user could put, replace or remove entries of this directory. */
+export const mayChangeIn = (directory: Stats, user: User): boolean =>
+  may(directory, user, WRITE | ENTER) && ((directory.mode & 0o1000) === 0 || directory.uid === user.uid);
 
 /** What tells, without reading it, that a file of the copy was not touched. No program can set the change time. */
 export interface Mark {
@@ -56,12 +79,15 @@ export async function copyTree(source: string, destination: string, options: Cop
   const { owner } = options;
   let bytes = 0;
   const made: (readonly string[])[] = [];
+  const left = new Set<string>();
   const target = (path: readonly string[]): Buffer =>
     Buffer.concat([Buffer.from(`${destination}/`), Buffer.from(pathKey(path), 'latin1')]);
   try {
     const end = await walk(root, options.maxEntries, ({ path, stats, parent }) => {
       const name = path.at(-1) ?? '';
       const to = target(path);
+      const isHidden = options.visibleTo !== undefined && !isVisibleTo(stats, options.visibleTo);
+      if (isHidden || left.has(pathKey(path.slice(0, -1)))) return void left.add(pathKey(path));
       if (stats.isDirectory()) {
         mkdirSync(to, { mode: 0o700 });
         if (owner !== undefined) chownSync(to, owner.uid, owner.gid);

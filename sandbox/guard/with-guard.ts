@@ -2,6 +2,7 @@
  * Runs a call that may write a workspace between the guard's two looks at it, and tells agent and receipt what was taken
  * back. Fails closed: a workspace that cannot be looked at is not handed to a call.
  */
+import { hasEnded } from '../backend.ts';
 import type { Outcome } from '../backend.ts';
 import type { BoundedOutput } from '../executor.ts';
 import { guardWorkspace } from './guard.ts';
@@ -30,7 +31,7 @@ function note(findings: readonly GuardFinding[]): string {
   ].join('\n');
 }
 
-function append(output: BoundedOutput, text: string): BoundedOutput {
+export function appendText(output: BoundedOutput, text: string): BoundedOutput {
   return output.omittedBytes === 0 && output.tail === ''
     ? { ...output, head: output.head + text }
     : { ...output, tail: output.tail + text };
@@ -56,10 +57,10 @@ export async function withGuard(
   const findings = await guarded
     .finish()
     .catch((): readonly GuardFinding[] => [{ rule: 'not-inspected', path: '', change: 'modified', action: 'failed' }]);
-  if (outcome.kind === 'not-started' || findings.length === 0) return outcome;
+  if (!hasEnded(outcome) || findings.length === 0) return outcome;
   return {
     ...outcome,
-    stderr: append(outcome.stderr, note(findings)),
+    stderr: appendText(outcome.stderr, note(findings)),
     attested: {
       ...outcome.attested,
       guardFindings: findings.length,

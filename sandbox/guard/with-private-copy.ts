@@ -2,6 +2,7 @@
  * Runs a call on a private copy of its workspace and keeps what it changed for review. Fails closed: without a copy nothing
  * runs, and the workspace itself is never mounted.
  */
+import { hasEnded } from '../backend.ts';
 import type { Outcome } from '../backend.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { ChangeSet, ChangeStore } from './change-store.ts';
@@ -24,7 +25,8 @@ export async function withPrivateCopy(
   }
   if ('kind' in copy) return fail('the workspace is too large to copy for a copy-on-write call; use ro or rw');
   const outcome = await run({ ...plan, workspace: { access: 'rw', source: copy.path } });
-  if (outcome.kind === 'not-started') {
+  // What was not brought back is no change set.
+  if (!hasEnded(outcome) || outcome.attested.carriedBack === 'refused') {
     copy.discard();
     return outcome;
   }

@@ -65,6 +65,8 @@ export function describeEnd(outcome: Outcome): string {
       return `killed by ${outcome.by}`;
     case 'not-started':
       return `not started (${outcome.detail})`;
+    case 'unknown':
+      return `its end is unknown (${outcome.detail})`;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Claims about what one call may use up: processes, memory, time, output. */
+import { hasEnded } from '../backend.ts';
 import { dataLimit } from '../backends/handover.ts';
 import { NODE_INSIDE, SHELL_INSIDE } from '../tools/programs.ts';
 import { describeEnd, probePlan, PROBE_LIMITS, textOf } from './probe.ts';
@@ -13,7 +14,7 @@ const processes: Probe = {
     const outcome = await run(
       probePlan([SHELL_INSIDE, '-c', `${script} 2>/dev/null`], { limits: { ...PROBE_LIMITS, wallMs: 1200 } }),
     );
-    if (outcome.kind === 'not-started') return { proved: false, evidence: describeEnd(outcome) };
+    if (!hasEnded(outcome)) return { proved: false, evidence: describeEnd(outcome) };
     const lines = textOf(outcome.stdout).trim().split('\n');
     const started = lines.filter((line) => /^\d+$/.test(line)).length;
     const proved = !lines.includes('all') && started > 0 && started <= PROBE_LIMITS.processes;
@@ -28,13 +29,13 @@ const memory: Probe = {
   claim: 'memory-limit',
   async prove(run) {
     const first = await run(probePlan(['/bin/true']));
-    if (first.kind === 'not-started') return { proved: false, evidence: describeEnd(first) };
+    if (!hasEnded(first)) return { proved: false, evidence: describeEnd(first) };
     const isGrouped = String(first.attested.cgroup ?? '').includes('memory');
     const most = (isGrouped ? PROBE_LIMITS.memoryBytes : dataLimit(PROBE_LIMITS.memoryBytes)) / MIB;
     const enough = Math.ceil((most * 1.25) / 8);
     const code = `const kept = []; while (kept.length < ${enough}) { kept.push(Buffer.alloc(8 << 20, 1)); console.log(kept.length * 8); } console.log('all');`;
     const outcome = await run(probePlan([NODE_INSIDE, '-e', code]));
-    if (outcome.kind === 'not-started') return { proved: false, evidence: describeEnd(outcome) };
+    if (!hasEnded(outcome)) return { proved: false, evidence: describeEnd(outcome) };
     const lines = textOf(outcome.stdout).trim().split('\n');
     const reached = Math.max(0, ...lines.map(Number).filter(Number.isFinite));
     const isStopped =

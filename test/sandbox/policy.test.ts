@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Config } from '../../config/schema.ts';
 import { explainTool } from '../../sandbox/explain-tool.ts';
 import { policyProblems } from '../../sandbox/policy-problems.ts';
-import { isAtMost, modesOf, resolveTool as resolve, toSandboxPolicy } from '../../sandbox/policy.ts';
+import { isAtMost } from '../../sandbox/ladder.ts';
+import { modesOf, resolveTool as resolve, toSandboxPolicy } from '../../sandbox/policy.ts';
 import type { SandboxPolicy } from '../../sandbox/policy.ts';
 import { BUNDLED_TOOL_NAMES } from '../../sandbox/tools/catalogue.ts';
 

@@ -2,17 +2,19 @@
  * What the engine says a container is, and what the kernel shows of its first process, before it is given anything to run.
  * Fails closed: an option that came out otherwise than it was asked for, or a process that cannot be looked at, is a mismatch.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { dataLimit, OPEN_FILES } from '../handover.ts';
-import { complaints, identity, NAMESPACES, observe, readNamespaces } from '../attestation.ts';
+import { complaints, identity, NAMESPACES } from '../attestation.ts';
 import type { Judgement, Observation } from '../attestation.ts';
 import type { Profile } from '../profile.ts';
 import { bindsOf } from './container-options.ts';
 import type { ContainerOptions, ContainerSite } from './container-options.ts';
+import type { Sight } from './eyes.ts';
 
 /** The parts of `GET /containers/<id>/json` that are looked at. */
 export interface Inspected {
+  /** Digest of the image's configuration, which names the digests of its layers. */
+  readonly Image?: unknown;
   readonly State?: {
     readonly Pid?: unknown;
     readonly Running?: unknown;
@@ -87,6 +89,7 @@ export function configurationComplaints(seen: Inspected, asked: ContainerOptions
     ...(isDeepStrictEqual(seen.Config?.Entrypoint, [...asked.Entrypoint]) ? [] : ['Entrypoint differs']),
     ...(isDeepStrictEqual(wanted, got) ? [] : ['the mounts differ']),
     ...(seen.State?.Running === true ? [] : ['it does not run']),
+    ...(!asked.Image.startsWith('sha256:') || seen.Image === asked.Image ? [] : ['it is another image']),
   ];
 }
 
@@ -131,60 +134,80 @@ export function mountIdentities(profile: Profile, site: ContainerSite): Readonly
   return Object.fromEntries(bindsOf(profile, site).map(({ Source, Target }) => [Target, identity(Source)]));
 }
 
+/** The number of a container's first process where the engine runs. Throws when the engine names none. */
+export function pidOf(seen: Inspected): number {
+  const pid = Number(seen.State?.Pid);
+  if (!Number.isInteger(pid) || pid <= 1) throw new Error('attestation: the engine names no process');
+  return pid;
+}
+
 export function attestContainer(
   seen: Inspected,
   asked: ContainerOptions,
   profile: Profile,
   site: ContainerSite,
   mounts: Readonly<Record<string, string>>,
+  sight: Sight,
 ): AttestedContainer {
-  return site.runtime === 'runsc' ? attestSentry(seen, asked, site) : attestProcess(seen, asked, profile, site, mounts);
-}
-
-function attestProcess(
-  seen: Inspected,
-  asked: ContainerOptions,
-  profile: Profile,
-  site: ContainerSite,
-  mounts: Readonly<Record<string, string>>,
-): AttestedContainer {
-  const pid = Number(seen.State?.Pid);
-  if (!Number.isInteger(pid) || pid <= 1) throw new Error('attestation: the engine names no process');
-  const own = readNamespaces('self');
-  const process = observe(pid, Object.keys(mounts));
-  const expected = { uid: site.uid, gid: site.gid, ownNamespaces: own, mounts };
-  const controllers = controllersOf(
-    readFileSync(`/proc/${pid}/cgroup`, 'latin1'),
-    readFileSync('/proc/self/cgroup', 'latin1'),
-  );
+  const pid = pidOf(seen);
+  const { process, own } = sight;
+  const controllers = controllersOf(sight.cgroup, own.cgroup);
+  const inGvisor = site.runtime === 'runsc';
   const wrong = [
     ...configurationComplaints(seen, asked),
-    ...complaints(process, expected, REQUIRED_NAMESPACES),
-    ...limitComplaints(process, profile),
+    ...(inGvisor ? sentryComplaints(sight) : processComplaints(sight, profile, site, mounts)),
+    ...(site.isFar && !inGvisor ? foreignMounts(sight.mountinfo) : []),
     ...CONTROLLERS.filter((name) => !controllers.includes(name)).map((name) => `no control group for ${name}`),
-    ...(process.descriptors.some((descriptor) => descriptor > 2) ? ['a descriptor was inherited'] : []),
-    ...(/[^\0]/.test(process.environment) ? ['its environment is not empty'] : []),
   ];
   const pidNamespace = process.namespaces.pid ?? '';
   if (wrong.length > 0) return { pid, pidNamespace, judgement: { kind: 'mismatch', detail: wrong.join('; ') } };
+  const namespaces = NAMESPACES.filter((name) => process.namespaces[name] !== own.namespaces[name]).join(',');
+  const found = inGvisor
+    ? {
+        isolation: 'docker+gvisor',
+        uid: site.uid,
+        sentrySeccomp: 2,
+        sentryNoNewPrivileges: true,
+        sentryNamespaces: namespaces,
+        notSeenFromOutside: 'filter,capabilities,limits,mounts',
+      }
+    : { isolation: 'docker', uid: site.uid, seccomp: 2, noNewPrivileges: true, capabilities: 0, namespaces };
   return {
     pid,
     pidNamespace,
     judgement: {
       kind: 'attested',
-      attestation: {
-        isolation: 'docker',
-        uid: site.uid,
-        seccomp: 2,
-        noNewPrivileges: true,
-        capabilities: 0,
-        namespaces: NAMESPACES.filter((name) => process.namespaces[name] !== own[name]).join(','),
-        pidNamespace,
-        cgroup: controllers.join(','),
-        image: site.image,
-      },
+      attestation: { ...found, pidNamespace, cgroup: controllers.join(','), image: site.image, seenBy: sight.by },
     },
   };
+}
+
+function processComplaints(
+  { process, own }: Sight,
+  profile: Profile,
+  site: ContainerSite,
+  mounts: Readonly<Record<string, string>>,
+): readonly string[] {
+  const expected = { uid: site.uid, gid: site.gid, ownNamespaces: own.namespaces, mounts };
+  return [
+    ...complaints(process, expected, REQUIRED_NAMESPACES),
+    ...limitComplaints(process, profile),
+    ...(process.descriptors.some((descriptor) => descriptor > 2) ? ['a descriptor was inherited'] : []),
+    ...(/[^\0]/.test(process.environment) ? ['its environment is not empty'] : []),
+  ];
+}
+
+/** Where a container without anything of its machine has mounts; all else would be a directory of that machine. */
+const OWN_MOUNTS =
+  /^\/(?:$|(?:proc|dev|sys)(?:\/|$)|(?:tmp|workspace|home\/agent|opt\/backup|etc\/(?:resolv\.conf|hostname|hosts))$)/;
+
+function foreignMounts(mountinfo: string): readonly string[] {
+  const points = mountinfo
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split(' ')[4] ?? '?');
+  if (!points.includes('/')) return ['its mounts cannot be seen'];
+  return points.some((point) => !OWN_MOUNTS.test(point)) ? ['something of its machine is mounted'] : [];
 }
 
 /**
@@ -192,19 +215,10 @@ function attestProcess(
  * gVisor's, what the host's kernel lets it do, and its namespaces and groups. What is inside it, the filter and the limits of
  * the program, cannot be seen from here and rests on the probes.
  */
-function attestSentry(seen: Inspected, asked: ContainerOptions, site: ContainerSite): AttestedContainer {
-  const pid = Number(seen.State?.Pid);
-  if (!Number.isInteger(pid) || pid <= 1) throw new Error('attestation: the engine names no process');
-  const own = readNamespaces('self');
-  const sentry = observe(pid, []);
-  const controllers = controllersOf(
-    readFileSync(`/proc/${pid}/cgroup`, 'latin1'),
-    readFileSync('/proc/self/cgroup', 'latin1'),
-  );
-  const [name = '', ...flags] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+function sentryComplaints({ process: sentry, own, commandLine }: Sight): readonly string[] {
+  const [name = '', ...flags] = commandLine.split('\0');
   const effective = Number.parseInt(sentry.status.CapEff ?? '', 16);
-  const wrong = [
-    ...configurationComplaints(seen, asked),
+  return [
     ...(/(?:^|\/)runsc(?:-sandbox)?$/.test(name) && flags.includes('boot') ? [] : ['its kernel is not gVisor’s']),
     ...SENTRY_FLAGS.filter((flag) => !flags.includes(flag)).map((flag) => `runsc runs without ${flag}`),
     ...flags.filter((flag) => SENTRY_OPENINGS.test(flag)).map(() => 'runsc runs with a flag that opens it'),
@@ -212,30 +226,9 @@ function attestSentry(seen: Inspected, asked: ContainerOptions, site: ContainerS
     ...(sentry.status.NoNewPrivs === '1' ? [] : ['the sentry’s NoNewPrivs is not 1']),
     ...((effective & ~SENTRY_CAPABILITIES) === 0 ? [] : ['the sentry has more capabilities than it needs']),
     ...[...REQUIRED_NAMESPACES, 'user']
-      .filter((each) => sentry.namespaces[each] === undefined || sentry.namespaces[each] === own[each])
+      .filter((each) => sentry.namespaces[each] === undefined || sentry.namespaces[each] === own.namespaces[each])
       .map((each) => `the sentry shares the ${each} namespace`),
-    ...CONTROLLERS.filter((each) => !controllers.includes(each)).map((each) => `no control group for ${each}`),
   ];
-  const pidNamespace = sentry.namespaces.pid ?? '';
-  if (wrong.length > 0) return { pid, pidNamespace, judgement: { kind: 'mismatch', detail: wrong.join('; ') } };
-  return {
-    pid,
-    pidNamespace,
-    judgement: {
-      kind: 'attested',
-      attestation: {
-        isolation: 'docker+gvisor',
-        uid: site.uid,
-        sentrySeccomp: 2,
-        sentryNoNewPrivileges: true,
-        sentryNamespaces: NAMESPACES.filter((each) => sentry.namespaces[each] !== own[each]).join(','),
-        pidNamespace,
-        cgroup: controllers.join(','),
-        image: site.image,
-        notSeenFromOutside: 'filter,capabilities,limits,mounts',
-      },
-    },
-  };
 }
 
 /** Without the first the sentry has a network stack, without the second it ignores our filter. */
@@ -244,12 +237,3 @@ const SENTRY_OPENINGS =
   /^--(?:profile|strace|debug-log|allow-packet-socket-write|net-raw|TESTONLY[\w-]*|host-fifo=open|host-uds=(?:all|create))/;
 /** chown, dac_override, dac_read_search, fowner, fsetid and sys_ptrace: for files it opens itself and the memory of its stubs. */
 const SENTRY_CAPABILITIES = 0x8001f;
-
-/** Whether the number still names that container's process. */
-export function isStill(pid: number, pidNamespace: string): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/pid`) === pidNamespace;
-  } catch {
-    return false;
-  }
-}

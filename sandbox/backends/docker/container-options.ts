@@ -25,6 +25,8 @@ export interface ContainerSite {
   /** Host directories mounted read-only under their own names: /usr, and /bin and its like where they are not links into it. */
   readonly system: readonly string[];
   readonly node: string;
+  /** On another machine nothing of a machine is mounted: system and node come with the image, the rest is carried there. */
+  readonly isFar: boolean;
   /** Host directory with the watch's credentials, new for each container; empty for none. */
   readonly honey: string;
   /** `true` where nobody inside owns it: a read-only mount keeps no access times. */
@@ -38,12 +40,21 @@ export interface ContainerSite {
  * Pid 1, a shell that knows nothing yet: says that it is there, then takes the number of bytes of a script and the script from
  * standard input, leaving the rest to the program. It stays as init so that the program is an ordinary process, and gets no
  * environment, so that /proc/1 tells nothing. The shell between them says what signal ended the program to nobody.
+ *
+ * Where directories are to be brought back it is also given a mark and their names: when the program has ended it ends all
+ * others, writes the mark and the exit code, and then the directories as a tar stream, and ends as tar does.
  */
 const WAITING_SHELL = [
   `printf '${READY.trimEnd()}\\n'`,
-  'read -r size || exit 125',
+  'read -r size mark places || exit 125',
   `( exec ${PROGRAM_INPUT}<&0 4>&2 2>/dev/null; ( eval "$(/usr/bin/head -c "$size")" ) 2>&4 4>&-; exit $? )`,
-  'exit $?',
+  'code=$?',
+  '[ -n "$mark" ] || exit "$code"',
+  'kill -KILL -1 2>/dev/null',
+  'cd /',
+  '/usr/bin/chmod -R u+rwX $places 2>/dev/null',
+  `printf '%s %s\\n' "$mark" "$code"`,
+  'exec /usr/bin/tar --format=gnu --hard-dereference --numeric-owner -cf - $places 2>/dev/null',
 ].join('\n');
 /** Pid 1 and the shell between. */
 const OWN_PROCESSES = 2;
@@ -90,9 +101,21 @@ const bind = (source: string, target: string, readOnly: boolean): BindMount => (
   BindOptions: { Propagation: 'rprivate', NonRecursive: true },
 });
 
+/** A directory of the container's own, in memory and bounded, that is filled from here. */
+export interface Place {
+  readonly target: string;
+  readonly bytes: number;
+  /** The sandbox's user, who may write it, or the carrier, for what may only be read. */
+  readonly owner: 'sandbox' | 'carrier';
+}
+
+/** A user no sandbox runs as: what it brings, the sandbox's user cannot change. */
+export const carrierOf = (uid: number): number => (uid === 65_533 ? 65_532 : 65_533);
+
 /** Host source by the path inside; what the attestation compares. */
 export function bindsOf(profile: Profile, site: ContainerSite): readonly BindMount[] {
   const { workspace, home, egressSocket } = profile;
+  if (site.isFar) return [];
   return [
     ...site.system.map((path) => bind(path, path, true)),
     bind(site.node, NODE_INSIDE, true),
@@ -106,12 +129,21 @@ export function bindsOf(profile: Profile, site: ContainerSite): readonly BindMou
 
 const EMPTY = 'ro,noexec,nosuid,nodev,size=4096,mode=555';
 
-function hostConfig(profile: Profile, site: ContainerSite) {
+function hostConfig(profile: Profile, site: ContainerSite, places: readonly Place[]) {
   const { uid, gid } = site;
   const isGvisor = site.runtime === 'runsc';
   const tmpfs = (mode: string, owner = ''): string =>
     `rw,exec,nosuid,nodev,size=${profile.diskBytes},mode=${mode}${owner}`;
   const limit = (name: string, value: number) => ({ Name: name, Soft: value, Hard: value });
+  const carried = places.map(({ target, bytes, owner }): [string, string] => {
+    const id = owner === 'carrier' ? carrierOf(uid) : uid;
+    return [
+      target,
+      `rw,exec,nosuid,nodev,size=${bytes},mode=${owner === 'carrier' ? '0755' : '0700'},uid=${id},gid=${id}`,
+    ];
+  });
+  // They are memory, and count as the sandbox's.
+  const memory = profile.memoryBytes + places.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     NetworkMode: 'none',
     IpcMode: 'private',
@@ -137,10 +169,11 @@ function hostConfig(profile: Profile, site: ContainerSite) {
       // gVisor masks no paths outside /proc; an empty directory tells as little.
       ...(isGvisor ? { '/sys': EMPTY, '/sys/fs/cgroup': EMPTY } : {}),
       ...(profile.home === '' ? { [HOME_INSIDE]: tmpfs('0700', `,uid=${uid},gid=${gid}`) } : {}),
+      ...Object.fromEntries(carried),
     },
     ShmSize: profile.diskBytes,
-    Memory: profile.memoryBytes,
-    MemorySwap: profile.memoryBytes,
+    Memory: memory,
+    MemorySwap: memory,
     PidsLimit: isGvisor
       ? SENTRY_THREADS + THREADS_PER_PROCESS * (profile.processes + OWN_PROCESSES)
       : profile.processes + OWN_PROCESSES,
@@ -164,7 +197,12 @@ function hostConfig(profile: Profile, site: ContainerSite) {
   };
 }
 
-export function containerOptions(profile: Profile, site: ContainerSite, labels: Readonly<Record<string, string>>) {
+export function containerOptions(
+  profile: Profile,
+  site: ContainerSite,
+  labels: Readonly<Record<string, string>>,
+  places: readonly Place[] = [],
+) {
   return {
     Image: site.image,
     Hostname: HOSTNAME_INSIDE,
@@ -182,14 +220,14 @@ export function containerOptions(profile: Profile, site: ContainerSite, labels: 
     AttachStderr: true,
     Tty: false,
     StopSignal: 'SIGKILL',
-    HostConfig: hostConfig(profile, site),
+    HostConfig: hostConfig(profile, site, places),
   };
 }
 
 export type ContainerOptions = ReturnType<typeof containerOptions>;
 
-/** What the waiting shell reads before the program's input. */
-export function handoverBytes(script: string, input: Buffer): Buffer {
+/** What the waiting shell reads before the program's input. `back` is a mark and the directories to bring back. */
+export function handoverBytes(script: string, back = ''): Buffer {
   const text = Buffer.from(script, 'utf8');
-  return Buffer.concat([Buffer.from(`${text.length}\n`), text, input]);
+  return Buffer.concat([Buffer.from(`${text.length} ${back}`.trimEnd() + '\n'), text]);
 }

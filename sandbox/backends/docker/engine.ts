@@ -1,10 +1,14 @@
 /**
- * A client of the Docker Engine's HTTP API over its Unix socket. Every request has a deadline, every answer a bound. Fails
- * closed: an engine that is absent, slow or says something else than expected is a fault with a code, never a default.
+ * A client of the Docker Engine's HTTP API over whatever connection it is given. Every request has a deadline, every answer a
+ * bound. Fails closed: an engine that is absent, slow or says something else than expected is a fault with a code, never a
+ * default.
  */
 import { request as httpRequest } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 
 /** `code` is a system error's (ENOENT, EACCES, ECONNREFUSED), `status` the engine's answer. Holds no text of the engine's. */
 export class EngineFault extends Error {
@@ -21,18 +25,24 @@ export interface EngineRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
-  /** Sent as it is in place of `body`. */
-  readonly archive?: Buffer;
+  /** Sent as it is in place of `body`; pieces are made as the engine takes them. */
+  readonly archive?: Buffer | (() => AsyncIterable<Buffer>);
   readonly timeoutMs?: number;
 }
 
 export interface Engine {
-  readonly socket: string;
+  /** Where it is, for people: a socket's path or the address of an endpoint. */
+  readonly place: string;
   /** The parsed answer of a request the engine took; throws EngineFault for everything else. */
   ask(request: EngineRequest): Promise<unknown>;
   /** Both directions of a container's standard streams. To be opened before it starts. */
   attach(container: string): Promise<Duplex>;
+  /** Both directions of a program that is started in a running container; ends with it. */
+  execute(execution: string): Promise<Duplex>;
 }
+
+/** Opens one connection to an engine. Rejects with a system error's or a TLS error's code, within a time of its own. */
+export type Dial = () => Promise<Duplex>;
 
 const TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -44,6 +54,7 @@ const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code
 /** Why the engine cannot be used, and the cure. */
 export function explainEngineFault(fault: unknown, socket: string): string {
   const { code } = fault instanceof EngineFault ? fault : { code: codeOf(fault) };
+  if (!socket.startsWith('/')) return explainFarFault(code, fault, socket);
   switch (code) {
     case 'ENOENT':
       return `there is no Docker Engine at ${socket}: apt-get install docker.io, or set sandbox.docker.socket`;
@@ -59,6 +70,25 @@ export function explainEngineFault(fault: unknown, socket: string): string {
     default:
       return `the Docker Engine at ${socket} refused what the sandbox needs (${fault instanceof EngineFault && fault.status !== 0 ? fault.status : code}): update Docker to 20.10 or newer`;
   }
+}
+
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME/;
+
+/** The same of an endpoint, whose engine is started and reached by other means. */
+function explainFarFault(code: string, fault: unknown, place: string): string {
+  const status = fault instanceof EngineFault ? fault.status : 0;
+  if (code === 'HOST_KEY')
+    return `${place} shows another host key than knownHosts holds: find out why before you change that file`;
+  if (code === 'SSH_AUTH') return `${place} does not take the key: put its public half in authorized_keys there`;
+  if (code === 'SSH') return `no ssh connection to ${place}: look at sshd there, AllowStreamLocalForwarding included`;
+  if (code === 'NO_FILE')
+    return `ca, cert, key or knownHosts of ${place} cannot be read: name files this user can read`;
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
+    return `${place} speaks no TLS that is trusted here (${code}): is its client certificate known there, and is it --tlsverify?`;
+  if (CERTIFICATE.test(code)) return `the certificate of ${place} is not good (${code}): renew it, or check ca`;
+  if (status !== 0 || code === 'too old')
+    return `the Docker Engine at ${place} refused what the sandbox needs (${status === 0 ? code : status}): update Docker to 20.10 or newer`;
+  return `the Docker Engine at ${place} does not answer (${code}): start it, or take its endpoint out`;
 }
 
 function collect(response: IncomingMessage): Promise<Buffer> {
@@ -85,29 +115,59 @@ function parse(text: string): unknown {
   }
 }
 
+/** Longer than a local socket takes and short beside a call: a peer that takes no connection is not there. */
+const DIAL_MS = 4_000;
+
+/** Waits for a connection that was begun; `event` is what says that it stands. */
+export function whenConnected<Stream extends Duplex>(stream: Stream, event: string): Promise<Stream> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => stream.destroy(new EngineFault('ETIMEDOUT', 0)), DIAL_MS);
+    const fail = (error?: unknown): void => {
+      clearTimeout(timer);
+      reject(
+        error instanceof EngineFault ? error : new EngineFault(error === undefined ? 'ECONNRESET' : codeOf(error), 0),
+      );
+    };
+    stream.once('error', fail);
+    stream.once('close', fail);
+    stream.once(event, () => {
+      clearTimeout(timer);
+      stream.off('error', fail);
+      stream.off('close', fail);
+      resolve(stream);
+    });
+  });
+}
+
+/** An engine on this machine. */
 export function openEngine(socket: string): Engine {
+  return openEngineBy(() => whenConnected(connect({ path: socket }), 'connect'), socket);
+}
+
+export function openEngineBy(dial: Dial, place: string): Engine {
   let prefix: Promise<string> | undefined;
 
-  const send = ({ method, path, body, archive, timeoutMs = TIMEOUT_MS }: EngineRequest): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      const payload = archive ?? (body === undefined ? undefined : Buffer.from(JSON.stringify(body)));
-      const fail = (error: unknown): void =>
+  const send = async ({ method, path, body, archive, timeoutMs = TIMEOUT_MS }: EngineRequest): Promise<unknown> => {
+    const payload =
+      archive instanceof Buffer ? archive : body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const connection = await dial();
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        clearTimeout(timer);
+        connection.destroy();
         reject(error instanceof EngineFault ? error : new EngineFault(codeOf(error), 0));
+      };
       const outgoing = httpRequest(
         {
-          socketPath: socket,
+          createConnection: () => connection,
           method,
           path,
-          agent: false,
           headers: {
             host: 'docker',
             connection: 'close',
-            ...(payload === undefined
-              ? {}
-              : {
-                  'content-type': archive === undefined ? 'application/json' : 'application/x-tar',
-                  'content-length': payload.length,
-                }),
+            ...(archive === undefined ? {} : { 'content-type': 'application/x-tar' }),
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(payload === undefined ? {} : { 'content-length': payload.length }),
           },
         },
         (response) => {
@@ -115,23 +175,22 @@ export function openEngine(socket: string): Engine {
             .then((bytes) => {
               const status = response.statusCode ?? 0;
               if (status < 200 || status > 299) throw new EngineFault('refused', status);
+              clearTimeout(timer);
               resolve(parse(bytes.toString('utf8')));
             })
-            .catch(fail)
-            .finally(() => clearTimeout(timer));
+            .catch(fail);
         },
       );
       const timer = setTimeout(() => outgoing.destroy(new EngineFault('ETIMEDOUT', 0)), timeoutMs);
-      outgoing.once('error', (error) => {
-        clearTimeout(timer);
-        fail(error);
-      });
-      outgoing.end(payload);
+      outgoing.once('error', fail);
+      if (typeof archive === 'function') pipeline(Readable.from(archive()), outgoing).catch(fail);
+      else outgoing.end(payload);
     });
+  };
 
   /** One version for every request, so that a newer engine does not change what a field means. */
   const negotiate = async (): Promise<string> => {
-    const { ApiVersion: newest, MinAPIVersion: oldest } = (await send({ method: 'GET', path: '/version' })) as {
+    const { ApiVersion: newest, MinAPIVersion: oldest } = ((await send({ method: 'GET', path: '/version' })) ?? {}) as {
       readonly ApiVersion?: unknown;
       readonly MinAPIVersion?: unknown;
     };
@@ -149,38 +208,47 @@ export function openEngine(socket: string): Engine {
     }
   };
 
+  /** A request whose connection becomes a stream of bytes. */
+  const upgrade = async (path: string, body?: object): Promise<Duplex> => {
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const full = await versioned(path);
+    const connection = await dial();
+    return new Promise((resolve, reject) => {
+      const outgoing: ClientRequest = httpRequest({
+        createConnection: () => connection,
+        method: 'POST',
+        path: full,
+        headers: {
+          host: 'docker',
+          connection: 'Upgrade',
+          upgrade: 'tcp',
+          'content-length': payload?.length ?? 0,
+          ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+      });
+      const timer = setTimeout(() => outgoing.destroy(new EngineFault('ETIMEDOUT', 0)), TIMEOUT_MS);
+      const fail = (error: unknown): void => {
+        clearTimeout(timer);
+        connection.destroy();
+        reject(error instanceof EngineFault ? error : new EngineFault(codeOf(error), 0));
+      };
+      outgoing.once('upgrade', (_response, stream, head) => {
+        clearTimeout(timer);
+        if (head.length > 0) stream.unshift(head);
+        resolve(stream);
+      });
+      outgoing.once('response', (response) => fail(new EngineFault('refused', response.statusCode ?? 0)));
+      outgoing.once('error', fail);
+      outgoing.end(payload);
+    });
+  };
+
   return {
-    socket,
+    place,
     async ask(wanted) {
       return send({ ...wanted, path: await versioned(wanted.path) });
     },
-    async attach(container) {
-      const path = await versioned(`/containers/${container}/attach?stream=1&stdin=1&stdout=1&stderr=1`);
-      return new Promise((resolve, reject) => {
-        const outgoing = httpRequest({
-          socketPath: socket,
-          method: 'POST',
-          path,
-          agent: false,
-          headers: { host: 'docker', connection: 'Upgrade', upgrade: 'tcp', 'content-length': 0 },
-        });
-        const timer = setTimeout(() => outgoing.destroy(new EngineFault('ETIMEDOUT', 0)), TIMEOUT_MS);
-        outgoing.once('upgrade', (_response, stream, head) => {
-          clearTimeout(timer);
-          if (head.length > 0) stream.unshift(head);
-          resolve(stream);
-        });
-        outgoing.once('response', (response) => {
-          clearTimeout(timer);
-          response.resume();
-          reject(new EngineFault('refused', response.statusCode ?? 0));
-        });
-        outgoing.once('error', (error) => {
-          clearTimeout(timer);
-          reject(error instanceof EngineFault ? error : new EngineFault(codeOf(error), 0));
-        });
-        outgoing.end();
-      });
-    },
+    attach: (container) => upgrade(`/containers/${container}/attach?stream=1&stdin=1&stdout=1&stderr=1`),
+    execute: (execution) => upgrade(`/exec/${execution}/start`, { Detach: false, Tty: false }),
   };
 }

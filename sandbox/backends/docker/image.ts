@@ -52,7 +52,10 @@ export interface ImageTree {
   readonly directories: readonly string[];
 }
 
-export function imageArchive(tree: ImageTree): Buffer {
+export const imageArchive = (tree: ImageTree): Buffer => packTar(baseEntries(tree));
+
+/** What is in every image, whether /usr is mounted over it or comes with it. */
+export function baseEntries(tree: ImageTree): readonly TarEntry[] {
   const etc = mkdtempSync(join(tree.staging, 'image-'));
   try {
     stageEtc(etc);
@@ -61,19 +64,19 @@ export function imageArchive(tree: ImageTree): Buffer {
       group: `root:x:0:\nagent:x:${tree.gid}:\n`,
     };
     const isUsers = (path: string): boolean => Object.hasOwn(users, path.slice('etc/'.length));
-    return packTar([
+    return [
       ...[...DIRECTORIES, ...tree.directories].map((path): TarEntry => ({ kind: 'directory', path, mode: 0o755 })),
       { kind: 'directory', path: 'tmp', mode: 0o1777 },
       { kind: 'link', path: 'var/tmp', target: '/tmp' },
       ...tree.links.map(([path, target]): TarEntry => ({ kind: 'link', path, target })),
-      ...etcEntries(etc, 'etc').filter(({ path }) => !isUsers(path)),
+      ...etcEntries(etc, 'etc').filter(({ path }) => !isUsers(String(path))),
       ...Object.entries(users).map(([name, text]): TarEntry => ({
         kind: 'file',
         path: `etc/${name}`,
         mode: 0o644,
         bytes: Buffer.from(text),
       })),
-    ]);
+    ];
   } finally {
     rmSync(etc, { recursive: true, force: true });
   }

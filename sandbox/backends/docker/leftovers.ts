@@ -2,8 +2,8 @@
  * Containers are not children of ours and outlive a service that is killed. Each carries a label with who made it and until
  * when it may live; whatever nobody can be waiting for any more is removed. Fails safe: one that cannot be told is left alone.
  */
-import { randomBytes } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { earliestNow } from '../../../config/clock.ts';
 import type { Engine } from './engine.ts';
 import { EngineFault } from './engine.ts';
@@ -13,14 +13,18 @@ const DEADLINE_LABEL = 'io.sluice.sandbox.deadline';
 /** Start, attestation and removal of a slow engine, beyond the plan's own time. */
 const GRACE_MS = 120_000;
 
-/** Processes have numbers per PID namespace, and services in several may use one engine. */
-function numbering(): string {
+/**
+ * Processes have numbers per PID namespace and start of a machine, and services in several may use one engine. Fifteen
+ * digits that name both; the first namespace of every machine has the same number.
+ */
+const numbering = (): string => {
   try {
-    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+    const place = readlinkSync('/proc/self/ns/pid') + readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
+    return String(Number.parseInt(createHash('sha256').update(place).digest('hex').slice(0, 12), 16)).padStart(15, '0');
   } catch {
     return '0';
   }
-}
+};
 
 export function newOwner(): string {
   return `${numbering()}-${process.pid}-${randomBytes(8).toString('hex')}`;
@@ -78,6 +82,22 @@ export async function removeContainer(engine: Engine, container: string): Promis
   } catch (error) {
     if (!(error instanceof EngineFault && error.status === 404)) throw error;
   }
+}
+
+/** Removes containers, and those that the engine would not remove when asked before. Never rejects. */
+export function createRemover(engine: Engine): (name: string) => Promise<void> {
+  const stranded = new Set<string>();
+  return async (name) => {
+    stranded.add(name);
+    await Promise.all(
+      Array.from(stranded, (one) =>
+        removeContainer(engine, one).then(
+          () => void stranded.delete(one),
+          () => undefined,
+        ),
+      ),
+    );
+  };
 }
 
 export async function removeLeftovers(engine: Engine): Promise<number> {

@@ -158,6 +158,37 @@ export const ATTACKS: readonly Chapter[] = [
           'test/sandbox/backends/docker-parts.test.ts › what the engine says it made',
         ],
       },
+      {
+        id: 'S13',
+        says: 'A machine that answers in the place of an endpoint: another authority, an expired certificate, a changed host key',
+        tests: [
+          'test/sandbox/backends/far-docker.test.ts › an unfit certificate opens nothing, on either side',
+          'test/sandbox/backends/far-docker.test.ts › an expired certificate of the engine opens nothing',
+          'test/sandbox/backends/far-ssh.test.ts › a changed host key, an unknown host, a strange key and a missing file each open nothing',
+        ],
+      },
+      {
+        id: 'S14',
+        says: 'An endpoint’s machine that lies: files written outside, another image, a result of what was not attested',
+        tests: [
+          'test/sandbox/backends/untar.test.ts › what is refused, with nothing outside the place',
+          'test/sandbox/backends/far-liar.test.ts › an engine that lies',
+        ],
+      },
+      {
+        id: 'S15',
+        says: 'A call run twice, or called ended, because a machine was lost',
+        tests: [
+          'test/sandbox/backends/fleet.test.ts › when an engine is lost',
+          'test/sandbox/backends/far-docker.test.ts › killed while a command runs: its end is unknown, it is not run again, and it does not run on there',
+          'test/sandbox/backends/far-docker.test.ts › a fault at any request leaves nothing behind and reports nothing as done that was not',
+        ],
+      },
+      {
+        id: 'S16',
+        says: 'A conversation’s tools on a machine that may not see its label',
+        tests: ['test/sandbox/endpoints.test.ts › which machines may be given a call'],
+      },
     ],
   },
 ];

@@ -49,7 +49,7 @@ export function useBubblewrap(): BubblewrapFixture {
 
 /** What a call wrote; throws when nothing ran. */
 export function ran(outcome: Outcome): string {
-  if (outcome.kind === 'not-started') throw new Error(`${outcome.cause}: ${outcome.detail}`);
+  if ('detail' in outcome) throw new Error(`${outcome.kind}: ${outcome.detail}`);
   return outcome.stdout.head + outcome.stdout.tail;
 }
 

@@ -21,7 +21,7 @@ export function describeBackend(name: string, candidate: Candidate): void {
   const run = (one: ExecutionPlan, signal = never()): Promise<Outcome> =>
     candidate.backend().run({ ...one, mode: candidate.backend().mode }, { signal });
   const said = (outcome: Outcome): string => {
-    if (outcome.kind === 'not-started') throw new Error(`${outcome.cause}: ${outcome.detail}`);
+    if ('detail' in outcome) throw new Error(`${outcome.kind}: ${outcome.detail}`);
     return outcome.stdout.head + outcome.stdout.tail;
   };
   const limited = (changes: Partial<ExecutionPlan['limits']>) => ({ limits: { ...LIMITS, ...changes } });

@@ -42,7 +42,8 @@ function absentEngine(missing: string): TestEngine {
   };
 }
 
-export async function startEngine(configuration: object = {}): Promise<TestEngine> {
+/** `listen` are further arguments: another address to listen on. */
+export async function startEngine(configuration: object = {}, listen: readonly string[] = []): Promise<TestEngine> {
   if (PROGRAM === undefined) return absentEngine('docker engine is not installed: apt-get install docker.io');
   if (process.getuid?.() !== 0) return absentEngine('a docker engine of its own needs root');
   const directory = mkdtempSync(join(tmpdir(), 'sluice-dockerd-'));
@@ -66,6 +67,7 @@ export async function startEngine(configuration: object = {}): Promise<TestEngin
       '--iptables=false',
       '--ip6tables=false',
       '--bridge=none',
+      ...listen,
     ],
     { stdio: ['ignore', output, output] },
   );

@@ -15,6 +15,7 @@ import { shell } from './fixture.ts';
 
 const site: ContainerSite = {
   runtime: 'runc',
+  isFar: false,
   image: 'sluice-sandbox:0',
   uid: 65534,
   gid: 65534,
@@ -68,7 +69,8 @@ describe('container options', () => {
   });
 
   it('the script is announced by its bytes, not its characters', () => {
-    expect(handoverBytes('é', Buffer.from('in')).toString()).toBe('2\néin');
+    expect(handoverBytes('é').toString()).toBe('2\né');
+    expect(handoverBytes('é', 'mark workspace').toString()).toBe('2 mark workspace\né');
   });
 });
 
@@ -258,8 +260,10 @@ describe('leftovers', () => {
 });
 
 describe('packTar()', () => {
-  it('refuses a name that does not fit rather than cut it', () => {
-    expect(() => packTar([{ kind: 'directory', path: 'x'.repeat(100), mode: 0o755 }])).toThrow('too long');
+  it('a name that does not fit gets an entry of its own rather than be cut', () => {
+    const archive = packTar([{ kind: 'directory', path: 'x'.repeat(100), mode: 0o755 }]);
+    expect(archive.toString('latin1', 0, 13)).toBe('././@LongLink');
+    expect(archive.toString('latin1', 512, 512 + 102)).toBe(`${'x'.repeat(100)}/\0`);
   });
   it('is the same for the same tree, in whole blocks', () => {
     const tree = [{ kind: 'file', path: 'etc/x', mode: 0o644, bytes: Buffer.from('a') }] as const;

@@ -118,9 +118,10 @@ describe('a docker engine', () => {
           if (++asked === nth) throw new EngineFault('ECONNRESET', 0);
         };
         const faulty: Engine = {
-          socket: test.socket,
+          place: test.socket,
           ask: async (request) => (count(), test.engine.ask(request)),
           attach: async (container) => (count(), test.engine.attach(container)),
+          execute: async (execution) => (count(), test.engine.execute(execution)),
         };
         const one = createDockerBackendWith(optionsFor(test.socket, `nth-${nth}`), { engine: faulty });
         const outcome = await one.run(docker('echo ran'), { signal: never() });

@@ -92,7 +92,7 @@ describe.each(['bubblewrap', 'docker'] as const)('honey credentials in %s', (mod
     const outcome = await run('env; cat /proc/1/environ /proc/self/environ');
     expect(seen.tokens.filter((token) => first.includes(token))).toEqual([]);
     expect(honey.isIn(seen.output)).toBe(false);
-    if (outcome.kind === 'not-started') throw new Error(outcome.detail);
+    if ('detail' in outcome) throw new Error(outcome.detail);
     for (const token of seen.tokens) expect(JSON.stringify(outcome.attested)).not.toContain(token);
     await backend().close();
     const left = readdirSync(state(mode), { recursive: true, encoding: 'utf8' });
