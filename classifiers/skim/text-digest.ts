@@ -86,6 +86,11 @@ export class TextDigest {
     return true;
   }
 
+  /** name is the last hash as a string of 24 characters, for a Map. */
+  name(): string {
+    return this.#out.toString('base64');
+  }
+
   #addRow(rows: number): number {
     this.#row.set(this.#out, rows);
     return rows + HASH_BYTES;

@@ -5,7 +5,8 @@
  *
  * Finding needs no reading: the first characters say how long values that begin so have been, and only a hash over all of them says that this is one.
  */
-import { hash, randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
+import { TextDigest } from '../../classifiers/skim/text-digest.ts';
 
 /** What a skipped value counts for against the limits. */
 export interface KnownValue {
@@ -29,7 +30,7 @@ const LENGTHS = 8;
 
 export class KnownValues {
   readonly #limit: number;
-  readonly #secret = randomBytes(32).toString('base64');
+  readonly #digest = new TextDigest();
   readonly #seed = randomInt(2 ** 31);
   /** Two generations, as in KeyedMemory: what is asked for moves to the young one. */
   #young = new Map<string, Remembered>();
@@ -51,8 +52,8 @@ export class KnownValues {
       const end = start + (lengths.length[at] as number);
       if (end > source.length || this.#tailOf(source, end) !== lengths.tail[at]) continue;
       const digest = this.#digestOf(source.slice(start, end));
-      const known = this.#get(digest);
-      if (known === undefined) continue;
+      const known = digest === undefined ? undefined : this.#get(digest);
+      if (digest === undefined || known === undefined) continue;
       this.#youngLengths.set(head, lengths);
       return { ...known, digest, end };
     }
@@ -63,6 +64,7 @@ export class KnownValues {
   remember(source: string, start: number, end: number, value: Remembered): string | undefined {
     if (this.#limit === 0 || end - start < HEAD) return undefined;
     const digest = this.#digestOf(source.slice(start, end));
+    if (digest === undefined) return undefined;
     this.#young.set(digest, value);
     const head = this.#headOf(source, start);
     const lengths = this.#youngLengths.get(head) ?? this.#oldLengths.get(head) ?? { length: [], tail: [] };
@@ -91,8 +93,9 @@ export class KnownValues {
     return old;
   }
 
-  #digestOf(value: string): string {
-    return hash('sha256', this.#secret + value, 'base64');
+  /** Of every unit, under a random key (docs/decisions/2026-11-25-the-door-knows-what-was-read.md); undefined for megabytes in one value. */
+  #digestOf(value: string): string | undefined {
+    return this.#digest.read(value, '') ? this.#digest.name() : undefined;
   }
 
   #headOf(source: string, start: number): number {
