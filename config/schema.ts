@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { Access } from './access-schema.ts';
 import { Audit } from './audit-schema.ts';
+import { Complexity } from './complexity-schema.ts';
 import { Deep } from './deep-schema.ts';
 import { EntityRule } from './entity-schema.ts';
 import { Sandbox } from './sandbox-schema.ts';
@@ -79,11 +80,6 @@ export const Classify = z.strictObject({
     .default([])
     .describe('Presidio YAML or gitleaks TOML files, relative to the config file.'),
   deep: Deep.prefault({}).describe('Models asked about what the fast tiers leave in doubt. Off unless named.'),
-});
-
-export const Complexity = z.strictObject({
-  threshold: score.default(0.5).describe('Score from which a request counts as complex.'),
-  hysteresis: score.default(0.05).describe('A conversation changes band only past threshold by this much.'),
 });
 
 export const Rule = z.strictObject({

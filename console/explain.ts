@@ -214,7 +214,7 @@ function describe(explanation: Explanation, texts: ReadonlyMap<string, string>):
         ),
     card(
       'Complexity',
-      `${complexity.score.toFixed(2)}, complex from ${complexity.threshold.toFixed(2)}`,
+      `${complexity.score.toFixed(2)}, complex from ${complexity.threshold.toFixed(2)}: ${complexity.zone === complexity.band ? complexity.band : `${complexity.zone}, counts as ${complexity.band} by ${complexity.settledBy}`}`,
       h('meter', { class: 'meter', min: 0, max: 1, value: complexity.score, 'aria-label': 'Complexity' }),
       complexity.reasons.length === 0
         ? ''

@@ -40,6 +40,7 @@ import { createSealedResponses } from './responses/sealed-responses.ts';
 import { createResponseStore, type ResponseStore } from './responses/response-store.ts';
 import { createSealMemory, type SealMemory } from './seals.ts';
 import { createSessionMemory } from './sessions/memory.ts';
+import { openComplexityJudge } from './deep/complexity-judge.ts';
 import { openDeepTier } from './deep/open-deep-tier.ts';
 import { openState } from './store/open-state.ts';
 import type { Store } from './store/store.ts';
@@ -131,9 +132,13 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   }
   const { locals, pools, gates } = opened;
   const deepened = await openDeepTier(classifier.classifier, config, locals);
-  if (deepened.kind === 'invalid') {
+  const judging = openComplexityJudge(config, locals);
+  if (deepened.kind === 'invalid' || judging.kind === 'invalid') {
     await closeUpstreams(opened);
-    return deepened;
+    return {
+      kind: 'invalid',
+      problems: [deepened, judging].flatMap((each) => (each.kind === 'invalid' ? each.problems : [])),
+    };
   }
   const state = await openState({
     config,
@@ -199,6 +204,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     policyDigest: options.digest,
     policy: compilePolicy(config, upstreams),
     classifier: deepened.classifier,
+    complexityJudge: judging.judge,
     store,
     memory: createSessionMemory({ key, ladder: config.labels, marks: store.marks, bands: store.bands }),
     key,

@@ -7,6 +7,8 @@ import { auditClouds } from './audit/audited-upstream.ts';
 import type { ConfigProblem } from '../config/explain.ts';
 import { type Environment, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { openComplexityJudge } from './deep/complexity-judge.ts';
+import { openDeepTier } from './deep/open-deep-tier.ts';
 import type { Context } from './pipeline/context.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
@@ -165,7 +167,7 @@ export class LiveContext {
         changes,
         problems: bound.map((key) => ({ path: key, message: 'takes effect with the next start only' })),
       });
-    const built = this.#build(config, loaded.digest);
+    const built = await this.#build(config, loaded.digest);
     if (built.kind === 'invalid') return answer('invalid', { changes, problems: built.problems });
     if (how === 'dry-run') {
       await built.close();
@@ -193,12 +195,13 @@ export class LiveContext {
   }
 
   /** Everything a policy decides is built anew; what remembers, counts and runs goes over as it is. */
-  #build(
+  async #build(
     config: Config,
     digest: string,
-  ):
+  ): Promise<
     | { readonly kind: 'built'; readonly context: Context; readonly close: () => Promise<void> }
-    | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] } {
+    | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] }
+  > {
     const before = this.#context;
     const { environment } = this.#options;
     const opened = openUpstreams(config.upstreams, environment, {
@@ -217,6 +220,15 @@ export class LiveContext {
       void closeUpstreams(opened);
       return { kind: 'invalid', problems };
     }
+    const deepened = await openDeepTier(classifier.classifier, config, opened.locals);
+    const judging = openComplexityJudge(config, opened.locals);
+    if (deepened.kind === 'invalid' || judging.kind === 'invalid') {
+      void closeUpstreams(opened);
+      return {
+        kind: 'invalid',
+        problems: [deepened, judging].flatMap((each) => (each.kind === 'invalid' ? each.problems : [])),
+      };
+    }
     const telemetry = new Telemetry({
       config,
       upstreams: config.upstreams,
@@ -232,7 +244,8 @@ export class LiveContext {
         config,
         policyDigest: digest,
         policy: compilePolicy(config, config.upstreams),
-        classifier: classifier.classifier,
+        classifier: deepened.classifier,
+        complexityJudge: judging.judge,
         locals: opened.locals,
         pools: opened.pools,
         gates: opened.gates,

@@ -176,28 +176,3 @@ function circumstances(input: ComplexityInput): readonly ComplexityReason[] {
   add('reasoning-effort', EFFORT[input.reasoningEffort]);
   return reasons;
 }
-
-/** What a request counts as: the side of the threshold its conversation is on. */
-export type Band = 'simple' | 'complex';
-
-export interface BandOptions {
-  readonly threshold: number;
-  readonly hysteresis: number;
-}
-
-/** zoneOf is the score alone, in three bands; `uncertain` is within the hysteresis of the threshold, where a judge may be asked. */
-export function zoneOf(score: number, options: BandOptions): Band | 'uncertain' {
-  if (score >= options.threshold + options.hysteresis) return 'complex';
-  return score < options.threshold - options.hysteresis ? 'simple' : 'uncertain';
-}
-
-/**
- * bandOf settles the zone: an uncertain conversation stays where its last request was (`previous`; undefined means it
- * is new), and inside a tool loop it stays whatever the score, because a change of model would break the run half way.
- */
-export function bandOf(score: number, options: BandOptions, previous: Band | undefined, insideToolLoop = false): Band {
-  if (insideToolLoop && previous !== undefined) return previous;
-  const zone = zoneOf(score, options);
-  if (zone !== 'uncertain') return zone;
-  return previous ?? (score >= options.threshold ? 'complex' : 'simple');
-}

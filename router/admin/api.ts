@@ -60,6 +60,10 @@ export interface Explanation {
     readonly score: number;
     readonly threshold: number;
     readonly band: string;
+    /** Of the score alone: simple, uncertain or complex. */
+    readonly zone: string;
+    /** Who settled it: score, conversation, tool-loop, judge, default. */
+    readonly settledBy: string;
     readonly reasons: readonly { readonly code: string; readonly weight: number }[];
   };
   readonly findings: readonly FindingView[];

@@ -95,6 +95,8 @@ async function explainBody(
         score: complexity.score,
         threshold: context.config.complexity.threshold,
         band: complexity.band,
+        zone: complexity.zone,
+        settledBy: complexity.settledBy,
         reasons: complexity.reasons,
       },
       findings: verdict.findings.map((finding) => ({

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { bandOf } from '../../classifiers/complexity/score.ts';
+import { bandOf } from '../../classifiers/complexity/band.ts';
 import { type Finding, toScore } from '../../classifiers/finding.ts';
 import type { Signal, Verdict } from '../../classifiers/verdict.ts';
 import type { Config } from '../../config/schema.ts';

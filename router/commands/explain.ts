@@ -73,6 +73,10 @@ export interface DecisionExplanation {
   readonly complexity: {
     readonly score: number;
     readonly band: string;
+    /** Of the score alone: simple, uncertain or complex. */
+    readonly zone: string;
+    /** Who settled it: score, conversation, tool-loop, judge, default. */
+    readonly settledBy: string;
     readonly reasons: readonly { readonly code: string; readonly weight: number }[];
   };
   /** Entities a condition or their number gave another label. */
@@ -93,13 +97,23 @@ export function explainTurn(turn: Turn): DecisionExplanation {
     verdict: verdict.kind,
     reasons: decision.reasons.map(describeReason),
     counterfactual: decision.counterfactual,
-    complexity: { score: complexity.score, band: complexity.band, reasons: complexity.reasons },
+    complexity: {
+      score: complexity.score,
+      band: complexity.band,
+      zone: complexity.zone,
+      settledBy: complexity.settledBy,
+      reasons: complexity.reasons,
+    },
     relabelled: turn.weighed.relabelled,
     findings: verdict.findings,
     nearMisses: classification.nearMisses,
     signals: classification.signals,
     gaps: verdict.kind === 'unknown' ? verdict.gaps : [],
   };
+}
+
+function bandText({ band, zone, settledBy }: DecisionExplanation['complexity']): string {
+  return zone === band && settledBy === 'score' ? band : `${zone}, counts as ${band} by ${settledBy}`;
 }
 
 function describeExplanation(explanation: DecisionExplanation): readonly string[] {
@@ -112,7 +126,7 @@ function describeExplanation(explanation: DecisionExplanation): readonly string[
     `verdict     ${explanation.verdict}`,
     `because     ${explanation.reasons.join(', ')}`,
     ...(explanation.counterfactual === '' ? [] : [`otherwise   ${explanation.counterfactual}`]),
-    `complexity  ${explanation.complexity.score.toFixed(2)} (${explanation.complexity.band})  ${explanation.complexity.reasons.map((reason) => `${reason.code} ${reason.weight >= 0 ? '+' : ''}${reason.weight.toFixed(2)}`).join('  ')}`,
+    `complexity  ${explanation.complexity.score.toFixed(2)} (${bandText(explanation.complexity)})  ${explanation.complexity.reasons.map((reason) => `${reason.code} ${reason.weight >= 0 ? '+' : ''}${reason.weight.toFixed(2)}`).join('  ')}`,
     ...explanation.relabelled.map(
       ({ entity, by, from, to }) => `condition   ${by} takes ${entity} from ${from} to ${to}`,
     ),

@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { stringify } from 'yaml';
+import { bandOf, zoneOf } from '../../classifiers/complexity/band.ts';
 import { calibrate } from '../../classifiers/complexity/calibrate.ts';
 import type { Config, EntityRule } from '../../config/schema.ts';
 import { createJudge } from '../evaluation/judge.ts';
@@ -240,16 +241,32 @@ async function tuneComplexity(file: string, options: TuneOptions & { readonly cl
     return undefined;
   });
   if (read === 'unusable') return EXIT.unusable;
-  const threshold = round(calibrate(scores, scores.length === 0 ? 0 : (share * rows) / scores.length));
-  const complex = scores.filter((score) => score >= threshold).length;
-  const { hysteresis } = judge.config.complexity;
+  const { hysteresis, uncertain } = judge.config.complexity;
+  const cut = calibrate(scores, scores.length === 0 ? 0 : (share * rows) / scores.length);
+  const threshold = round(thresholdFor(cut, judge.config.complexity));
+  const bands = { threshold, hysteresis, uncertain };
+  const complex = scores.filter((score) => bandOf(score, bands, undefined) === 'complex').length;
+  const zones = { simple: 0, uncertain: 0, complex: 0 };
+  for (const score of scores) zones[zoneOf(score, bands)] += 1;
   const reached = (scores.length + 1e-9) / rows >= share;
   const fragment = stringify({ complexity: { threshold, hysteresis } });
   if (options.json === true) {
-    data(JSON.stringify({ rows, mayLeave: scores.length, threshold, hysteresis, cloudShare: complex / rows }));
+    data(
+      JSON.stringify({
+        rows,
+        mayLeave: scores.length,
+        threshold,
+        hysteresis,
+        cloudShare: complex / rows,
+        bands: zones,
+      }),
+    );
   } else {
     data(
       `rows ${rows}, of which ${scores.length} may leave; threshold ${threshold} sends ${complex} (${percent(complex / rows)}) to the cloud`,
+    );
+    data(
+      `bands of those that may leave: simple ${zones.simple}, uncertain ${zones.uncertain}, complex ${zones.complex}${judge.config.complexity.judge === undefined ? '' : `; the judge may send from ${percent(zones.complex / rows)} to ${percent((zones.complex + zones.uncertain) / rows)}`}`,
     );
     data('');
   }
@@ -257,6 +274,12 @@ async function tuneComplexity(file: string, options: TuneOptions & { readonly cl
     talk(`only ${percent(scores.length / rows)} of the rows may leave at all; ${percent(share)} cannot be reached`);
   const written = give(fragment, options);
   return written !== EXIT.done ? written : reached ? EXIT.done : EXIT.failed;
+}
+
+/** The threshold under which new conversations part at `cut`, whatever the uncertain band counts as. */
+function thresholdFor(cut: number, { hysteresis, uncertain }: Config['complexity']): number {
+  const moved = uncertain === 'score' ? cut : uncertain === 'complex' ? cut + hysteresis : cut - hysteresis;
+  return Math.min(1, Math.max(0, moved));
 }
 
 /** give prints the fragment, or writes it to a file that must not exist yet: a configuration is not overwritten by half of one. */

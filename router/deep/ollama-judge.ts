@@ -5,13 +5,12 @@
  */
 import { z } from 'zod';
 import type { DeepAnswer, DeepModel } from '../../classifiers/deep/deep-tier.ts';
-import type { ChatRequest } from '../chat.ts';
 import type { LocalUpstream } from '../upstreams/upstream.ts';
+import { askForJson } from './ask-for-json.ts';
 
 /** What an answer says when it is sensitive; findings are of this entity, under `classify.entities` like any other. */
 const JUDGED = 'JUDGED_SENSITIVE';
 const KINDS = ['none', 'personal', 'health', 'finance', 'legal', 'hr', 'strategy', 'secret'] as const;
-const MAX_ANSWER = 2_000;
 
 const Answer = z.strictObject({
   sensitive: z.boolean(),
@@ -40,52 +39,16 @@ export function createOllamaJudge(upstream: LocalUpstream, model: string): DeepM
   return {
     name: 'judge',
     async read(text, signal): Promise<DeepAnswer> {
-      let answer = '';
-      let ended = false;
-      for await (const event of upstream.send(question(text), { model, signal })) {
-        if (event.kind === 'error') return { kind: 'failed', cause: signal.aborted ? 'timeout' : 'threw' };
-        if (event.kind === 'text') answer += event.text;
-        if (event.kind === 'end') ended = true;
-        if (answer.length > MAX_ANSWER) return { kind: 'failed', cause: 'threw' };
-      }
-      return ended ? readAnswer(answer, text.length) : { kind: 'failed', cause: 'threw' };
+      const answer = await askForJson(upstream, { model, task: TASK, text, name: 'judgement', schema: SCHEMA, signal });
+      return answer.kind === 'failed' ? answer : readAnswer(answer.value, text.length);
     },
   };
 }
 
-function readAnswer(answer: string, length: number): DeepAnswer {
-  let value: unknown;
-  try {
-    value = JSON.parse(answer);
-  } catch {
-    return { kind: 'failed', cause: 'threw' };
-  }
+function readAnswer(value: unknown, length: number): DeepAnswer {
   const parsed = Answer.safeParse(value);
   if (!parsed.success) return { kind: 'failed', cause: 'threw' };
   const { sensitive, kind, confidence } = parsed.data;
   if (!sensitive || length === 0) return { kind: 'spans', spans: [] };
   return { kind: 'spans', spans: [{ entity: JUDGED, start: 0, end: length, score: confidence, pattern: kind }] };
-}
-
-function question(text: string): ChatRequest {
-  const say = (role: 'system' | 'user', content: string): ChatRequest['messages'][number] => ({
-    role,
-    content: [{ kind: 'text', text: content }],
-    toolCalls: [],
-    toolCallId: '',
-    name: '',
-  });
-  return {
-    messages: [say('system', TASK), say('user', `<<<TEXT\n${text}\nTEXT>>>`)],
-    tools: [],
-    toolChoice: { kind: 'none' },
-    parallelToolCalls: false,
-    stream: false,
-    includeUsage: false,
-    choices: 1,
-    sampling: { temperature: 0, seed: 7, maxTokens: 120 },
-    responseFormat: { kind: 'schema', name: 'judgement', schema: SCHEMA },
-    reasoningEffort: '',
-    think: false,
-  };
 }

@@ -3,7 +3,8 @@
  * and nothing sent. A row that is no readable request is a problem, never a clean one.
  */
 import type { Classifier } from '../../classifiers/classifier.ts';
-import { type Band, bandOf, scoreComplexity } from '../../classifiers/complexity/score.ts';
+import { type Band, bandOf } from '../../classifiers/complexity/band.ts';
+import { scoreComplexity } from '../../classifiers/complexity/score.ts';
 import type { Finding, NearMiss } from '../../classifiers/finding.ts';
 import type { Label, Signal, Verdict } from '../../classifiers/verdict.ts';
 import type { ConfigProblem } from '../../config/explain.ts';

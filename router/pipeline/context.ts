@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import type { ToolExecutor } from '../../sandbox/executor.ts';
 import type { BodyBudget } from '../http/body-budget.ts';
 import type { Audit } from '../audit/audit.ts';
+import type { ComplexityJudge } from '../deep/complexity-judge.ts';
 import type { AuditedClouds } from '../audit/audited-upstream.ts';
 import type { MaskStore } from '../masking/store.ts';
 import type { Fleet } from '../processes/fleet.ts';
@@ -33,6 +34,8 @@ export interface Context {
   readonly policyDigest: string;
   readonly policy: CompiledPolicy;
   readonly classifier: Classifier;
+  /** Settles the uncertain band; undefined where none is named. */
+  readonly complexityJudge: ComplexityJudge | undefined;
   readonly store: Store;
   readonly memory: SessionMemory;
   /** Key of all digests of this installation. */

@@ -3,10 +3,12 @@
  * the tool loop comes through here again, so nothing is sent on the strength of an earlier look. Fails closed: a problem is a 400 and nothing is
  * sent; a classifier that cannot answer makes the verdict unknown.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
 import type { Classification } from '../../classifiers/classifier.ts';
-import { bandOf, scoreComplexity } from '../../classifiers/complexity/score.ts';
+import { isOpen, type Settled, settleBand } from '../../classifiers/complexity/band.ts';
+import { scoreComplexity } from '../../classifiers/complexity/score.ts';
 import type { ChatMessage, ChatRequest } from '../chat.ts';
 import type { Decision } from '../decision.ts';
 import type { RequestEnvelope } from '../envelope.ts';
@@ -15,6 +17,7 @@ import { KnownValues } from '../json/known-values.ts';
 import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
 import { offers } from '../policy/offers.ts';
+import { rankOf } from '../policy/rank.ts';
 import { aliasOf, decide, type DecisionInput } from '../policy/decide.ts';
 import { textsOf, type Weighed, weighEntities } from '../policy/entity-policy.ts';
 import type { RequestProtocol } from '../protocols/protocol.ts';
@@ -36,7 +39,10 @@ export interface Turn {
   readonly complexity: {
     readonly score: number;
     readonly reasons: readonly { readonly code: string; readonly weight: number }[];
-    readonly band: 'simple' | 'complex';
+    readonly band: Settled['band'];
+    /** Of the score alone. */
+    readonly zone: Settled['zone'];
+    readonly settledBy: Settled['by'];
   };
   /** What the decision was made from. */
   readonly input: DecisionInput;
@@ -138,8 +144,8 @@ export async function prepare(
   const weighed = weigh(classified, () => read.segments);
   const { classification } = weighed;
   const scored = scoreComplexity(complexityInput(envelope, context.config, read.blocks?.messageKeys));
-  const band = bandOf(scored.score, context.config.complexity, remembered.band, insideToolLoop(envelope));
-  const input: DecisionInput = {
+  const byScore = settleBand(scored.score, context.config.complexity, remembered.band, insideToolLoop(envelope));
+  const unsettled: DecisionInput = {
     verdict: classification.verdict,
     signals: classification.signals,
     session: remembered,
@@ -147,7 +153,7 @@ export async function prepare(
       maps === 'lost' ||
       toolSawSensitive(classification, envelope, context.policy, () => context.masks.peek(scope.principal, trace.root)),
     complexity: scored.score,
-    band,
+    band: byScore.band,
     model: read.model,
     localModels: await namedLocalModel(read.model, context),
     tools: read.chat.tools.map((tool) => tool.name),
@@ -157,6 +163,10 @@ export async function prepare(
     turns: read.chat.messages.length,
     relabelled: weighed.relabelled,
   };
+  const { zone, band, by } = isOpen(byScore)
+    ? await settleByJudge(byScore, unsettled, weighed.policy, read.chat, scope, context)
+    : byScore;
+  const input: DecisionInput = { ...unsettled, band };
   const decision = decide(input, weighed.policy);
   return {
     kind: 'turn',
@@ -167,12 +177,35 @@ export async function prepare(
       weigh: (each, segments) => weigh(each, () => segments),
       trace,
       remembered,
-      complexity: { ...scored, band },
+      complexity: { ...scored, band, zone, settledBy: by },
       input,
       decision,
       bundled: new Set(offered.map((tool) => tool.name)),
     },
   };
+}
+
+/**
+ * The uncertain band of a new conversation, by the judge on a local upstream: asked only where the answer changes the route and that upstream may see
+ * the label. Without an answer it stays as it was.
+ */
+async function settleByJudge(
+  settled: Settled,
+  input: DecisionInput,
+  policy: Weighed['policy'],
+  chat: ChatRequest,
+  scope: RequestScope,
+  context: Context,
+): Promise<Settled> {
+  const { complexityJudge } = context;
+  if (complexityJudge === undefined) return settled;
+  const simple = decide({ ...input, band: 'simple' }, policy);
+  const complex = decide({ ...input, band: 'complex' }, policy);
+  if (isDeepStrictEqual(simple.route, complex.route)) return settled;
+  const { sees = '' } = policy.upstreams.find((each) => each.name === complexityJudge.upstream) ?? {};
+  if (rankOf(policy.ladder, simple.label) > rankOf(policy.ladder, sees)) return settled;
+  const band = await complexityJudge.judge(chat.messages, scope.signal);
+  return band === 'undecided' ? settled : { zone: settled.zone, band, by: 'judge' };
 }
 
 function readBody(

@@ -2,7 +2,7 @@
  * What another policy would have made of requests in the audit. A receipt holds entities, labels, reasons and codes, no text and no scores; what it leaves
  * open is tried in every way it could have been, and only where all of them end alike there is an answer. Fails by saying so: never a guess.
  */
-import { bandOf } from '../../classifiers/complexity/score.ts';
+import { bandOf } from '../../classifiers/complexity/band.ts';
 import { type Finding, toScore } from '../../classifiers/finding.ts';
 import type { Gap, Signal, Verdict } from '../../classifiers/verdict.ts';
 import type { RequestReceipt } from '../audit/event.ts';

@@ -3,7 +3,7 @@
  * Off the way: a request is looked at again after its reply, one at a time, and past a short queue it is dropped and counted. Fails by counting: a candidate
  * that throws never reaches a reply.
  */
-import { bandOf } from '../../classifiers/complexity/score.ts';
+import { bandOf } from '../../classifiers/complexity/band.ts';
 import type { Classification } from '../../classifiers/classifier.ts';
 import type { ShadowDifference, ShadowSide, ShadowState as ShadowReport } from '../admin/api.ts';
 import type { Decision } from '../decision.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startServe } from '../helpers/cli.ts';
 import { startAdmin } from '../helpers/admin.ts';
+import { COMPLEX, say } from '../helpers/sluice.ts';
 
 it('SIGHUP puts a new policy in force; a bad file does not', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'reload-'));
@@ -31,6 +32,32 @@ it('SIGHUP puts a new policy in force; a bad file does not', async () => {
   } finally {
     sluice.child.kill('SIGTERM');
     expect((await sluice.exited).code).toBe(0);
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+it('models that are asked about doubt are asked after a reload too', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'reload-'));
+  const file = join(directory, 'sluice.yaml');
+  const sluice = await startAdmin({
+    configFile: file,
+    config: 'classify: { deep: { judge: {} } }\ncomplexity: { judge: {} }',
+    local: {
+      reply: (request) => ({
+        text: request.body.includes('<<<TEXT') ? '{"sensitive":true,"kind":"hr","confidence":0.9}' : 'local heard',
+      }),
+    },
+  });
+  try {
+    writeFileSync(file, `${readFileSync(file, 'utf8')}\npolicy: { masking: "off" }\n`);
+    expect((await sluice.call('POST', '/admin/v1/reload', {})).json()).toMatchObject({ kind: 'reloaded' });
+    const answer = await sluice.ask(say(`${COMPLEX} Keep the variable names that Ingrid chose.`));
+    expect(answer.headers.get('x-sluice-reason')).toContain('JUDGED_SENSITIVE');
+    expect(sluice.sentToCloud()).not.toContain('Ingrid');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('judge: {}', 'judge: { upstream: nobody }'));
+    expect((await sluice.call('POST', '/admin/v1/reload', {})).json()).toMatchObject({ kind: 'invalid' });
+  } finally {
+    await sluice.close();
     rmSync(directory, { recursive: true, force: true });
   }
 });

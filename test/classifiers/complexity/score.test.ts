@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { calibrate } from '../../../classifiers/complexity/calibrate.ts';
 import type { ComplexityInput } from '../../../classifiers/complexity/score.ts';
-import { bandOf, scoreComplexity, zoneOf } from '../../../classifiers/complexity/score.ts';
+import { scoreComplexity } from '../../../classifiers/complexity/score.ts';
 
 /** Any UTF-16, lone surrogates included. */
 const anyUnits = fc.uint16Array({ maxLength: 80 }).map((units) => String.fromCharCode(...units));
@@ -179,32 +179,6 @@ describe('conversations', () => {
     for (let round = 0; round < 3; round += 1) scoreComplexity(input);
     // 3 rounds take about 10 ms; quadratic search would take minutes.
     expect(performance.now() - begun).toBeLessThan(5_000);
-  });
-});
-
-describe('bandOf()', () => {
-  const options = { threshold: 0.5, hysteresis: 0.05 };
-  test.each([
-    [0.2, undefined, 'simple'],
-    [0.52, undefined, 'complex'],
-    [0.48, undefined, 'simple'],
-    [0.48, 'complex', 'complex'],
-    [0.52, 'simple', 'simple'],
-    [0.56, 'simple', 'complex'],
-    [0.44, 'complex', 'simple'],
-  ] as const)('score %d after %s is %s', (value, previous, band) => {
-    expect(bandOf(value, options, previous)).toBe(band);
-  });
-  test.each(['simple', 'complex'] as const)('a %s conversation keeps its band inside a tool loop', (previous) => {
-    for (const value of [0, 0.5, 1]) expect(bandOf(value, options, previous, true)).toBe(previous);
-  });
-  test('zoneOf() is uncertain only near the threshold', () => {
-    expect([0.4, 0.46, 0.54, 0.56].map((value) => zoneOf(value, options))).toEqual([
-      'simple',
-      'uncertain',
-      'uncertain',
-      'complex',
-    ]);
   });
 });
 

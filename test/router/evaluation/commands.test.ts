@@ -202,6 +202,15 @@ describe('sluice tune complexity', () => {
     expect(loadConfig(fragment, {})).toMatchObject({ kind: 'config' });
   });
 
+  it.each(['simple', 'complex'])('reaches the share where what is uncertain counts as %s', async (uncertain) => {
+    const own = fileOf(`bands-${uncertain}.yaml`, `complexity: { uncertain: ${uncertain}, hysteresis: 0.02 }\n`);
+    const { code, stdout } = await runCli(['tune', 'complexity', '--cloud-share', '0.5', file, '-c', own, '--json']);
+    expect(code).toBe(0);
+    const told = JSON.parse(stdout) as { cloudShare: number; bands: Record<string, number> };
+    expect(told.cloudShare).toBe(0.5);
+    expect(Object.values(told.bands).reduce((sum, each) => sum + each, 0)).toBe(4);
+  });
+
   it('says when so many cannot leave', async () => {
     const kept = fileOf(
       'kept.jsonl',
