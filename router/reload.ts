@@ -96,9 +96,9 @@ export class LiveContext {
   }
 
   /** prepare is for a process that follows: what it is given was proved by the first, and becomes this process's own record in the audit. */
-  prepare(config: Config, digest: string): Prepared {
+  async prepare(config: Config, digest: string): Promise<Prepared> {
     const changes = changesBetween(this.#context.config, config);
-    const built = this.#build(config, digest);
+    const built = await this.#build(config, digest);
     if (built.kind === 'invalid') return built;
     return {
       kind: 'built',

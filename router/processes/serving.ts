@@ -88,11 +88,11 @@ export function serveUnder({ port, environment, createLog, exit }: ServingOption
     return { port: listener.port, problems: [] };
   });
 
-  line.answer('prepare', ({ config, digest }) => {
+  line.answer('prepare', async ({ config, digest }) => {
     if (live === undefined) return [{ path: '', message: 'not started' }];
     void prepared?.drop();
     prepared = undefined;
-    const built = live.prepare(shareOut(config, config.listen.processes), digest);
+    const built = await live.prepare(shareOut(config, config.listen.processes), digest);
     if (built.kind === 'invalid') return built.problems;
     prepared = built;
     return [];

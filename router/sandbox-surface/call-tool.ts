@@ -13,6 +13,7 @@ import { parseJsonText } from '../json/parse.ts';
 import type { Context } from '../pipeline/context.ts';
 import { isMaskable } from '../pipeline/remember.ts';
 import { decide } from '../policy/decide.ts';
+import { textsOf, weighEntities } from '../policy/entity-policy.ts';
 import { rankOf } from '../policy/rank.ts';
 import type { Principal } from '../principals/principal.ts';
 import { collectSegments, type Placement } from '../protocols/segments.ts';
@@ -121,7 +122,20 @@ async function weigh(
   }
   // Not the call's signal: a client that hangs up would make its session unknown. The classifier has its own deadline.
   const { signal } = new AbortController();
-  const classification = await context.classifier.classify(segments, gaps, { signal, nearMisses: 'omit' });
+  const classified = await context.classifier.classify(segments, gaps, { signal, nearMisses: 'omit' });
+  const about = {
+    model: '',
+    tools: [call.tool],
+    principal: call.principal.id,
+    protocol: call.surface,
+    chars: segments.reduce((sum, { text }) => sum + text.length, 0),
+    turns: 0,
+  };
+  const { classification, policy, relabelled } = weighEntities(
+    classified,
+    { ...about, textAt: textsOf(() => segments) },
+    context.policy,
+  );
   const { verdict, signals } = classification;
   const { label } = decide(
     {
@@ -131,15 +145,11 @@ async function weigh(
       toolSawSensitive: false,
       complexity: 0,
       band: 'simple',
-      model: '',
       localModels: [],
-      tools: [],
-      principal: call.principal.id,
-      protocol: call.surface,
-      chars: 0,
-      turns: 0,
+      ...about,
+      relabelled,
     },
-    context.policy,
+    policy,
   );
   const findings: Record<string, number> = {};
   for (const { entity } of verdict.findings) {

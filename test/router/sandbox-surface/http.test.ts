@@ -174,6 +174,20 @@ describe('a run over HTTP', () => {
     expect((await ran(RUN)).classification.findings).toEqual({ CREDIT_CARD: 1 });
   });
 
+  it.each([
+    ['raised by the tool', 'label: restricted, when: "\'exec\' in tools"', 'restricted'],
+    ['raised by the surface', 'label: restricted, when: "protocol == \'sandbox\'"', 'restricted'],
+    ['raised by their number', 'label: restricted, when: "count > 1"', 'restricted'],
+    ['lowered', 'label: public, when: "count > 1"', 'public'],
+    ['one that does not hold', 'label: restricted, when: "count > 2"', 'confidential'],
+  ])('conditions of an entity hold for results too: %s', async (_, condition, label) => {
+    await start({
+      sandbox: recordingExecutor(() => 'ann.lee@acme.io, bob.ray@acme.io'),
+      config: `classify: { entities: { EMAIL_ADDRESS: { label: confidential, threshold: 0.5, maskable: true, conditions: [{ name: own, ${condition} }] } } }`,
+    });
+    expect((await ran(RUN)).classification.label).toBe(label);
+  });
+
   it('what the arguments hold counts before the call runs', async () => {
     const executor = recordingExecutor(() => 'ok');
     await start({ sandbox: executor });
