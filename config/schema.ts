@@ -13,7 +13,7 @@ import { Store } from './store-schema.ts';
 import { Surfaces } from './surfaces-schema.ts';
 import { Alias, Pool, Provider, Upstream } from './upstream-schema.ts';
 import { Telemetry } from './telemetry-schema.ts';
-import { bytes, label, milliseconds, name, score } from './schema-terms.ts';
+import { bytes, label, milliseconds, name } from './schema-terms.ts';
 
 export const Listen = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on.'),

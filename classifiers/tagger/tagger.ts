@@ -42,7 +42,9 @@ export const NAME_TAGGER: Tagger = {
     const keyed = trustKey(tokens, input.hint, tags, certainty);
     if (!isTagged && !keyed) return;
     const mentions = readMentions(tokens, tags, certainty).filter(
-      (mention) => mention.names > 0 && (mention.tag !== PERSON || !isEponym(tokens, mention)),
+      (mention) =>
+        mention.names > 0 &&
+        (mention.tag !== PERSON || !(isEponym(tokens, mention) || isInAddress(input.text, mention))),
     );
     if (mentions.length === 0) return;
     const people = mentions.filter(({ tag, listed }) => tag === PERSON && listed >= 1).length;
@@ -75,6 +77,21 @@ export const NAME_TAGGER: Tagger = {
     }
   },
 };
+
+/** Longest part of an address that is walked over. */
+const LONGEST_PART = 64;
+const ADDRESS_UNIT = /[\p{L}\p{N}._+-]/u;
+
+/** `karin@holmberg-tools.se`: both sides of an `@` without a blank are the e-mail recognizer's. */
+function isInAddress(text: string, mention: Mention): boolean {
+  let before = tokens.words.start[mention.from] as number;
+  let after = tokens.words.end[mention.to - 1] as number;
+  const [first, last] = [before, after];
+  while (first - before < LONGEST_PART && ADDRESS_UNIT.test(text[before - 1] ?? '')) before -= 1;
+  if (text[before - 1] === '@' && ADDRESS_UNIT.test(text[before - 2] ?? '')) return true;
+  while (after - last < LONGEST_PART && ADDRESS_UNIT.test(text[after] ?? '')) after += 1;
+  return text[after] === '@' && ADDRESS_UNIT.test(text[after + 1] ?? '');
+}
 
 /** `Robert L.`: the period belongs to the initial. */
 function withPeriod(text: string, mention: Mention): number {

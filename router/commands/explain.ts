@@ -1,4 +1,5 @@
 /** `sluice explain`: what would happen to this request and why. Sends nothing, runs nothing, remembers nothing, and prints no value: positions, entities, steps. */
+import type { ScoreStep } from '../../classifiers/finding.ts';
 import { Command } from 'commander';
 import { ERRORS } from '../errors.ts';
 import { describeReason } from '../http/decision-headers.ts';
@@ -112,6 +113,19 @@ export function explainTurn(turn: Turn): DecisionExplanation {
   };
 }
 
+/** A step of a score: what acted, and what the score was after it. */
+function stepText(step: ScoreStep): string {
+  const what =
+    step.kind === 'context'
+      ? ` "${step.word}"`
+      : 'by' in step
+        ? ` by ${step.by}`
+        : step.kind === 'model'
+          ? ` ${step.model}`
+          : '';
+  return `${step.kind}${what} ${step.score.toFixed(2)}`;
+}
+
 function bandText({ band, zone, settledBy }: DecisionExplanation['complexity']): string {
   return zone === band && settledBy === 'score' ? band : `${zone}, counts as ${band} by ${settledBy}`;
 }
@@ -132,7 +146,7 @@ function describeExplanation(explanation: DecisionExplanation): readonly string[
     ),
     ...explanation.findings.map(
       (finding) =>
-        `finding     ${finding.entity} ${finding.score.toFixed(2)} at ${span(finding)} by ${finding.recognizer}: ${finding.explanation.steps.map((step) => `${step.kind}${step.kind === 'context' ? ` "${step.word}"` : ''} ${step.score.toFixed(2)}`).join(' -> ')}${finding.explanation.views.length === 0 ? '' : ` (read as ${finding.explanation.views.join(' > ')})`}`,
+        `finding     ${finding.entity} ${finding.score.toFixed(2)} at ${span(finding)} by ${finding.recognizer}: ${finding.explanation.steps.map(stepText).join(' -> ')}${finding.explanation.views.length === 0 ? '' : ` (read as ${finding.explanation.views.join(' > ')})`}`,
     ),
     ...explanation.gaps.map((gap) => `gap         ${gap.cause} at ${gap.pointer || '/'} (${gap.classifier})`),
     ...explanation.signals.map(

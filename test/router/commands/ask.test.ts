@@ -25,6 +25,12 @@ describe('sluice explain', () => {
     expect(stdout).not.toContain('4539');
   });
 
+  it('says in words what each step did, and in which band the request is', async () => {
+    const { stdout } = await runCli(['explain'], { input: JSON.stringify(say(`Card ${CARD}, my credit card`)) });
+    expect(stdout).toMatch(/finding +CREDIT_CARD 1\.00 at .*pattern [\d.]+ -> validated by \w+ [\d.]+/);
+    expect(stdout).toMatch(/complexity +[\d.]+ \((?:simple|complex|uncertain, counts as \w+ by \w+)\)/);
+  });
+
   it('refuses what is no request, with its place', async () => {
     const { code, stdout, stderr } = await runCli(['explain'], {
       input: '{"model":"auto","messages":[{"role":"king","content":"x"}]}',
