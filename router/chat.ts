@@ -19,6 +19,8 @@ export interface ChatRequest {
     | { readonly kind: 'text' }
     | { readonly kind: 'json' }
     | { readonly kind: 'schema'; readonly name: string; readonly schema: unknown };
+  /** The client declared `functions` and no tools: it knows a call as `function_call`, one a message. */
+  readonly legacyCalls?: true;
   /** Empty when not asked for. */
   readonly reasoningEffort: string;
   /** A thinking model's switch, which only local servers have. Absent: what reasoningEffort says, else the model's own default. */

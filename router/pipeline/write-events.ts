@@ -21,7 +21,7 @@ export async function writeEvents(
   scope: RequestScope,
 ): Promise<void> {
   const { response, gone } = answer;
-  const { stream, includeUsage, messages, keepAlive } = turn.envelope.chat;
+  const { stream, includeUsage, messages, keepAlive, legacyCalls } = turn.envelope.chat;
   const sink = createResponseSink(response);
   answer.model = dispatched.model;
   const writer = protocol.createWriter(
@@ -39,6 +39,7 @@ export async function writeEvents(
       id: protocol.idPrefix + answer.id.slice('req_'.length),
       model: dispatched.model,
       createdSeconds: Math.floor(Date.now() / 1000),
+      ...(legacyCalls === true ? { legacyCalls } : {}),
       ...(messages.length === 0 ? { loads: keepAlive === 0 ? 'unload' : 'load' } : {}),
       errorBody: (failure) => answer.errorText(answer.codeOf(failure)),
     },

@@ -13,6 +13,7 @@ import {
   fail,
   isObject,
   number,
+  readDeclaration,
   readFunction,
   refuseLookAlikes,
   string,
@@ -54,19 +55,17 @@ function readChat(document: JsonDocument): ChatRequest {
   const body = document.root;
   refuseLookAlikes(body, BODY_NAMES, '');
   if (!document.members.has('messages')) fail('missing_field', '/messages');
-  // Their replies come in another form than tool calls do, which no current client asks for.
-  for (const key of ['functions', 'function_call'])
-    if ((body[key] ?? null) !== null) fail('unsupported_value', `/${key}`);
   const messages = messagesOf(document);
+  const tools = readTools(document);
   const streamOptions = body['stream_options'] ?? null;
   if (streamOptions !== null && !isObject(streamOptions)) fail('wrong_type', '/stream_options');
   const includeUsage = isObject(streamOptions) ? (streamOptions['include_usage'] ?? false) : false;
   if (typeof includeUsage !== 'boolean') fail('wrong_type', '/stream_options/include_usage');
   return {
     messages,
-    tools: toolsOf(document),
-    toolChoice: readToolChoice(body['tool_choice'] ?? null),
-    parallelToolCalls: boolean(body, 'parallel_tool_calls', true),
+    ...tools,
+    // A deprecated client has room for one call.
+    parallelToolCalls: tools.legacyCalls === true ? false : boolean(body, 'parallel_tool_calls', true),
     stream: boolean(body, 'stream', false),
     includeUsage,
     choices: number(body, 'n', { min: 1, max: 128, whole: true }) ?? 1,
@@ -169,12 +168,23 @@ function readToolCalls(message: JsonObject, at: string): readonly ModelToolCall[
   return legacy === null ? calls : [...calls, readFunction(legacy, '', `${at}/function_call`)];
 }
 
+/** Deprecated `functions` are tools by another name; where both are declared both may be called, and tools say how. */
+function readTools(document: JsonDocument): Pick<ChatRequest, 'tools' | 'toolChoice' | 'legacyCalls'> {
+  const body = document.root;
+  const tools = toolsOf(document);
+  const functions = array(body, 'functions', '').map((item, index) => readDeclaration(item, `/functions/${index}`));
+  const toolChoice = readToolChoice(body['tool_choice'] ?? body['function_call'] ?? null);
+  if (functions.length === 0) return { tools, toolChoice };
+  return { tools: [...tools, ...functions], toolChoice, ...(tools.length === 0 ? { legacyCalls: true } : {}) };
+}
+
 function readToolChoice(value: JsonValue): ChatRequest['toolChoice'] {
   if (value === null) return { kind: 'auto' };
   if (value === 'auto' || value === 'none' || value === 'required') return { kind: value };
   if (typeof value === 'string') return fail('unsupported_value', '/tool_choice');
   if (!isObject(value)) return fail('wrong_type', '/tool_choice');
-  const named = value['function'] ?? value['custom'];
+  // `function_call` names its function without more ado.
+  const named = value['function'] ?? value['custom'] ?? (value['name'] === undefined ? undefined : value);
   if (isObject(named)) return { kind: 'tool', name: string(named, 'name', '/tool_choice/function') };
   const allowed = value['allowed_tools'];
   return { kind: isObject(allowed) && allowed['mode'] === 'required' ? 'required' : 'auto' };
@@ -182,7 +192,7 @@ function readToolChoice(value: JsonValue): ChatRequest['toolChoice'] {
 
 function readSampling(body: JsonObject): Sampling {
   const any = { min: -Number.MAX_VALUE, max: Number.MAX_VALUE };
-  const limit = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true } as const;
+  const limit = { min: 0, max: Number.MAX_SAFE_INTEGER, whole: true } as const;
   const stop = body['stop'] ?? undefined;
   const given = {
     temperature: number(body, 'temperature', { min: 0, max: 2 }),

@@ -15,6 +15,10 @@ const FINISH: Readonly<Record<FinishReason, string>> = {
 };
 const TERMINATOR = toSseData('[DONE]');
 
+function finishOf(reason: FinishReason, { legacyCalls }: WriterOptions): string {
+  return reason === 'tool-calls' && legacyCalls === true ? 'function_call' : FINISH[reason];
+}
+
 /** createOpenAIChatWriter writes one reply and ends the sink after `end` or `error`; what comes later is ignored. */
 export function createOpenAIChatWriter(sink: ByteSink, options: WriterOptions): ReplyWriter {
   return options.stream ? new StreamWriter(sink, options) : new BodyWriter(sink, options);
@@ -65,11 +69,15 @@ class StreamWriter implements ReplyWriter {
       case 'refusal':
         return this.#delta(event.choice, `"refusal":${JSON.stringify(event.text)}`);
       case 'tool-call':
+        if (this.#options.legacyCalls === true)
+          return this.#delta(event.choice, `"function_call":{"name":${JSON.stringify(event.name)},"arguments":""}`);
         return this.#delta(
           event.choice,
           `"tool_calls":[{"index":${event.index},"id":${JSON.stringify(event.id)},"type":"function","function":{"name":${JSON.stringify(event.name)},"arguments":""}}]`,
         );
       case 'tool-arguments':
+        if (this.#options.legacyCalls === true)
+          return this.#delta(event.choice, `"function_call":{"arguments":${JSON.stringify(event.text)}}`);
         return this.#delta(
           event.choice,
           `"tool_calls":[{"index":${event.index},"function":{"arguments":${JSON.stringify(event.text)}}}]`,
@@ -84,7 +92,7 @@ class StreamWriter implements ReplyWriter {
       }
       case 'finish':
         if (this.#finished.get(event.choice) === true) return;
-        return this.#finish(event.choice, FINISH[event.reason]);
+        return this.#finish(event.choice, finishOf(event.reason, this.#options));
       case 'usage':
         this.#usage = event.usage;
         return;
@@ -213,7 +221,7 @@ class BodyWriter implements ReplyWriter {
         return;
       }
       case 'finish':
-        this.#choice(event.choice).finish ??= FINISH[event.reason];
+        this.#choice(event.choice).finish ??= finishOf(event.reason, this.#options);
         return;
     }
   }
@@ -248,7 +256,7 @@ class BodyWriter implements ReplyWriter {
           refusal: choice.refusal === '' ? null : choice.refusal,
           ...(choice.annotations.length === 0 ? {} : { annotations: choice.annotations }),
           ...(choice.reasoning === '' ? {} : { reasoning_content: choice.reasoning }),
-          ...(choice.calls.length === 0 ? {} : { tool_calls: choice.calls.filter((call) => call !== undefined) }),
+          ...callsOf(choice, this.#options),
         },
         logprobs: joinLogprobs(choice.logprobs),
         finish_reason: choice.finish,
@@ -263,6 +271,12 @@ class BodyWriter implements ReplyWriter {
     if (written === undefined) return this.#sink.end();
     return written.then(() => this.#sink.end());
   }
+}
+
+function callsOf({ calls }: BodyChoice, { legacyCalls }: WriterOptions): object {
+  const made = calls.filter((call) => call !== undefined);
+  if (made.length === 0) return {};
+  return legacyCalls === true ? { function_call: made[0]?.function } : { tool_calls: made };
 }
 
 /** Streamed logprobs come as lists per chunk under `content` and `refusal`; one body has them in one list each. */

@@ -163,6 +163,8 @@ export interface WriterOptions {
   /** Shown when the upstream names none. */
   readonly model: string;
   readonly createdSeconds: number;
+  /** Calls are written as `function_call`, as the client declared them. */
+  readonly legacyCalls?: true;
   /** The request had no messages: on Ollama's wire it loads or unloads a model and says nothing. */
   readonly loads?: 'load' | 'unload';
   /** The body of errorReply for a failure: what the client is told when the reply ends in one. */

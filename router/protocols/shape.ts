@@ -94,17 +94,15 @@ export function readTools(items: readonly JsonValue[]): readonly ToolDeclaration
     const type = string(item, 'type', at);
     // Tools the provider runs (web search, custom grammars) have no neutral form: they travel in the document alone.
     if (type !== 'function' && type !== '') return [];
-    const declared = item['function'];
-    if (!isObject(declared)) return fail(declared === undefined ? 'missing_field' : 'wrong_type', `${at}/function`);
-    if (declared['name'] === undefined) fail('missing_field', `${at}/function/name`);
-    const parameters = declared['parameters'] ?? { type: 'object', properties: {} };
-    if (!isObject(parameters)) fail('wrong_type', `${at}/function/parameters`);
-    return [
-      {
-        name: string(declared, 'name', `${at}/function`),
-        description: string(declared, 'description', `${at}/function`),
-        parameters,
-      },
-    ];
+    return [readDeclaration(item['function'], `${at}/function`)];
   });
+}
+
+/** readDeclaration reads what a function is called, what it does and what it takes. */
+export function readDeclaration(declared: JsonValue | undefined, at: string): ToolDeclaration {
+  if (!isObject(declared)) return fail(declared === undefined ? 'missing_field' : 'wrong_type', at);
+  if (declared['name'] === undefined) fail('missing_field', `${at}/name`);
+  const parameters = declared['parameters'] ?? { type: 'object', properties: {} };
+  if (!isObject(parameters)) fail('wrong_type', `${at}/parameters`);
+  return { name: string(declared, 'name', at), description: string(declared, 'description', at), parameters };
 }

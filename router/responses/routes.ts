@@ -4,6 +4,7 @@ import type { Context as Http, Hono } from 'hono';
 import type { ErrorCode } from '../errors.ts';
 import type { AppEnv } from '../http/app-env.ts';
 import { serveCompaction } from '../pipeline/serve-compaction.ts';
+import { serveResponsesCount } from '../pipeline/serve-count.ts';
 import { serveResponses } from '../pipeline/serve-responses.ts';
 import type { Awaitable } from '../store/database.ts';
 import { listInput } from './list-input.ts';
@@ -32,6 +33,11 @@ export function addResponseRoutes(app: Hono<AppEnv>, error: Refuse): void {
     await serveCompaction(c.env.incoming, c.env.outgoing, c.var.caller);
     return RESPONSE_ALREADY_SENT;
   });
+  app.post(`${PATH}/input_tokens`, async (c) => {
+    await serveResponsesCount(c.env.incoming, c.env.outgoing, c.var.caller);
+    return RESPONSE_ALREADY_SENT;
+  });
+  app.all(`${PATH}/input_tokens`, () => error('method_not_allowed', PATH));
   app.all(`${PATH}/compact`, () => error('method_not_allowed', PATH));
   app.get(`${PATH}/:id`, (c) => {
     if (c.req.query('stream') === 'true') return error('unsupported_value', PATH);

@@ -75,8 +75,6 @@ describe('read() refuses', () => {
       'unsupported_value',
       '/messages/0/content/0/Image_URL',
     ],
-    ['the old functions', { functions: [{ name: 'f' }], messages: [user('a')] }, 'unsupported_value', '/functions'],
-    ['the old function_call', { function_call: 'auto', messages: [user('a')] }, 'unsupported_value', '/function_call'],
   ])('%s', (_name, body, code, pointer) => {
     expect(readAny(body)).toEqual({ kind: 'problem', problem: { code, pointer } });
   });
