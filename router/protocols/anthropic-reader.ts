@@ -3,56 +3,20 @@
  * no `message_stop`, no stop reason, a block left open, an error in the stream, a line that is no JSON.
  */
 import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
-import { SseDecoder } from '../sse.ts';
-import { failure, failureOf } from '../upstreams/failure.ts';
+import { failure } from '../upstreams/failure.ts';
 import { fieldsOf, isFields, listOf, textOf, type Fields } from '../upstreams/json-fields.ts';
 import { countPoints } from '../masking/restore-positions.ts';
 import { fromAnthropic } from './citations.ts';
-import { readWholeReply } from './whole-reply.ts';
+import { readReplyBody, readReplyStream, type ReplyReader } from './reply-frame.ts';
 
 const WIRE = 'anthropic-messages';
 
-/** Reads a stream of server-sent events. `body` may throw; what it threw becomes the failure. */
-export async function* readAnthropicStream(
-  body: AsyncIterable<Uint8Array>,
-  upstream: string,
-): AsyncIterable<ReplyEvent> {
-  const decoder = new SseDecoder();
-  const reply = new AnthropicReply(upstream);
-  try {
-    for await (const chunk of body) {
-      const events = decoder.push(chunk);
-      if (events === 'malformed') {
-        yield reply.failed('upstream_malformed');
-        return;
-      }
-      for (const { data } of events) {
-        const read = reply.read(data);
-        yield* read;
-        const last = read.at(-1)?.kind;
-        if (last === 'error' || last === 'end') return;
-      }
-    }
-  } catch (error) {
-    yield { kind: 'error', failure: failureOf(error, upstream) };
-    return;
-  }
-  yield reply.failed('upstream_truncated');
+export function readAnthropicStream(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent> {
+  return readReplyStream(body, upstream, new AnthropicReply(upstream));
 }
 
-/** Reads one JSON body. */
-export async function* readAnthropicBody(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent> {
-  const reply = new AnthropicReply(upstream);
-  const whole = await readWholeReply(body, upstream);
-  if (whole.kind === 'failed') {
-    yield { kind: 'error', failure: whole.failure };
-    return;
-  }
-  if (whole.kind === 'too-long') {
-    yield reply.failed('upstream_malformed');
-    return;
-  }
-  yield* reply.readMessage(whole.text);
+export function readAnthropicBody(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent> {
+  return readReplyBody(body, upstream, new AnthropicReply(upstream));
 }
 
 interface OpenBlock {
@@ -64,7 +28,7 @@ interface OpenBlock {
   json: string;
 }
 
-class AnthropicReply {
+class AnthropicReply implements ReplyReader {
   readonly #upstream: string;
   /** Blocks started and not stopped, by index: what the end of each still has to say. */
   readonly #open = new Map<number, OpenBlock>();
@@ -110,7 +74,7 @@ class AnthropicReply {
     }
   }
 
-  readMessage(text: string): ReplyEvent[] {
+  readWhole(text: string): ReplyEvent[] {
     const message = parse(text);
     if (message === undefined || message['type'] === undefined) return [this.failed('upstream_malformed')];
     if (message['type'] === 'error') return [this.failed(codeOfError(fieldsOf(message['error'])['type']))];

@@ -4,10 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { FinishReason, ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
-import { SseDecoder } from '../sse.ts';
-import { failure, failureOf } from '../upstreams/failure.ts';
+import { failure } from '../upstreams/failure.ts';
 import { fromChat } from './citations.ts';
-import { readWholeReply } from './whole-reply.ts';
+import { readReplyBody, readReplyStream, type ReplyReader } from './reply-frame.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>
@@ -16,55 +15,12 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const count = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
 
-/** Reads a stream of server-sent events. `body` may throw; what it threw becomes the failure. */
-export async function* readOpenAIChatStream(
-  body: AsyncIterable<Uint8Array>,
-  upstream: string,
-): AsyncIterable<ReplyEvent> {
-  const decoder = new SseDecoder();
-  const reply = new ReplyState(upstream);
-  try {
-    for await (const chunk of body) {
-      const events = decoder.push(chunk);
-      if (events === 'malformed') {
-        yield reply.failed('upstream_malformed');
-        return;
-      }
-      for (const { data } of events) {
-        if (data === '[DONE]') {
-          yield* reply.close();
-          return;
-        }
-        const before = reply.read(data);
-        yield* before;
-        if (before.at(-1)?.kind === 'error') return;
-      }
-    }
-  } catch (error) {
-    yield { kind: 'error', failure: failureOf(error, upstream) };
-    return;
-  }
-  yield reply.failed('upstream_truncated');
+export function readOpenAIChatStream(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent> {
+  return readReplyStream(body, upstream, new ReplyState(upstream));
 }
 
-/** Reads one JSON body. */
-export async function* readOpenAIChatBody(
-  body: AsyncIterable<Uint8Array>,
-  upstream: string,
-): AsyncIterable<ReplyEvent> {
-  const reply = new ReplyState(upstream);
-  const whole = await readWholeReply(body, upstream);
-  if (whole.kind === 'failed') {
-    yield { kind: 'error', failure: whole.failure };
-    return;
-  }
-  if (whole.kind === 'too-long') {
-    yield reply.failed('upstream_malformed');
-    return;
-  }
-  const events = reply.read(whole.text);
-  yield* events;
-  if (events.at(-1)?.kind !== 'error') yield* reply.close();
+export function readOpenAIChatBody(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent> {
+  return readReplyBody(body, upstream, new ReplyState(upstream));
 }
 
 interface OpenCall {
@@ -85,7 +41,7 @@ interface ChoiceState {
   finished: boolean;
 }
 
-class ReplyState {
+class ReplyState implements ReplyReader {
   readonly #upstream: string;
   readonly #choices = new Map<number, ChoiceState>();
   #started = false;
@@ -99,13 +55,22 @@ class ReplyState {
   }
 
   /** At the terminator: whole only when every choice that began has finished. */
-  *close(): Iterable<ReplyEvent> {
+  #close(): ReplyEvent {
     const whole = this.#choices.size > 0 && [...this.#choices.values()].every((choice) => choice.finished);
-    yield whole ? { kind: 'end' } : this.failed('upstream_truncated');
+    return whole ? { kind: 'end' } : this.failed('upstream_truncated');
+  }
+
+  read(data: string): readonly ReplyEvent[] {
+    return data === '[DONE]' ? [this.#close()] : this.#chunk(data);
+  }
+
+  readWhole(body: string): readonly ReplyEvent[] {
+    const events = this.#chunk(body);
+    return events.at(-1)?.kind === 'error' ? events : [...events, this.#close()];
   }
 
   /** Events of one chunk or body; an `error` among them is the last. */
-  read(data: string): ReplyEvent[] {
+  #chunk(data: string): ReplyEvent[] {
     let chunk: unknown;
     try {
       chunk = JSON.parse(data);

@@ -3,78 +3,38 @@
  * terminal event, a status that is none, an error in the stream, a line that is no JSON, a call whose pieces and whole disagree.
  */
 import type { ReplyEvent, UpstreamFailure, Usage } from '../chat.ts';
-import { SseDecoder } from '../sse.ts';
-import { failure, failureOf } from '../upstreams/failure.ts';
+import { failure } from '../upstreams/failure.ts';
 import { errorCodeOf } from './openai-chat-reader.ts';
 import { count, isObject, type Json, ResponseItems, text } from './openai-responses-items.ts';
-import { readWholeReply } from './whole-reply.ts';
+import { readReplyBody, readReplyStream, type ReplyReader } from './reply-frame.ts';
 
-/** Reads a stream of server-sent events. `body` may throw; what it threw becomes the failure. */
-export async function* readOpenAIResponsesStream(
+export function readOpenAIResponsesStream(
   body: AsyncIterable<Uint8Array>,
   upstream: string,
 ): AsyncIterable<ReplyEvent> {
-  const decoder = new SseDecoder();
-  const reply = new ReplyState(upstream);
-  try {
-    for await (const chunk of body) {
-      const events = decoder.push(chunk);
-      if (events === 'malformed') {
-        yield reply.failed('upstream_malformed');
-        return;
-      }
-      for (const { data } of events) {
-        // Some servers close with chat's terminator: by then the terminal event must have come.
-        if (data === '[DONE]') {
-          yield reply.failed('upstream_truncated');
-          return;
-        }
-        yield* reply.read(data);
-        if (reply.isOver) return;
-      }
-    }
-  } catch (error) {
-    yield { kind: 'error', failure: failureOf(error, upstream) };
-    return;
-  }
-  yield reply.failed('upstream_truncated');
+  return readReplyStream(body, upstream, new ReplyState(upstream));
 }
 
-/** Reads one JSON body. */
-export async function* readOpenAIResponsesBody(
-  body: AsyncIterable<Uint8Array>,
-  upstream: string,
-): AsyncIterable<ReplyEvent> {
-  const reply = new ReplyState(upstream);
-  const whole = await readWholeReply(body, upstream);
-  if (whole.kind === 'failed') {
-    yield { kind: 'error', failure: whole.failure };
-    return;
-  }
-  if (whole.kind === 'too-long') {
-    yield reply.failed('upstream_malformed');
-    return;
-  }
-  yield* reply.readWhole(whole.text);
+export function readOpenAIResponsesBody(body: AsyncIterable<Uint8Array>, upstream: string): AsyncIterable<ReplyEvent> {
+  return readReplyBody(body, upstream, new ReplyState(upstream));
 }
 
-class ReplyState {
+class ReplyState implements ReplyReader {
   readonly #upstream: string;
   readonly #items = new ResponseItems();
   #started = false;
-  /** After `end` or `error` nothing is read. */
-  isOver = false;
 
   constructor(upstream: string) {
     this.#upstream = upstream;
   }
 
   failed(code: UpstreamFailure['code']): ReplyEvent {
-    this.isOver = true;
     return { kind: 'error', failure: failure(this.#upstream, code, true, { status: 200 }) };
   }
 
   read(data: string): readonly ReplyEvent[] {
+    // Some servers close with chat's terminator: by then the terminal event must have come.
+    if (data === '[DONE]') return [this.failed('upstream_truncated')];
     const event = parse(data);
     if (event === undefined) return [this.failed('upstream_malformed')];
     const type = text(event['type']);
@@ -137,7 +97,6 @@ class ReplyState {
         : details['reason'] === 'content_filter'
           ? 'content-filter'
           : 'length';
-    this.isOver = true;
     return [
       ...started,
       ...rest,
