@@ -71,6 +71,8 @@ export interface RequestReceipt {
     readonly pointer: string;
     /** Keyed digest of the value: equal values are equal here, and nobody without the key can try guesses. */
     readonly digest: string;
+    /** Rounded down to four digits, so that no threshold of four is passed by rounding; absent in receipts of older versions. */
+    readonly score?: number;
   }[];
   readonly findingCount: number;
   readonly gaps: readonly string[];

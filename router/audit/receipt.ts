@@ -115,9 +115,12 @@ export function toReceipt(record: RequestRecord, key: string, digests: readonly 
     requestModel: record.requestModel,
     model: record.responseModel,
     session: record.session,
-    findings: record.findings
-      .slice(0, FINDINGS_KEPT)
-      .map(({ entity, pointer }, index) => ({ entity, pointer, digest: digests[index] ?? '' })),
+    findings: record.findings.slice(0, FINDINGS_KEPT).map(({ entity, pointer, score }, index) => ({
+      entity,
+      pointer,
+      digest: digests[index] ?? '',
+      score: roundedDown(score),
+    })),
     findingCount: record.findingCount,
     gaps: [...new Set(record.gaps.map((gap) => gap.cause))],
     tools: record.tools.length,
@@ -127,4 +130,9 @@ export function toReceipt(record: RequestRecord, key: string, digests: readonly 
     ms: Math.round(record.timings.total),
     policy: record.policy,
   };
+}
+
+/** The little that is added is for scores that binary fractions miss by less: 0.57 is a hair below itself. */
+function roundedDown(score: number): number {
+  return Math.floor(score * 10_000 + 1e-6) / 10_000;
 }

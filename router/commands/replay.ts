@@ -30,7 +30,7 @@ async function replay(
 ): Promise<void> {
   const before = policyOrExit(options.config);
   const after = policyOrExit(options.policy);
-  const blind = changesBetween(before.config, after.config).filter(({ key }) => needsTexts(key));
+  const blind = changesBetween(before.config, after.config).filter(needsTexts);
   for (const { key } of blind)
     talk(`${key} changes what is found, which no receipt tells: shadow it on live traffic, or evaluate it on rows`);
   const counts = { requests: 0, same: 0, differing: 0, undecidable: 0 };

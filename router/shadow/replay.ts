@@ -1,5 +1,5 @@
 /**
- * What another policy would have made of requests in the audit. A receipt holds entities, labels, reasons and codes, no text and no scores; what it leaves
+ * What another policy would have made of requests in the audit. A receipt holds entities, scores, labels, reasons and codes, no text; what it leaves
  * open is tried in every way it could have been, and only where all of them end alike there is an answer. Fails by saying so: never a guess.
  */
 import { bandOf } from '../../classifiers/complexity/band.ts';
@@ -8,6 +8,7 @@ import type { Gap, Signal, Verdict } from '../../classifiers/verdict.ts';
 import type { RequestReceipt } from '../audit/event.ts';
 import { type CompiledPolicy, decide } from '../policy/decide.ts';
 import { rankOf, ruleOf } from '../policy/rank.ts';
+import type { KeyChange } from './config-change.ts';
 import type { Config } from '../../config/schema.ts';
 
 export interface ReplayPolicy {
@@ -40,8 +41,18 @@ export function replayReceipt(receipt: RequestReceipt, before: ReplayPolicy, aft
   // A receipt of another policy, or one whose request had something that is not kept.
   const ways = [...was].filter(([, outcome]) => outcome === recorded).map(([way]) => way);
   if (ways.length === 0) return { kind: 'undecidable', why: 'not reproduced by the policy it is compared with' };
-  const then = possible(receipt, after, floor);
-  const outcomes = new Set(ways.map((way) => then.get(way)));
+  const falling = fallen(receipt, before, after);
+  if (falling === 'unknown')
+    return { kind: 'undecidable', why: 'a threshold was raised, and the receipt keeps no scores' };
+  const outcomes = new Set(ways.map((way) => possible(receipt, after, floor).get(way)));
+  if (falling.size > 0) {
+    // Where a finding falls away another may have stood behind it, of at most its label: between nothing there and what was there.
+    const without = { ...receipt, findings: receipt.findings.filter((_, index) => !falling.has(index)) };
+    for (const lower of new Set([floor, after.policy.ladder[0] ?? '']))
+      for (const way of ways) outcomes.add(possible(without, after, lower).get(way));
+    if (outcomes.size > 1)
+      return { kind: 'undecidable', why: 'a finding falls away, and what else lies there is in no receipt' };
+  }
   const [to] = outcomes;
   if (outcomes.size !== 1 || to === undefined)
     return { kind: 'undecidable', why: 'depends on what receipts do not hold' };
@@ -82,6 +93,23 @@ function possible(
         outcomes.set(`${complexity} ${maskable} ${toolSawSensitive}`, `${decision.route.kind} ${decision.label}`);
       }
   return outcomes;
+}
+
+/** Findings that reach the threshold no longer, by index; `unknown` where a receipt of an older version keeps no score. */
+function fallen(receipt: RequestReceipt, before: ReplayPolicy, after: ReplayPolicy): ReadonlySet<number> | 'unknown' {
+  const indices = new Set<number>();
+  for (const [index, { entity, score }] of receipt.findings.entries()) {
+    const threshold = thresholdOf(after, entity);
+    if (threshold <= thresholdOf(before, entity)) continue;
+    if (score === undefined) return 'unknown';
+    if (score < threshold) indices.add(index);
+  }
+  return indices;
+}
+
+function thresholdOf({ config: { classify } }: ReplayPolicy, entity: string): number {
+  const rule = Object.hasOwn(classify.entities, entity) ? classify.entities[entity] : undefined;
+  return (rule ?? classify.otherEntities).threshold;
 }
 
 /** What no single entity explains came of a combination, and of that the receipt keeps the label alone; a session's label has a reason of its own. */
@@ -133,7 +161,8 @@ function detailOf(reasons: readonly string[], code: string): string | undefined 
   return reasons.find((reason) => reason.startsWith(`${code}:`))?.slice(code.length + 1);
 }
 
-/** Keys whose change shows in texts alone: what they would find or no longer find is in no receipt. */
-export function needsTexts(key: string): boolean {
+/** Changes that show in texts alone: what they would find or no longer find is in no receipt. A threshold that was raised is weighed against the scores that receipts keep. */
+export function needsTexts({ key, from, to }: KeyChange): boolean {
+  if (key.endsWith('.threshold')) return !(Number(to) > Number(from));
   return key.startsWith('classify.') && !/\.(?:label|maskable)$/.test(key);
 }

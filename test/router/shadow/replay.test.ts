@@ -72,6 +72,60 @@ describe('replay', () => {
     }
   });
 
+  it('weighs a raised threshold against the scores that receipts keep', () => {
+    const scores = receipts.flatMap(({ findings }) => findings.map((each) => each.score ?? -1));
+    expect(scores.length).toBeGreaterThan(2);
+    expect(
+      scores.every((score) => score > 0 && score <= 1 && Math.abs(score * 1e4 - Math.round(score * 1e4)) < 1e-6),
+    ).toBe(true);
+    const mail = receipts.find(({ findings }) => findings.some(({ entity }) => entity === 'EMAIL_ADDRESS'));
+    const score = mail?.findings.find(({ entity }) => entity === 'EMAIL_ADDRESS')?.score ?? 0;
+    if (mail === undefined) throw new Error('no receipt with a mail address');
+    const under = (threshold: number, more = ''): string => {
+      const policy = policyOf(
+        `classify: { entities: { EMAIL_ADDRESS: { label: confidential, threshold: ${threshold} } } }\n${more}`,
+      );
+      const said = replayReceipt(mail, policyOf(more), policy);
+      return said.kind === 'undecidable' ? said.why : said.kind;
+    };
+    const reached = policyOf(`classify: { entities: { EMAIL_ADDRESS: { label: confidential, threshold: ${score} } } }`);
+    expect(replayReceipt(mail, policyOf(''), reached).kind).toBe('same');
+    // What may lie behind a finding that falls away is in no receipt.
+    expect(under(1)).toMatch(score < 1 ? /falls away/ : /same/);
+    const old = {
+      ...mail,
+      findings: mail.findings.map(({ entity, pointer, digest }) => ({ entity, pointer, digest })),
+    };
+    expect(replayReceipt(old, policyOf(''), policyOf('')).kind).toBe('same');
+    expect(
+      replayReceipt(
+        old,
+        policyOf(''),
+        policyOf('classify: { entities: { EMAIL_ADDRESS: { label: confidential, threshold: 0.9 } } }'),
+      ),
+    ).toMatchObject({ kind: 'undecidable' });
+  });
+
+  it('of a raised threshold is what that policy does, where it can say', async () => {
+    const more =
+      'classify: { entities: { EMAIL_ADDRESS: { label: confidential, threshold: 1 }, CREDIT_CARD: { label: restricted, threshold: 0.6, maskable: false } } }';
+    const said = replayAll(more);
+    const other = await startSluice({ config: more, cloud: { reply: () => ({ text: 'ok' }) } });
+    try {
+      for (const [index, text] of TEXTS.entries()) {
+        const response = await other.ask(say(text));
+        await response.text();
+        const really = `${response.headers.get('x-sluice-route')} ${response.headers.get('x-sluice-label')}`;
+        const replayed = said[index];
+        if (replayed?.kind === 'differs') expect(replayed.to, text).toBe(really);
+        if (replayed?.kind === 'same') expect(`${receipts[index]?.route} ${receipts[index]?.label}`, text).toBe(really);
+      }
+      expect(said.filter((each) => each.kind === 'undecidable').length).toBeLessThan(TEXTS.length / 2);
+    } finally {
+      await other.close();
+    }
+  });
+
   it.each([
     ['a rule that asks for tools', 'policy: { rules: [{ name: t, when: "size(tools) > 0", route: local }] }'],
     ['a rule that asks for turns', 'policy: { rules: [{ name: t, when: "turns > 3", route: local }] }'],
@@ -92,10 +146,13 @@ describe('replay', () => {
   });
 
   it('knows which keys no receipt can tell of', () => {
-    expect(needsTexts('classify.entities.X.threshold')).toBe(true);
-    expect(needsTexts('classify.allow[0]')).toBe(true);
-    expect(needsTexts('classify.entities.X.label')).toBe(false);
-    expect(needsTexts('policy.masking')).toBe(false);
+    const change = (key: string, from = '0.5', to = '0.6') => ({ key, from, to });
+    expect(needsTexts(change('classify.entities.X.threshold', '0.5', '0.4'))).toBe(true);
+    expect(needsTexts(change('classify.entities.X.threshold', '—', '0.4'))).toBe(true);
+    expect(needsTexts(change('classify.entities.X.threshold'))).toBe(false);
+    expect(needsTexts(change('classify.allow[0]'))).toBe(true);
+    expect(needsTexts(change('classify.entities.X.label'))).toBe(false);
+    expect(needsTexts(change('policy.masking'))).toBe(false);
   });
 });
 
