@@ -240,11 +240,11 @@ class Walk {
     if (lines === undefined) return this.problem('unreadable', n, 'the records cannot be unpacked');
     if (lines.length !== header.count || leaves.length !== header.count * LEAF_BYTES)
       this.problem('wrong-count', n, `${lines.length} records where ${header.count} were signed`);
-    const signed = Buffer.from(leaves.buffer, leaves.byteOffset, leaves.byteLength);
+    // Digests as text cost half of digests as bytes: no object each.
+    const signed = Buffer.from(leaves.buffer, leaves.byteOffset, leaves.byteLength).toString('hex');
     for (const [index, line] of lines.entries()) {
       const record = header.first + index;
-      const leaf = signed.subarray(index * LEAF_BYTES, (index + 1) * LEAF_BYTES);
-      if (!hash('sha256', line, 'buffer').equals(leaf)) {
+      if (!signed.startsWith(hash('sha256', line, 'hex'), index * 2 * LEAF_BYTES)) {
         this.problem(
           'changed-record',
           n,
@@ -310,7 +310,7 @@ class Walk {
 const STOP = Buffer.from('"kind":"stop"');
 
 function startsWithNumber(line: Buffer, record: number): boolean {
-  return line.subarray(0, 32).toString('latin1').startsWith(`{"i":${record},"at":`);
+  return line.toString('latin1', 0, 32).startsWith(`{"i":${record},"at":`);
 }
 
 function readHeader(text: string): SegmentHeader | undefined {
