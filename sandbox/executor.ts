@@ -2,6 +2,7 @@
  * What the router sees of the sandbox: an executor that runs tool calls through the broker. Fails closed: a dead, late or
  * unproved broker answers `refused`, and nothing has run.
  */
+import type { ScopeReport } from './broker/messages.ts';
 import type { Watched } from './watch/alert-event.ts';
 
 export type Mode = 'bubblewrap' | 'docker' | 'docker+gvisor' | 'host' | 'deny';
@@ -142,5 +143,7 @@ export interface ToolExecutor {
   status(): SandboxStatus;
   /** Proves every claim again from inside. */
   verify(): Promise<SandboxStatus>;
+  /** Scopes there are now, for people who look; absent where no broker holds any. */
+  scopes?(): Promise<readonly ScopeReport[]>;
   close(): Promise<void>;
 }

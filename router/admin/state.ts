@@ -1,7 +1,6 @@
 /** What there is to see of the running Sluice: health, totals, sandbox, configuration. Names, codes and counts; values of people are counted, never shown. */
 import type { ChangeSet } from '../../sandbox/guard/change-store.ts';
 import { changesDirectory, COPY_LIMITS, createChangeStore } from '../../sandbox/guard/change-store.ts';
-import type { SandboxClient } from '../../sandbox/client.ts';
 import type { Context } from '../pipeline/context.ts';
 import { describeReadiness } from '../pipeline/readiness.ts';
 import type { MetricValues } from '../processes/gather.ts';
@@ -75,15 +74,11 @@ export async function describeSandbox(exchange: AdminExchange): Promise<void> {
   const status = executor.status();
   const view: SandboxView = {
     ...status,
-    scopes: hasScopes(executor) ? await executor.scopes() : [],
+    scopes: (await executor.scopes?.()) ?? [],
     changes: readChanges(context.stateDir),
     events: context.sandboxLog.newest(),
   };
   exchange.reply(view);
-}
-
-function hasScopes(executor: object): executor is SandboxClient {
-  return 'scopes' in executor;
 }
 
 /** What copy-on-write calls would change; a set that cannot be read is left out here and named by `sluice sandbox changes`. */

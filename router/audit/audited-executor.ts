@@ -28,6 +28,7 @@ export function auditExecutor(executor: ToolExecutor, log: AuditLog): ToolExecut
     offered: (agent) => executor.offered(agent),
     status: () => executor.status(),
     verify: () => executor.verify(),
+    scopes: () => executor.scopes?.() ?? Promise.resolve([]),
     close: () => executor.close(),
     async run(request, options) {
       if (log.required && (await log.commit(receipt(request, options.requestId ?? '', 'intent'))) === 'failed') {

@@ -17,6 +17,7 @@ import { type AdminSluice, startAdmin } from '../../helpers/admin.ts';
 import { canaryOf, leaksIn } from '../../helpers/canary.ts';
 import { CARD, COMPLEX, recordingExecutor, say } from '../../helpers/sluice.ts';
 
+const SCOPE = { scopeKey: 'a'.repeat(64), createdAt: 1, usedAt: 2, running: 1 };
 const MAIL = 'jane.roe@corp-mail.example';
 let directory = '';
 let sluice: AdminSluice;
@@ -27,7 +28,7 @@ beforeAll(async () => {
     config:
       'classify: { deny: [{ value: "Project Bluebird" }], allow: ["help@ours.example"] }\ntelemetry: { feedback: text }',
     cloud: { reply: () => ({ text: 'ok' }) },
-    sandbox: recordingExecutor(() => ''),
+    sandbox: { ...recordingExecutor(() => ''), scopes: () => Promise.resolve([SCOPE]) },
   });
 });
 afterAll(async () => {
@@ -171,7 +172,7 @@ describe('config', () => {
   });
   it('sandbox shows claims, scopes, changes and events', async () => {
     const sandbox = (await sluice.call('GET', '/admin/v1/sandbox')).json<SandboxView>();
-    expect(sandbox).toMatchObject({ backend: 'bubblewrap', usable: true, scopes: [], changes: [], events: [] });
+    expect(sandbox).toMatchObject({ backend: 'bubblewrap', usable: true, scopes: [SCOPE], changes: [], events: [] });
     expect((await sluice.call('POST', '/admin/v1/sandbox/verify', {})).status).toBe(200);
   });
 });
