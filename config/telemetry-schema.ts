@@ -53,7 +53,13 @@ export const Telemetry = z.strictObject({
     .enum(['off', 'evidence', 'text'])
     .default('evidence')
     .describe(
-      'What may be kept when a person marks a decision as wrong: nothing, its evidence, or also the text that the person gives with it (encrypted in stateDir).',
+      'What may be kept when a person marks a decision as wrong: nothing, its evidence, or also the text that the person gives with it (encrypted in the store). No text of a request is kept otherwise.',
     ),
+  feedbackDays: z
+    .number()
+    .positive()
+    .max(3_650)
+    .default(365)
+    .describe('Days such a mark is kept. `sluice feedback erase` deletes all at once.'),
 });
 export type TelemetryConfig = z.infer<typeof Telemetry>;

@@ -231,7 +231,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
       ...(collector.kind === 'collector' ? { send: collector.collector.send } : {}),
     }),
     shadow: new Shadow((outcome) => metrics.shadowDecisions.inc({ outcome })),
-    feedback: new FeedbackStore(stateDir, key),
+    feedback: new FeedbackStore(store, config.telemetry.feedbackDays),
     sandboxLog,
     stateDir,
     log: options.log,

@@ -37,6 +37,7 @@ const BOUND = [
   'log',
   'sessions.maxEntries',
   'telemetry.decisions',
+  'telemetry.feedbackDays',
 ];
 /** How often the file is looked at. */
 const WATCH_MS = 2_000;

@@ -13,7 +13,7 @@ import { serveConsole } from './console-files.ts';
 import { getDecision, listDecisions, listSessions, Viewers } from './decisions.ts';
 import { AdminExchange } from './exchange.ts';
 import { classify, explain } from './explain.ts';
-import { addFeedback, listFeedback } from './feedback.ts';
+import { addFeedback, eraseFeedback, listFeedback } from './feedback.ts';
 import { admit, isCrossSite, loginOf, sessionCookie, sessionIdOf, show } from './gate.ts';
 import { Logins } from './logins.ts';
 import { describeShadow, startShadow, stopShadow } from './shadow.ts';
@@ -74,6 +74,7 @@ export class Admin {
       'POST /admin/v1/audit/prove': proveAudit,
       'GET /admin/v1/feedback': listFeedback,
       'POST /admin/v1/feedback': addFeedback,
+      'DELETE /admin/v1/feedback': eraseFeedback,
       'POST /admin/v1/logout': (exchange) => this.#logout(exchange),
     };
   }

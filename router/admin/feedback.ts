@@ -1,5 +1,6 @@
 /** Marks a decision as wrong. Fails closed: without the policy's consent no text is kept, and the caller is told so instead of it being dropped silently. */
 import { z } from 'zod';
+import { StoreFault } from '../store/database.ts';
 import type { FeedbackView } from './api.ts';
 import type { AdminExchange } from './exchange.ts';
 
@@ -10,13 +11,14 @@ const Marked = z.strictObject({
 });
 const SHOWN = 500;
 
-export function listFeedback(exchange: AdminExchange): void {
+export async function listFeedback(exchange: AdminExchange): Promise<void> {
   const { feedback, config } = exchange.context;
+  const read = await orFail(exchange, () => feedback.read());
+  if (read === undefined) return;
   const view: FeedbackView = {
     consent: config.telemetry.feedback,
-    rows: feedback
-      .read()
-      .rows.toReversed()
+    rows: read.rows
+      .toReversed()
       .slice(0, SHOWN)
       .map(({ at, decision, kind, text, route, entities, by }) => ({
         at,
@@ -40,7 +42,7 @@ export async function addFeedback(exchange: AdminExchange): Promise<void> {
   const record = marked.decision === '' ? undefined : context.telemetry.decisions.find(marked.decision);
   if (record === undefined && (marked.decision !== '' || marked.text === undefined))
     return exchange.fail('decision_not_found');
-  const kept = context.feedback.add({
+  const row = {
     at: Date.now(),
     decision: marked.decision,
     kind: marked.kind,
@@ -51,8 +53,25 @@ export async function addFeedback(exchange: AdminExchange): Promise<void> {
     entities: [...new Set(record?.findings.map((finding) => finding.entity) ?? [])],
     policy: record?.policy ?? context.policyDigest.slice(0, 12),
     ...(marked.text === undefined ? {} : { text: marked.text }),
-  });
-  if (kept === 'full') return exchange.fail('admin_unavailable');
+  };
+  const kept = await orFail(exchange, () => context.feedback.add(row));
+  if (kept === undefined) return;
+  if (kept === 'too-large') return exchange.fail('admin_unavailable');
   context.metrics.feedback.inc({ kind: marked.kind });
   exchange.reply({ kept: true, text: marked.text !== undefined }, 201);
+}
+
+export async function eraseFeedback(exchange: AdminExchange): Promise<void> {
+  const erased = await orFail(exchange, () => exchange.context.feedback.erase());
+  if (erased !== undefined) exchange.reply({ erased });
+}
+
+/** orFail answers the request itself where the store fails. */
+async function orFail<Value>(exchange: AdminExchange, ask: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof StoreFault)) throw error;
+    return exchange.fail('store_unavailable');
+  }
 }

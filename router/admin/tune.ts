@@ -67,7 +67,7 @@ export class TuneSets {
     const { judge } = created;
     const rows: TuneRow[] = [];
     let skipped = 0;
-    const lines = asked.feedback ? exchange.context.feedback.labelledRows() : asked.rows;
+    const lines = asked.feedback ? await exchange.context.feedback.labelledRows() : asked.rows;
     const problem = await eachRow(lines, async (row) => {
       const truth = row.label === undefined ? undefined : truthOf(row.label);
       if (truth === undefined) {

@@ -1,11 +1,10 @@
 /**
- * Decisions that people marked as wrong, for evaluate and tune. One encrypted line per mark (AES-256-GCM under a key of its own, derived from the
- * installation's), appended and never changed. Text is in it only where the policy consents and the person gave it. Fails closed: what cannot be encrypted
- * and written is not kept, and a line that does not decrypt is counted, not guessed at.
+ * Decisions that people marked as wrong, for evaluate and tune: sealed objects in the store, so all processes and instances see them. Text is in one only where the policy consents and the person gave it. Fails
+ * closed: StoreFault; what cannot be written is not kept, and what does not open is counted, not guessed at.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import type { KeptObjects } from '../store/kept.ts';
+import type { Store } from '../store/store.ts';
 
 export interface FeedbackRow {
   readonly at: number;
@@ -24,54 +23,53 @@ export interface FeedbackRow {
 }
 
 export interface ReadFeedback {
+  /** Oldest first. */
   readonly rows: readonly FeedbackRow[];
-  /** Lines of another key, or damaged. */
+  /** Sealed by another key, or damaged. */
   readonly unreadable: number;
 }
 
-const FILE = 'feedback.enc';
-const LARGEST_FILE = 64 * 1024 * 1024;
-const CIPHER = 'aes-256-gcm';
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
+/** Of the installation: a mark belongs to nobody, and everybody who may look sees all. */
+const OWNER = 'installation';
+/** The oldest go first. */
+const MOST = 5_000;
+const DAY_MS = 86_400_000;
 
 export class FeedbackStore {
-  readonly #path: string;
-  readonly #key: Buffer;
+  readonly #kept: KeptObjects;
+  readonly #days: number;
 
-  constructor(stateDir: string, installationKey: Buffer) {
-    this.#path = join(stateDir, FILE);
-    this.#key = Buffer.from(hkdfSync('sha256', installationKey, Buffer.alloc(0), 'sluice feedback', 32));
+  /** `days`: how long a mark is kept. */
+  constructor(store: Pick<Store, 'kept'>, days: number) {
+    this.#kept = store.kept('feedback', { maxPerOwner: MOST });
+    this.#days = days;
   }
 
-  /** add answers `full` when the file is at its bound; throws when it cannot be written. */
-  add(row: FeedbackRow): 'kept' | 'full' {
-    if (this.#size() > LARGEST_FILE) return 'full';
-    const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv(CIPHER, this.#key, iv);
-    const sealed = Buffer.concat([iv, cipher.update(JSON.stringify(row), 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    mkdirSync(join(this.#path, '..'), { recursive: true, mode: 0o700 });
-    appendFileSync(this.#path, `${sealed.toString('base64')}\n`, { mode: 0o600 });
-    return 'kept';
+  add(row: FeedbackRow): Promise<'kept' | 'too-large'> {
+    // Names begin with the time, so that marks of one millisecond have an order too.
+    const id = `${String(row.at).padStart(15, '0')}-${randomBytes(6).toString('hex')}`;
+    return this.#kept.put(OWNER, id, JSON.stringify(row), { label: row.label, ttlMs: this.#days * DAY_MS });
   }
 
-  read(): ReadFeedback {
-    const rows: FeedbackRow[] = [];
-    let unreadable = 0;
-    if (this.#size() === 0) return { rows, unreadable };
-    for (const line of readFileSync(this.#path, 'utf8').split('\n')) {
-      if (line === '') continue;
-      const row = this.#open(line);
-      if (row === undefined) unreadable += 1;
-      else rows.push(row);
-    }
-    return { rows, unreadable };
+  async read(): Promise<ReadFeedback> {
+    const objects = await this.#kept.all(OWNER);
+    const rows = objects.flatMap((each) =>
+      // Only we hold the key, so what opens is what we wrote.
+      each === undefined ? [] : [JSON.parse(each.value.toString('utf8')) as FeedbackRow],
+    );
+    return { rows: rows.toSorted((one, other) => one.at - other.at), unreadable: objects.length - rows.length };
+  }
+
+  /** erase deletes every mark, and answers how many there were. */
+  erase(): Promise<number> {
+    return this.#kept.clear(OWNER);
   }
 
   /** labelledRows are the marks with a text, as lines that evaluate and tune read. */
-  labelledRows(): string {
-    return this.read()
-      .rows.filter((row) => row.text !== undefined)
+  async labelledRows(): Promise<string> {
+    const { rows } = await this.read();
+    return rows
+      .filter((row) => row.text !== undefined)
       .map((row, index) =>
         JSON.stringify({
           id: row.decision === '' ? `feedback-${index + 1}` : row.decision,
@@ -81,23 +79,5 @@ export class FeedbackStore {
         }),
       )
       .join('\n');
-  }
-
-  #size(): number {
-    return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  #open(line: string): FeedbackRow | undefined {
-    const sealed = Buffer.from(line, 'base64');
-    if (sealed.length <= IV_BYTES + TAG_BYTES) return undefined;
-    try {
-      const decipher = createDecipheriv(CIPHER, this.#key, sealed.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES });
-      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
-      const plain = Buffer.concat([decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]);
-      // Only we hold the key, so what decrypts is what we wrote.
-      return JSON.parse(plain.toString('utf8')) as FeedbackRow;
-    } catch {
-      return undefined;
-    }
   }
 }

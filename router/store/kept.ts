@@ -32,6 +32,10 @@ export interface KeptObjects {
   get(owner: string, id: string): Promise<KeptObject | undefined>;
   /** `false` when there was none. */
   remove(owner: string, id: string): Promise<boolean>;
+  /** Every object of one owner; `undefined` in the place of one that does not open. */
+  all(owner: string): Promise<readonly (KeptObject | undefined)[]>;
+  /** Deletes every object of one owner, and answers how many there were. */
+  clear(owner: string): Promise<number>;
   /** Ids of one owner, newest first. */
   list(owner: string): Promise<readonly { readonly id: string; readonly label: string; readonly createdAt: number }[]>;
 }
@@ -89,6 +93,27 @@ export function createKept(
         { sql: 'DELETE FROM kept WHERE kind = $1 AND owner = $2 AND id = $3', params: [kind, owner, id] },
       ]);
       return true;
+    },
+    async all(owner) {
+      const rows = await database.all(
+        'SELECT id, label, sealed, created_at FROM kept WHERE kind = $1 AND owner = $2 AND expires_at > $3 ORDER BY created_at, id',
+        [kind, owner, latestNow()],
+      );
+      return rows.map((row) => {
+        const id = String(row['id']);
+        const value = sealer.open(row['sealed'] as Uint8Array, placeOf(owner, id));
+        return value === undefined
+          ? undefined
+          : { id, label: String(row['label']), value, createdAt: Number(row['created_at']) };
+      });
+    },
+    async clear(owner) {
+      const there = await database.all('SELECT count(*) AS count FROM kept WHERE kind = $1 AND owner = $2', [
+        kind,
+        owner,
+      ]);
+      await database.batch([{ sql: 'DELETE FROM kept WHERE kind = $1 AND owner = $2', params: [kind, owner] }]);
+      return Number(there[0]?.['count'] ?? 0);
     },
     async list(owner) {
       const rows = await database.all(

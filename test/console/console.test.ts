@@ -169,7 +169,7 @@ describe.skipIf(MISSING !== '')('the console in Chromium', () => {
     expect(await axe(page)).toEqual([]);
     await page.getByRole('button', { name: 'Something was missed' }).click();
     await page.getByText('Kept, encrypted, for tune and evaluate').waitFor();
-    expect(sluice.context.feedback.read().rows.some((row) => row.text?.includes(CARD))).toBe(true);
+    expect((await sluice.context.feedback.read()).rows.some((row) => row.text?.includes(CARD))).toBe(true);
     await page.getByRole('button', { name: 'A whole request (JSON)' }).click();
     await page.getByLabel('Text to explain').fill('{"a":1,"a":2}');
     await page.keyboard.press('Control+Enter');

@@ -7,6 +7,7 @@ import { KeyTerms } from '../../../config/access-schema.ts';
 import { openAudit } from '../../../router/audit/audit.ts';
 import { Audit } from '../../../config/audit-schema.ts';
 import { createMaskStore } from '../../../router/masking/store.ts';
+import { FeedbackStore } from '../../../router/feedback/feedback-store.ts';
 import { createKept, pruneKept } from '../../../router/store/kept.ts';
 import { KeyRing } from '../../../router/principals/key-ring.ts';
 import { createLimits } from '../../../router/principals/limits.ts';
@@ -196,6 +197,34 @@ describe.each(KINDS.filter(([, available]) => available))('a store on %s', (_, _
     expect((await masks(one).load('ann', 'conversation')).valueOf(more)).toBeUndefined();
     await one.placeholders.prune(Date.now() + 1);
     expect(await two_.database.all('SELECT 1 AS one FROM placeholder')).toEqual([]);
+    await close(one, two_);
+  });
+
+  it('feedback: marked on one instance, read and erased on another', async () => {
+    const [one, two_] = await two();
+    const [here, there] = [new FeedbackStore(one, 1), new FeedbackStore(two_, 1)];
+    const row = {
+      at: 5,
+      decision: 'req_1',
+      kind: 'missed',
+      by: 'ann',
+      route: 'cloud',
+      label: 'public',
+      reasons: [],
+      entities: [],
+      policy: 'p',
+      text: 'the secret text',
+    } as const;
+    expect(await here.add({ ...row, at: 6, decision: 'req_2' })).toBe('kept');
+    expect(await here.add(row)).toBe('kept');
+    expect((await there.read()).rows.map(({ decision }) => decision)).toEqual(['req_1', 'req_2']);
+    expect(await there.labelledRows()).toContain('"label":"sensitive"');
+    const sealed = await one.database.all('SELECT sealed FROM kept');
+    for (const each of sealed)
+      expect(Buffer.from(each['sealed'] as Uint8Array).toString('latin1')).not.toContain('secret');
+    expect(await there.erase()).toBe(2);
+    expect(await here.read()).toEqual({ rows: [], unreadable: 0 });
+    expect(await here.erase()).toBe(0);
     await close(one, two_);
   });
 
