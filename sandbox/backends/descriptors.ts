@@ -43,3 +43,13 @@ export function closeInheritedDescriptors(keep: readonly number[] = []): readonl
   }
   return closed;
 }
+
+/** Most descriptors this process may have; infinite where that is not told. */
+export function descriptorLimit(): number {
+  try {
+    const soft = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

@@ -25,7 +25,7 @@ import { HOME_INSIDE, SHELL_INSIDE } from '../tools/programs.ts';
 
 const SYSTEM_NAMES = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 
-/** Kernel addresses, keys, boot options and switches. Only those an unprivileged process could open need a mask. */
+/** Kernel addresses, keys, boot options, switches, and what tells of the host's doings (key strokes, disks, locks). Only those an unprivileged process could open need a mask. */
 const REVEALING_FILES = [
   'cmdline',
   'config.gz',
@@ -44,6 +44,11 @@ const REVEALING_FILES = [
   'zoneinfo',
   'kpagecount',
   'kpageflags',
+  'interrupts',
+  'locks',
+  'diskstats',
+  'partitions',
+  'swaps',
 ];
 const REVEALING_DIRECTORIES = ['acpi', 'asound', 'bus', 'driver', 'dynamic_debug', 'firmware', 'fs', 'irq', 'scsi'];
 

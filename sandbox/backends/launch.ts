@@ -60,6 +60,7 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
   } catch (error) {
     // A code, never the path: the detail travels with a tool result.
     const { code, syscall } = error as NodeJS.ErrnoException;
+    if (isExhausted(error)) return EXHAUSTED;
     return {
       kind: 'failed',
       cause: 'plan-unsupported',
@@ -176,12 +177,26 @@ export async function launch(profile: Profile, host: Host, parts: Parts): Promis
   } catch (error) {
     abandon();
     void ended.then(() => group?.remove());
+    if (isExhausted(error)) return EXHAUSTED;
     const detail =
       error instanceof AttestationMismatch
         ? error.message
         : `the waiting processes could not be inspected (${(error as NodeJS.ErrnoException).code ?? 'fault'})`;
     return { kind: 'failed', cause: 'attestation-failed', detail };
   }
+}
+
+const EXHAUSTED: Launched = {
+  kind: 'failed',
+  cause: 'unavailable',
+  detail:
+    'this machine is out of descriptors, processes, memory or disk for another sandbox: raise its limits, or ask for less at once',
+};
+
+/** Nothing is wrong with the plan or the sandbox, so neither is blamed. */
+function isExhausted(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ENOSPC', 'EDQUOT'].includes(code);
 }
 
 const LOOKS = 50;

@@ -8,7 +8,7 @@ import type { GuardOptions } from '../guard/guard.ts';
 import type { HoneyKey } from '../watch/honey.ts';
 import { honeyPlanter } from '../watch/honey-files.ts';
 import type { CgroupController } from './cgroup.ts';
-import { closeInheritedDescriptors } from './descriptors.ts';
+import { closeInheritedDescriptors, descriptorLimit } from './descriptors.ts';
 import { isReachable, readHostLayout, stageEtc, stagingDirectory } from './host-layout.ts';
 import { askLandlock, decideLandlock } from './landlock.ts';
 import type { LandlockPolicy } from './landlock.ts';
@@ -82,6 +82,18 @@ export async function prepareHost(
   const planting = honey === undefined ? {} : { plantHoney: honeyPlanter(honey, staging, true) };
   return {
     kind: 'prepared',
-    host: { bwrap: bwrap.path, layout, staging, node, uid, gid, dropsTo, cgroups, landlock, ...planting },
+    host: {
+      bwrap: bwrap.path,
+      layout,
+      staging,
+      node,
+      uid,
+      gid,
+      dropsTo,
+      cgroups,
+      landlock,
+      openFiles: descriptorLimit(),
+      ...planting,
+    },
   };
 }

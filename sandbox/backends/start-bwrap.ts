@@ -33,7 +33,12 @@ export interface Host {
   readonly plantHoney?: () => PlantedHoney;
   /** What the kernel has of Landlock and the policy asks of it. */
   readonly landlock: Landlock;
+  /** Most descriptors this process may have. */
+  readonly openFiles: number;
 }
+
+/** What a start takes for a moment, and as much again. */
+const SPARE_DESCRIPTORS = 32;
 
 /** The replaceable parts: tests weaken one of them to see that the claim about it is then reported unproved. */
 export interface Parts {
@@ -152,6 +157,9 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
     };
     const bwrapArguments = parts.buildArguments(profile, host.layout, sources);
     const argumentFile = data('arguments', Buffer.from(`${bwrapArguments.join('\0')}\0`));
+    // The kernel gives the lowest number that is free. A start that fails half way leaks what it had of pipes, so none is tried.
+    if (argumentFile > host.openFiles - SPARE_DESCRIPTORS)
+      throw Object.assign(new Error('too few descriptors are left'), { code: 'EMFILE', syscall: 'spawn' });
     const filter = data(
       'filter',
       parts.filter({ unixSockets: profile.egressSocket !== '', launcher: launcher !== undefined }),
@@ -178,6 +186,10 @@ export function startBwrap(profile: Profile, host: Host, parts: Parts): Started 
       ],
       ...(host.dropsTo && unreachable.length === 0 ? { uid: host.uid, gid: host.gid } : {}),
     });
+    // Out of descriptors, processes or memory it has no number, and says so in an event that would end the executor unheard.
+    child.on('error', () => undefined);
+    if (child.pid === undefined)
+      throw Object.assign(new Error('bwrap was not started'), { code: 'EAGAIN', syscall: 'spawn' });
     const named = [
       [WORKSPACE_INSIDE, workspace],
       [HOME_INSIDE, home],

@@ -42,6 +42,10 @@ const O_CREAT = 0o100;
 const O_TMPFILE_BIT = 0o20000000;
 const O_NOATIME = 0o1000000;
 const F_SETFL = 4;
+/** IN_ACCESS, IN_CLOSE_NOWRITE, IN_OPEN. */
+const WATCHES_READING = 0x31;
+/** Leaves a device node behind. */
+const RENAME_WHITEOUT = 4;
 const FAMILY = { unix: 1, inet: 2, inet6: 10 } as const;
 const SOCKET = { stream: 1, datagram: 2, sequencedPacket: 5, typeMask: 0xf } as const;
 /** Protocol 0, TCP and UDP. SCTP, DCCP, MPTCP and the rest are kernel surface nobody here needs. */
@@ -61,7 +65,7 @@ const ALLOWED = `
   shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl
   mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr
   dup dup2 dup3 fcntl flock fsync fdatasync sync syncfs sync_file_range truncate ftruncate fallocate fadvise64
-  getdents getdents64 getcwd chdir fchdir rename renameat renameat2 mkdir mkdirat rmdir link linkat unlink unlinkat symlink
+  getdents getdents64 getcwd chdir fchdir rename renameat mkdir mkdirat rmdir link linkat unlink unlinkat symlink
   symlinkat readlink readlinkat umask chown fchown lchown fchownat utime utimes utimensat futimesat
   setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr fremovexattr
   statfs fstatfs sendfile splice tee readahead memfd_create close_range
@@ -76,7 +80,7 @@ const ALLOWED = `
   futex futex_waitv futex_wake futex_wait futex_requeue set_robust_list get_robust_list set_tid_address rseq membarrier
   restart_syscall arch_prctl getrandom pkey_alloc pkey_free pkey_mprotect mseal map_shadow_stack
   epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
-  inotify_init inotify_init1 inotify_add_watch inotify_rm_watch io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents
+  inotify_init inotify_init1 inotify_rm_watch io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents
   connect accept accept4 bind listen getsockname getpeername setsockopt getsockopt sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown
 `;
 
@@ -192,6 +196,9 @@ export function syscallRules(options: FilterOptions): ReadonlyMap<string, Rule> 
   rules.set('fchmodat', checked(noSetId(2)));
   rules.set('fchmodat2', checked(noSetId(2)));
   rules.set('creat', checked(noSetId(1)));
+  // Whoever watches a directory that is shared with the host is told each program the host starts from it.
+  rules.set('inotify_add_watch', checked({ kind: 'bits-clear', argument: 2, bits: WATCHES_READING, errno: EPERM }));
+  rules.set('renameat2', checked({ kind: 'bits-clear', argument: 4, bits: RENAME_WHITEOUT, errno: EPERM }));
   rules.set('open', checked(noUnseenReading(1), noSetIdOnCreation(1, 2)));
   rules.set('openat', checked(noUnseenReading(2), noSetIdOnCreation(2, 3)));
   rules.set('mknod', checked(fifoOrFile(1), noSetId(1)));

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Sandbox } from '../../../config/sandbox-schema.ts';
@@ -10,6 +10,7 @@ import { ALLOW_HOST_PHRASE, createHostBackend } from '../../../sandbox/backends/
 import { toSandboxPolicy } from '../../../sandbox/policy.ts';
 import { BUNDLED_TOOLS } from '../../../sandbox/tools/catalogue.ts';
 import { area, LIMITS, never, options, shell } from '../backends/fixture.ts';
+import { DEEPER_ATTACKS } from './deeper-attacks.ts';
 import { OWN_ATTACKS } from './own-attacks.ts';
 
 const home = area();
@@ -50,6 +51,15 @@ describe('our own attacks', () => {
     expect(report.notLive).toEqual([]);
     expect(report.passed).toBe(true);
     expect(report.attempts.length).toBeGreaterThan(40);
+  });
+
+  it('the deeper ones get nowhere in bubblewrap either', { timeout: 120_000 }, async (context) => {
+    if (unusable !== '') context.skip(unusable);
+    if (!existsSync('/usr/bin/python3')) context.skip('most are written in Python: apt-get install python3');
+    const report = await runAttacks(DEEPER_ATTACKS, backend, { ...user, signal: never() });
+    expect(report.attempts.filter(({ verdict, expected }) => verdict !== expected)).toEqual([]);
+    expect(report.notLive).toEqual([]);
+    expect(report.attempts.length).toBeGreaterThanOrEqual(20);
   });
 
   it('get out where there is no sandbox: the runner sees escapes', async () => {

@@ -1,6 +1,6 @@
 /** Attempts written for this suite, in the format of attack files. Each prints PWNED only when it worked. */
 
-interface OwnAttack {
+export interface OwnAttack {
   readonly id: string;
   readonly group: string;
   readonly language: 'sh' | 'python' | 'node' | 'tool' | 'toolcall';
@@ -24,14 +24,14 @@ const make =
     expect: { verdict, escaped_if: { stdout: 'PWNED', ...(host === undefined ? {} : { host_check: host }) } },
     ...extra,
   });
-const sh = make('denied', 'sh');
-const python = make('denied', 'python');
+export const sh = make('denied', 'sh');
+export const python = make('denied', 'python');
 const node = make('denied', 'node');
 const plant = make('flagged', 'sh');
 const tool = make('denied', 'tool');
 const call = make('refused', 'toolcall');
 
-const SYSCALL = `
+export const SYSCALL = `
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True); libc.syscall.restype = ctypes.c_long
 def sc(*a):
