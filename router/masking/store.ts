@@ -4,6 +4,7 @@
  * what has no token is not maskable, and a map that cannot be read or kept is StoreFault. Nothing here is ever logged or sent.
  */
 import { createHmac, randomBytes } from 'node:crypto';
+import { oldestOf } from '../oldest.ts';
 import type { PlaceholderTable } from './placeholder-table.ts';
 import { bareToken, tokenPattern, tokenPrefix, toToken } from './placeholder.ts';
 
@@ -68,6 +69,7 @@ export function createMaskStore(
 ): MaskStore {
   const bounds = { ...LIMITS, ...limits };
   const open = new Map<string, KeyedMap>();
+  const takeOldest = oldestOf(open);
   // The lengths keep (`a`, `bc`) and (`ab`, `c`) apart.
   const scopeOf = (principal: string, salt: string): Buffer =>
     createHmac('sha256', key).update(`mask\n${principal.length}\n${principal}\n${salt}`).digest();
@@ -85,9 +87,8 @@ export function createMaskStore(
   };
   let held = 0;
   const letGo = (): void => {
-    const oldest = open.entries().next().value;
+    const oldest = takeOldest();
     if (oldest === undefined) return;
-    open.delete(oldest[0]);
     held -= oldest[1].size;
   };
   const grew = (name: string, map: KeyedMap): void => {

@@ -2,6 +2,7 @@
  * Tool calls that ran here in a turn whose other calls went back to the client. When the client answers its own, the next request gets ours
  * put back, so the model misses nothing. Bounded and in memory: what is forgotten the model asks for again.
  */
+import { oldestOf } from '../oldest.ts';
 import type { ToolResult } from '../protocols/protocol.ts';
 
 export interface PendingRounds {
@@ -17,12 +18,13 @@ const MAX_ROUNDS = 10_000;
 
 export function createPendingRounds(): PendingRounds {
   const rounds = new Map<string, readonly ToolResult[]>();
+  const takeOldest = oldestOf(rounds);
   let tell: (key: string, results: readonly ToolResult[]) => void = () => undefined;
   // Clients rewrite ids (OpenClaw drops the underscore).
   const keyOf = (principal: string, id: string): string => `${principal}\n${id.replace(/[^A-Za-z0-9]/g, '')}`;
   const learn = (key: string, results: readonly ToolResult[]): void => {
     rounds.set(key, results);
-    if (rounds.size > MAX_ROUNDS) rounds.delete(rounds.keys().next().value ?? '');
+    if (rounds.size > MAX_ROUNDS) takeOldest();
   };
   return {
     keep(principal, waitFor, results) {

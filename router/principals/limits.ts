@@ -4,6 +4,7 @@
  * not be read lets nothing through.
  */
 import type { KeyTerms } from '../../config/access-schema.ts';
+import { oldestOf } from '../oldest.ts';
 import type { Database } from '../store/database.ts';
 import type { Principal } from './principal.ts';
 
@@ -56,6 +57,7 @@ interface Bucket {
 export function createLimits(database: Database, takeRate?: Limits['takeRate']): Limits {
   const counters = new Map<string, Counter>();
   const buckets = new Map<string, Bucket>();
+  const takeOldest = oldestOf(buckets);
   let flushing: Promise<void> | undefined;
   const timer = setInterval(() => void flush(), FLUSH_MS);
   timer.unref();
@@ -127,7 +129,7 @@ export function createLimits(database: Database, takeRate?: Limits['takeRate']):
   };
 
   const takeHere: Limits['takeRate'] = (keyId, rate) =>
-    Promise.resolve(takeFrom(buckets, keyId, rate, performance.now()));
+    Promise.resolve(takeFrom(buckets, takeOldest, keyId, rate, performance.now()));
 
   return {
     async take(principal) {
@@ -195,6 +197,7 @@ function hasBudget(budget: KeyTerms['budget']): boolean {
 /** takeFrom answers the seconds to wait, 0 when a token was there. */
 function takeFrom(
   buckets: Map<string, Bucket>,
+  takeOldest: () => void,
   key: string,
   { perMinute, burst }: { readonly perMinute: number; readonly burst: number },
   now: number,
@@ -205,7 +208,7 @@ function takeFrom(
   const has = tokens >= 1;
   buckets.delete(key);
   buckets.set(key, { tokens: has ? tokens - 1 : tokens, at: now });
-  if (buckets.size > MAX_BUCKETS) buckets.delete(buckets.keys().next().value ?? '');
+  if (buckets.size > MAX_BUCKETS) takeOldest();
   return has ? 0 : Math.max(1, Math.ceil((1 - tokens) / perMs / 1000));
 }
 

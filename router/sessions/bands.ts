@@ -2,6 +2,7 @@
  * Which band a conversation was in, for hysteresis and to tell a history that was seen here from one that was not. Kept in memory, written a little later, and asked of the store only
  * for a conversation of more than one message that this process does not know. Fails safe: a band that is lost makes a history unseen.
  */
+import { oldestOf } from '../oldest.ts';
 import type { Awaitable, Database } from '../store/database.ts';
 
 export type Band = 'simple' | 'complex';
@@ -22,6 +23,7 @@ const KEPT_MS = 30 * 24 * 3_600_000;
 
 export function createBands(database: Database): BandStore {
   const held = new Map<string, Band>();
+  const takeOldest = oldestOf(held);
   let pending = new Map<string, Band>();
   let flushing: Promise<void> | undefined;
   const timer = setInterval(() => void flush(), FLUSH_MS);
@@ -30,7 +32,7 @@ export function createBands(database: Database): BandStore {
   const put = (chain: string, band: Band): void => {
     held.delete(chain);
     held.set(chain, band);
-    if (held.size > HELD) held.delete(held.keys().next().value ?? '');
+    if (held.size > HELD) takeOldest();
   };
   const here = (chains: readonly string[]): Band | undefined => {
     for (let index = chains.length - 1; index >= 0; index -= 1) {

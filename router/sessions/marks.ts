@@ -2,6 +2,7 @@
  * Where conversation marks live. On SQLite all of them are in memory too, so that a recall costs no query, and what other processes wrote is read before the next recall;
  * on PostgreSQL each recall asks. Marks only rise, whoever raises them at once. Fails closed: what cannot be read or written throws StoreFault.
  */
+import { oldestOf } from '../oldest.ts';
 import type { Awaitable, Database } from '../store/database.ts';
 import { BloomSet } from './bloom.ts';
 
@@ -90,6 +91,7 @@ export function createSharedMarks(database: Database, { ladder }: MarkOptions): 
 /** createLocalMarks keeps what a file on this machine holds in memory. Throws StoreFault when the file cannot be read. */
 export function createLocalMarks(database: Database, { ladder, maxEntries }: MarkOptions): MarkStore {
   const marks = new Map<string, { label: string; maskable: boolean; seq: number }>();
+  const takeOldest = oldestOf(marks);
   const folded = new Map<string, BloomSet>();
   let version: number | undefined;
   let seen = 0;
@@ -98,9 +100,8 @@ export function createLocalMarks(database: Database, { ladder, maxEntries }: Mar
     marks.delete(digest);
     marks.set(digest, mark);
     if (marks.size <= maxEntries) return;
-    const oldest = marks.entries().next().value;
+    const oldest = takeOldest();
     if (oldest === undefined) return;
-    marks.delete(oldest[0]);
     const [old, { label }] = oldest;
     let set = folded.get(label);
     if (set === undefined) folded.set(label, (set = new BloomSet()));

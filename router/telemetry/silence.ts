@@ -3,6 +3,7 @@
  * silent when so many conversations have passed without it that its own past rate gives that less than one chance in a million (Poisson: rate times
  * conversations at least 14). Counted by conversation, because agents resend the same finding with every turn. Fails loudly only: it decides nothing.
  */
+import { oldestOf } from '../oldest.ts';
 
 /** Below so many firings nothing is known of a rate. */
 const ENOUGH = 20;
@@ -28,6 +29,7 @@ export class SilenceWatch {
   readonly #fired = new Map<string, Fired>();
   /** Conversations lately seen and what fired in each, oldest first. */
   readonly #seen = new Map<string, Set<string>>();
+  readonly #takeOldest = oldestOf(this.#seen);
   #conversations = 0;
 
   /** observe counts one request. `session` empty counts it as a conversation of its own. */
@@ -38,11 +40,7 @@ export class SilenceWatch {
       mine = new Set();
       if (session !== '') {
         this.#seen.set(session, mine);
-        if (this.#seen.size > CONVERSATIONS)
-          for (const oldest of this.#seen.keys()) {
-            this.#seen.delete(oldest);
-            break;
-          }
+        if (this.#seen.size > CONVERSATIONS) this.#takeOldest();
       }
     }
     for (const recognizer of recognizers) {
