@@ -13,6 +13,7 @@ import type { ChatMessage, ChatRequest } from '../chat.ts';
 import type { Decision } from '../decision.ts';
 import type { RequestEnvelope } from '../envelope.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { JsonDocument } from '../json/document.ts';
 import { KnownValues } from '../json/known-values.ts';
 import { parseJson } from '../json/parse.ts';
 import { toolSawSensitive } from './tool-taint.ts';
@@ -65,6 +66,8 @@ export interface PrepareOptions {
   /** `first`: as the client sent it, so offered tools and kept tool rounds are added. `again`: a turn of the tool loop. */
   readonly pass: 'first' | 'again';
   readonly nearMisses: 'collect' | 'omit';
+  /** What the strict parser made of these very bytes, where somebody has read them already. */
+  readonly document?: JsonDocument;
 }
 
 export async function prepare(
@@ -75,7 +78,8 @@ export async function prepare(
   options: PrepareOptions,
 ): Promise<Prepared> {
   const limits = { maxDepth: context.config.listen.maxDepth, maxLeaves: MAX_LEAVES };
-  const first = readBody(bytes, protocol, limits);
+  const first =
+    options.document === undefined ? readBody(bytes, protocol, limits) : readDocument(options.document, protocol);
   if (first.kind === 'problem') return first;
   let body = first;
 
@@ -217,10 +221,14 @@ function readBody(
   const parsed = parseJson(bytes, limits, cut === undefined ? undefined : { values: KNOWN, cut });
   if (parsed.kind === 'problem')
     return { kind: 'problem', code: parsed.problem.code, pointer: parsed.problem.pointer } as const;
-  const read = protocol.read(parsed.document);
+  return readDocument(parsed.document, protocol);
+}
+
+function readDocument(document: JsonDocument, protocol: RequestProtocol) {
+  const read = protocol.read(document);
   if (read.kind === 'problem')
     return { kind: 'problem', code: read.problem.code, pointer: read.problem.pointer } as const;
-  return { kind: 'body', document: parsed.document, read } as const;
+  return { kind: 'body', document, read } as const;
 }
 
 /**

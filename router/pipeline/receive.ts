@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody } from '../http/body.ts';
 import type { BodyAccount } from '../http/body-budget.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { JsonDocument } from '../json/document.ts';
 import { newRequestId } from '../http/request-id.ts';
 import type { Caller } from '../principals/principal.ts';
 import type { Protocol, RequestProtocol } from '../protocols/protocol.ts';
@@ -29,6 +30,8 @@ export type Opened =
       readonly kind: 'opened';
       readonly bytes: Uint8Array;
       readonly protocol: Protocol;
+      /** The bytes as they were read, where they are the client's own. */
+      readonly document?: JsonDocument;
       /** What the conversation is already known to be. */
       readonly floor?: RequestScope['floor'];
     }
@@ -102,6 +105,7 @@ async function readTurn(
   const prepared = await prepare(opened?.bytes ?? body.bytes, answer.protocol, scope, context, {
     pass: 'first',
     nearMisses: 'omit',
+    ...(opened?.document === undefined ? {} : { document: opened.document }),
   });
   if (prepared.kind === 'problem') return prepared;
   const { turn } = prepared;

@@ -68,7 +68,9 @@ export function serveResponses(
     });
     return {
       kind: 'opened',
-      bytes: expanded.source === parsed.document.source ? bytes : Buffer.from(expanded.source),
+      ...(expanded.source === parsed.document.source
+        ? { bytes, document: parsed.document }
+        : { bytes: Buffer.from(expanded.source) }),
       protocol,
       ...(floor === undefined ? {} : { floor }),
     };

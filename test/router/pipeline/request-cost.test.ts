@@ -123,6 +123,22 @@ describe('a turn whose prefix was seen', () => {
   });
 });
 
+describe('a body of /v1/responses', () => {
+  it('is parsed once, whole', async () => {
+    const body = {
+      model: 'auto',
+      store: false,
+      input: [...HISTORY, { role: 'user', content: 'And what of the fifth one?' }],
+    };
+    const reply = await sluice.ask(body, {}, '/v1/responses');
+    expect(reply.status).toBe(200);
+    await reply.text();
+    const values = 3 + body.input.length * 3;
+    expect(count.values).toBeGreaterThan(values / 2);
+    expect(count.values).toBeLessThan(1.5 * values);
+  });
+});
+
 describe('a stream that passes through', () => {
   it('is written as often as the upstream wrote, and comes whole', async () => {
     const text = await turn('And what of the sixth one?');
