@@ -10,16 +10,9 @@ import { createCloudUpstream } from './cloud.ts';
 import { profileOf } from './provider.ts';
 import type { CloudUpstream } from './upstream.ts';
 
-export interface CloudHealth {
-  readonly kind: 'reachable' | 'unauthorized' | 'unreachable';
-  /** Model ids the upstream offers this key; empty unless reachable. */
-  readonly models: readonly string[];
-}
-
 export interface OpenAICloud extends CloudUpstream {
   readonly pipeRaw: NonNullable<CloudUpstream['pipeRaw']>;
-  /** Asks for the model list. Sends no request text. Never throws. */
-  health(): Promise<CloudHealth>;
+  readonly health: NonNullable<CloudUpstream['health']>;
 }
 
 /** Health is asked by people and readiness probes; neither waits for a slow model list. */

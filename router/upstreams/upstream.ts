@@ -97,6 +97,12 @@ export interface BodyQuirks {
   readonly drop: readonly string[];
 }
 
+export interface CloudHealth {
+  readonly kind: 'reachable' | 'unauthorized' | 'unreachable';
+  /** Model ids the upstream offers this key; empty unless reachable. */
+  readonly models: readonly string[];
+}
+
 export interface CloudUpstream {
   readonly kind: 'cloud';
   readonly name: string;
@@ -115,5 +121,7 @@ export interface CloudUpstream {
   readonly maxTokens?: number;
   /** The client's own key is sent in place of ours. */
   readonly forwardsClientKey?: boolean;
+  /** Asks for the model list. Sends no request text, never throws. Absent where the API has no list to ask for. */
+  health?(): Promise<CloudHealth>;
   close(): Promise<void>;
 }

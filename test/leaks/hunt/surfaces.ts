@@ -8,6 +8,8 @@ export interface HuntSurface {
   readonly body: (opening: string, stream: boolean) => Json;
   /** Answered on this machine whatever it says. */
   readonly home?: boolean;
+  /** Its reply is sealed, and never a stream. */
+  readonly sealed?: boolean;
 }
 
 /** What the fake local server has: one to talk, one that makes vectors. */
@@ -85,6 +87,7 @@ export const SURFACES: readonly HuntSurface[] = [
   {
     name: 'compact',
     path: '/v1/responses/compact',
+    sealed: true,
     body: (opening) => ({
       model: 'auto',
       instructions: 'Be brief.',
