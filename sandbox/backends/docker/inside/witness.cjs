@@ -8,14 +8,23 @@ const text = (pid, name) => fs.readFileSync(`/proc/${pid}/${name}`, 'latin1');
 const namespaces = (pid) =>
   Object.fromEntries(NAMESPACES.map((name) => [name, fs.readlinkSync(`/proc/${pid}/ns/${name}`)]));
 
-/** By PID namespace: a number that was reused has another. */
-const leashed = new Map();
-const end = (namespace) => {
-  const { pid, timer } = leashed.get(namespace);
-  clearTimeout(timer);
-  leashed.delete(namespace);
+/** When it was started, in ticks: the kernel gives numbers of processes and of namespaces out again, soon. */
+const startOf = (pid) => text(pid, 'stat').split(') ').pop().split(' ')[19];
+
+const leashed = new Set();
+const end = (entry) => {
+  clearTimeout(entry.timer);
+  leashed.delete(entry);
+  const { pid, namespace, start } = entry;
   try {
-    if (fs.readlinkSync(`/proc/${pid}/ns/pid`) === namespace) process.kill(pid, 'SIGKILL');
+    if (fs.readlinkSync(`/proc/${pid}/ns/pid`) === namespace && startOf(pid) === start) process.kill(pid, 'SIGKILL');
+  } catch {}
+};
+const leash = (pid, namespace, ms) => {
+  try {
+    const entry = { pid, namespace, start: startOf(pid) };
+    entry.timer = setTimeout(() => end(entry), ms);
+    leashed.add(entry);
   } catch {}
 };
 
@@ -45,7 +54,7 @@ readline
   .on('line', (line) => {
     const { id, kind, pid, namespace, ms } = JSON.parse(line);
     if (kind === 'leash') {
-      leashed.set(namespace, { pid, timer: setTimeout(() => end(namespace), ms) });
+      leash(pid, namespace, ms);
       return;
     }
     let answer;
@@ -57,7 +66,7 @@ readline
     process.stdout.write(JSON.stringify(answer) + '\n');
   })
   .on('close', () => {
-    for (const namespace of leashed.keys()) end(namespace);
+    for (const entry of Array.from(leashed)) end(entry);
     process.exit(0);
   });
 process.stdout.write('{"id":0}\n');
