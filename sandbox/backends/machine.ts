@@ -48,7 +48,10 @@ function outputOf(path: string, argument: string): Promise<string> {
 
 export async function findBwrap(places: readonly string[] = PLACES): Promise<Found> {
   if (process.platform !== 'linux') {
-    return { kind: 'unusable', reason: 'bubblewrap exists on Linux only: use sandbox.mode docker on this system' };
+    return {
+      kind: 'unusable',
+      reason: 'bubblewrap exists on Linux only: run Sluice on Linux (on Windows in WSL 2), or set sandbox.mode to deny',
+    };
   }
   if (process.arch !== 'x64' && process.arch !== 'arm64') {
     return { kind: 'unusable', reason: `there is no seccomp table for ${process.arch}: use sandbox.mode docker` };

@@ -26,8 +26,6 @@ function chooseBackend(mode: Mode, { sandbox, stateDir, honey }: Bound): Backend
   const planting = sandbox.watch.honey ? { honey } : {};
   switch (mode) {
     case 'bubblewrap':
-      if (process.platform !== 'linux')
-        return absent(mode, 'bubblewrap needs Linux; set sandbox.mode to deny, or run Sluice on Linux.');
       return createBubblewrapBackend({
         uid: sandbox.uid,
         gid: sandbox.uid,

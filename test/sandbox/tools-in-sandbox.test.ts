@@ -100,7 +100,7 @@ async function run(tool: string, args: unknown, request: Partial<ToolRequest> = 
 /** Skips where bubblewrap itself is missing; a sandbox that is there and cannot be proved fails. */
 function needSandbox(ctx: TestContext): void {
   const { reason } = client.status();
-  if (/not (?:found|installed)|apt install|needs Linux/i.test(reason)) ctx.skip(reason);
+  if (/not (?:found|installed)|apt install|Linux only/i.test(reason)) ctx.skip(reason);
   expect(client.status()).toMatchObject({ usable: true, reason: '' });
 }
 
