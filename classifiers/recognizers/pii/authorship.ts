@@ -20,6 +20,9 @@ const CUE = new RegExp(
   String.raw`${ANYWHERE}|(?<=(?:^|\n)[ \t]{0,16}[#*/%;"'.<!>({,-]{0,8}[ \t]{0,8})(?:${AT_START})`,
   'giu',
 );
+/** A piece of every cue: most texts have none of them near, and the pattern above is asked at every place. */
+const SOME_CUE =
+  /copyright|\(c\)|©|author|maintain|contribut|committer|packager|credits|acknowle|thanks|npmuser|[ -]by/i;
 /** What may stand between a cue and a value, piece by piece: names, initials, addresses, years, and the keys of a package's author. */
 const PIECE =
   /^(?:[^\p{L}\p{N}:=]{1,12}|["'([{<*_]{0,4}(?:\p{Lu}[\p{L}'’.-]{0,30}|\p{Lu}\.|\d{4}(?:[-–,]{1,2}(?:\d{2,4}|present))?|\(c\)|©|[\w.+-]{1,64}@[\w.-]{1,120}|(?:https?|mailto):[^\s]{1,160}|and|by|et|al|the|of|present|van|von|de|der|den|da|di|email|e-mail)["')\]}>*_,.;]{0,6}|["'{[]{0,4}(?:name|email|url|web|homepage|github)["']?[:=]["'[{]{0,3})$/iu;
@@ -36,6 +39,7 @@ const LONGEST_KEYED = 240;
 export function isAuthorship(text: string, start: number, hint: string): boolean {
   if (hint !== '' && text.length <= LONGEST_KEYED && KEY.test(hint)) return true;
   const before = text.slice(Math.max(0, start - REACH), start);
+  if (!SOME_CUE.test(before)) return false;
   let between: string | undefined;
   CUE.lastIndex = 0;
   for (let cue = CUE.exec(before); cue !== null; cue = CUE.exec(before))

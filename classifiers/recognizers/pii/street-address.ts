@@ -248,7 +248,7 @@ const NEXT_LINE = /[ \t]{0,3},?[ \t]{0,3}\r?\n{1,2}[ \t>?|]{0,8}/y;
 const UNIT_LINE =
   /(?:apt|apartment|suite|ste|unit|flat|floor|room|bldg|building|p\.?o\.? box)\.?[ \t]#?[\p{L}\d-]{1,8}(?=[ \t]{0,3},?\r?(?:\n|$))/iuy;
 const CODE_LINE =
-  /(?:[\p{L}][\p{L}.'’()-]{0,24}[ \t,]{1,3}){0,5}(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d)(?![\p{L}\p{N}-])(?:[ \t]{1,2}\p{Lu}[\p{L}'’-]{1,24}(?=[ \t]{0,3}\r?(?:\n|$)))?/uy;
+  /(?:[\p{L}][\p{L}.'’()-]{0,24}[ \t,]{1,3}){0,5}(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d)(?![\p{L}\p{N}-]|[ \t./-]?[(+\d])(?:[ \t]{1,2}\p{Lu}[\p{L}'’-]{1,24}(?=[ \t]{0,3}\r?(?:\n|$)))?/uy;
 const TOWN_LINE = /,?[ \t]?[\p{L}][\p{L}.'’(), -]{1,40}(?=\r?\n)/uy;
 
 function match(regex: RegExp, text: string, at: number): number {

@@ -56,6 +56,7 @@ describe('street addresses', () => {
       'Dorpsweg 12\nApt. 9\nHuizen\nOman 04763',
     ],
     ['the same, quoted', '> Dorpsweg 12\n> HUIZEN\n> Oman 04763', 'Dorpsweg 12\n> HUIZEN\n> Oman 04763'],
+    ['under it a telephone', 'Lindenstr. 12\nHuizen\n0543 224 118', 'Lindenstr. 12'],
     ['under it no code', 'Lindenstr. 12\nWe met there\nin March', 'Lindenstr. 12'],
     ['under it no town', 'Lindenstr. 12\n{\n12345', 'Lindenstr. 12'],
     ['post box', 'P.O. Box 1234', 'P.O. Box 1234'],
