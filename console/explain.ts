@@ -5,6 +5,7 @@ import { post } from './client.ts';
 import { type Child, fill, h, toast } from './dom.ts';
 import { milliseconds } from './format.ts';
 import { card, chip, copyButton, empty, page, routeBadge, table } from './parts.ts';
+import { wireSelect } from './wires.ts';
 
 const SAMPLE =
   'Please refund jane.roe@corp.example, card 4539 5787 6362 1486, and prove step by step why the retry loop terminates.';
@@ -21,6 +22,8 @@ export function explain(root: HTMLElement, signal: AbortSignal): void {
       each === 'text' ? 'A text' : 'A whole request (JSON)',
     ),
   );
+  const wire = wireSelect();
+  const wireChoice = h('label', { class: 'small', hidden: true }, 'Wire ', wire);
   fill(
     root,
     page(
@@ -34,6 +37,7 @@ export function explain(root: HTMLElement, signal: AbortSignal): void {
           'div',
           { class: 'toolbar' },
           h('div', { class: 'segments', role: 'group', 'aria-label': 'What is pasted' }, tabs),
+          wireChoice,
           h('button', { class: 'button small', onclick: sample }, 'Try an example'),
         ),
         h('label', { class: 'hidden', for: 'input' }, 'Text to explain'),
@@ -51,6 +55,7 @@ export function explain(root: HTMLElement, signal: AbortSignal): void {
 
   function choose(next: 'text' | 'request'): void {
     mode = next;
+    wireChoice.hidden = mode === 'text';
     for (const [index, tab] of tabs.entries())
       tab.setAttribute('aria-pressed', String((index === 0) === (mode === 'text')));
     input.placeholder = mode === 'text' ? 'Paste a prompt…' : '{"model":"auto","messages":[…]}';
@@ -76,7 +81,10 @@ export function explain(root: HTMLElement, signal: AbortSignal): void {
     if (input.value.trim() === '') return input.focus();
     button.disabled = true;
     const source = input.value;
-    const answer = await post<Explanation>('explain', mode === 'text' ? { text: source } : { request: source });
+    const answer = await post<Explanation>(
+      'explain',
+      mode === 'text' ? { text: source } : { request: source, ...(wire.value === '' ? {} : { protocol: wire.value }) },
+    );
     button.disabled = false;
     if (signal.aborted) return;
     if (!answer.ok)
@@ -162,7 +170,7 @@ function describe(explanation: Explanation, texts: ReadonlyMap<string, string>):
         { class: 'verdict-head' },
         routeBadge(explanation.route),
         h('strong', {}, sentence(explanation)),
-        h('span', { class: 'quiet small' }, milliseconds(explanation.ms)),
+        h('span', { class: 'quiet small' }, `read as ${explanation.protocol}, ${milliseconds(explanation.ms)}`),
       ),
       explanation.counterfactual === '' ? '' : h('p', {}, explanation.counterfactual),
       h(

@@ -1,5 +1,6 @@
 /** What the admin API says, as types. The console imports this file and nothing else of the router; so it holds types alone. */
 import type { AuditRecord } from '../audit/event.ts';
+import type { Wire } from '../protocols/wires.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 
 export type { AuditRecord, RequestRecord };
@@ -50,6 +51,8 @@ export interface NearMissView extends SpanView {
 }
 
 export interface Explanation {
+  /** The wire it was read as. */
+  readonly protocol: Wire;
   readonly route: string;
   readonly upstream: string;
   readonly label: string;

@@ -1,7 +1,8 @@
 /** Explain a text or a request: the decision, every finding with its steps, near misses, and the keys to change. Sends, runs and remembers nothing; answers with positions, never with text. */
 import { z } from 'zod';
-import { ollamaChat } from '../protocols/ollama-chat.ts';
-import { openaiChat } from '../protocols/openai-chat.ts';
+import { readerOf, recogniseWire } from '../protocols/recognise.ts';
+import { type Wire, WIRES } from '../protocols/wires.ts';
+import { parseJson } from '../json/parse.ts';
 import { prepare } from '../pipeline/prepare.ts';
 import type { Context, RequestScope } from '../pipeline/context.ts';
 import { describeReason } from '../http/decision-headers.ts';
@@ -12,13 +13,12 @@ import type { Explanation } from './api.ts';
 import type { AdminExchange } from './exchange.ts';
 import { leversOf } from './levers.ts';
 
-const PROTOCOLS = { 'openai-chat': openaiChat, 'ollama-chat': ollamaChat } as const;
-
-/** `request` is the body as JSON text, so that what is explained is what would be parsed, duplicate keys and all. */
+/** `request` is the body as JSON text, so that what is explained is what would be parsed, duplicate keys and all. Without `protocol` it is recognised by its shape. */
 const Asked = z.union([
   z.strictObject({ text: z.string() }),
-  z.strictObject({ request: z.string(), protocol: z.enum(['openai-chat', 'ollama-chat']).default('openai-chat') }),
+  z.strictObject({ request: z.string(), protocol: z.enum(WIRES).optional() }),
 ]);
+const MAX_LEAVES = 500_000;
 const ClassifyAsked = z.strictObject({ text: z.string(), nearMisses: z.boolean().default(false) });
 
 export async function explain(exchange: AdminExchange): Promise<void> {
@@ -28,8 +28,8 @@ export async function explain(exchange: AdminExchange): Promise<void> {
     'text' in asked
       ? JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: asked.text }] })
       : asked.request;
-  const protocol = PROTOCOLS['text' in asked ? 'openai-chat' : asked.protocol];
-  const explained = await explainBody(Buffer.from(body), protocol, exchange.context);
+  const wire = 'text' in asked ? 'openai-chat' : (asked.protocol ?? recognise(body, exchange.context));
+  const explained = await explainBody(Buffer.from(body), wire, exchange.context);
   if (explained.kind === 'problem') return exchange.fail(explained.code, explained.pointer);
   exchange.reply(explained.explanation);
 }
@@ -45,9 +45,15 @@ export async function classify(exchange: AdminExchange): Promise<void> {
   exchange.reply({ verdict, signals, nearMisses });
 }
 
+/** What cannot be read is no wire's; the reader says what is wrong with it. */
+function recognise(body: string, { config }: Context): Wire {
+  const parsed = parseJson(Buffer.from(body), { maxDepth: config.listen.maxDepth, maxLeaves: MAX_LEAVES });
+  return parsed.kind === 'problem' ? 'openai-chat' : recogniseWire(parsed.document.root);
+}
+
 async function explainBody(
   bytes: Buffer,
-  protocol: (typeof PROTOCOLS)[keyof typeof PROTOCOLS],
+  wire: Wire,
   context: Context,
 ): Promise<
   | { readonly kind: 'explained'; readonly explanation: Explanation }
@@ -62,7 +68,7 @@ async function explainBody(
     features: [],
     signal: new AbortController().signal,
   };
-  const prepared = await prepare(bytes, protocol, scope, context, { pass: 'again', nearMisses: 'collect' });
+  const prepared = await prepare(bytes, readerOf(wire), scope, context, { pass: 'again', nearMisses: 'collect' });
   if (prepared.kind === 'problem') return prepared;
   const { turn } = prepared;
   const { decision, classification, complexity } = turn;
@@ -85,6 +91,7 @@ async function explainBody(
   return {
     kind: 'explained',
     explanation: {
+      protocol: wire,
       route: decision.route.kind,
       upstream: decision.route.kind === 'refuse' ? '' : decision.route.upstream,
       label: decision.label,

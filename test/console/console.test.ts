@@ -171,6 +171,14 @@ describe.skipIf(MISSING !== '')('the console in Chromium', () => {
     await page.getByText('Kept, encrypted, for tune and evaluate').waitFor();
     expect((await sluice.context.feedback.read()).rows.some((row) => row.text?.includes(CARD))).toBe(true);
     await page.getByRole('button', { name: 'A whole request (JSON)' }).click();
+    await page
+      .getByLabel('Text to explain')
+      .fill(JSON.stringify({ model: 'm', max_tokens: 5, system: 'x', messages: [{ role: 'user', content: CARD }] }));
+    await page.getByRole('button', { name: 'Explain', exact: true }).click();
+    await page.getByText('read as anthropic-messages').waitFor();
+    await page.getByLabel('Wire').selectOption('openai-chat');
+    await page.getByRole('button', { name: 'Explain', exact: true }).click();
+    await page.getByText('read as openai-chat').waitFor();
     await page.getByLabel('Text to explain').fill('{"a":1,"a":2}');
     await page.keyboard.press('Control+Enter');
     await page.getByText('This would be refused as it stands').waitFor();

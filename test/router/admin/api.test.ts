@@ -93,6 +93,47 @@ describe('decisions', () => {
   });
 });
 
+describe('explain of a whole request', () => {
+  const user = [{ role: 'user', content: `pay ${CARD}` }];
+  it.each<readonly [string, object, string]>([
+    ['openai-chat', { model: 'auto', messages: user, max_tokens: 5 }, '/messages/0/content'],
+    ['anthropic-messages', { model: 'm', max_tokens: 5, system: 'be brief', messages: user }, '/messages/0/content'],
+    [
+      'anthropic-messages',
+      {
+        model: 'm',
+        max_tokens: 5,
+        messages: [
+          { role: 'user', content: 'go' },
+          { role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'x', input: { number: CARD } }] },
+        ],
+      },
+      '/messages/1/content/0/input/number',
+    ],
+    ['openai-responses', { model: 'auto', input: `pay ${CARD}`, instructions: 'be brief' }, '/input'],
+    ['openai-responses', { model: 'auto', input: user }, '/input/0/content'],
+    ['openai-completions', { model: 'auto', prompt: `pay ${CARD}`, max_tokens: 5 }, '/prompt'],
+    ['openai-embeddings', { model: 'text-embedding-3-small', input: `pay ${CARD}` }, '/input'],
+    ['openai-embeddings', { model: 'm', input: ['one', `pay ${CARD}`] }, '/input/1'],
+    ['ollama-chat', { model: 'auto', messages: user, options: { num_ctx: 2048 } }, '/messages/0/content'],
+    ['ollama-generate', { model: 'auto', prompt: `pay ${CARD}`, keep_alive: '5m' }, '/prompt'],
+    ['ollama-embed', { model: 'm', input: `pay ${CARD}`, truncate: true }, '/input'],
+  ])('knows %s by its shape: %j', async (wire, body, pointer) => {
+    const answer = await sluice.call('POST', '/admin/v1/explain', { request: JSON.stringify(body) });
+    const explained = answer.json<Explanation>();
+    expect(explained).toMatchObject({ protocol: wire, verdict: 'sensitive' });
+    expect(explained.findings.find((each) => each.entity === 'CREDIT_CARD')?.pointer).toBe(pointer);
+    expect(explained.route).not.toBe('cloud');
+  });
+
+  it('takes the wire that is chosen over its shape', async () => {
+    const request = JSON.stringify({ model: 'm', input: 'some words' });
+    const chosen = await sluice.call('POST', '/admin/v1/explain', { request, protocol: 'openai-embeddings' });
+    expect(chosen.json<Explanation>().protocol).toBe('openai-embeddings');
+    expect((await sluice.call('POST', '/admin/v1/explain', { request, protocol: 'telepathy' })).status).toBe(400);
+  });
+});
+
 describe('explain', () => {
   it('says route, spans with steps, and the keys to change', async () => {
     const explanation = (
