@@ -22,6 +22,11 @@ export interface Pattern {
    */
   readonly regex: RegExp;
   readonly score: number;
+  /**
+   * Lower-case words or phrases, one of which begins every match, at a word's beginning. When all patterns say theirs, the regexes are
+   * tried at those words only and not at every unit of a window.
+   */
+  readonly starts?: readonly string[];
   /** Overrides the declaration's entity. */
   readonly entity?: EntityType;
   /**
@@ -47,6 +52,7 @@ export interface PatternDeclaration {
   readonly reach?: Reach;
   readonly requires?: Recognizer['requires'];
   readonly guard?: Recognizer['guard'];
+  readonly inText?: Recognizer['inText'];
   /** Lower-case words or phrases (up to four words, single spaces). `dateOfBirth` and `date_of_birth` in a text read as `date of birth`. */
   readonly context?: readonly string[];
   /** How far context is looked for; default 80 before, 40 after. */
@@ -129,6 +135,11 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     return candidate();
   };
 
+  const starts = declaration.patterns.every((pattern) => pattern.starts !== undefined)
+    ? startsOf(declaration.patterns, compiled)
+    : undefined;
+  if (starts && compiled.some(({ hasValueGroup, narrow }) => hasValueGroup || narrow))
+    throw new TypeError(`recognizer ${name} says where matches start, and reports parts of them`);
   let needs: DigitNeed | undefined;
   return {
     name,
@@ -137,9 +148,11 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     cost: compiled.length,
     ...(declaration.reach ? { reach: declaration.reach } : {}),
     ...(declaration.guard ? { guard: declaration.guard } : {}),
+    ...(declaration.inText ? { inText: declaration.inText } : {}),
     ...(declaration.requires ? { requires: declaration.requires } : {}),
     needs: () => (needs ??= needsOf(compiled)),
     find(input, window, report) {
+      if (starts) return eachStart(starts, input, window, (pattern, around) => report(judge(pattern, around, input)));
       for (const pattern of compiled)
         eachMatch(pattern, input, window, (around) => report(judge(pattern, around, input)));
     },
@@ -184,6 +197,8 @@ interface CompiledPattern {
 
 interface Matcher {
   readonly regex: RegExp;
+  /** The same, tried at one place. */
+  readonly sticky: RegExp;
   /** Units after a window that a match begun in it can reach. */
   readonly margin: number;
 }
@@ -203,9 +218,66 @@ function compilePattern(pattern: Pattern, entity: EntityType): CompiledPattern {
     matcher: () =>
       (matcher ??= {
         regex: new RegExp(pattern.regex.source, [...flags].join('')),
+        sticky: new RegExp(pattern.regex.source, `${pattern.regex.flags.replaceAll(/[gyd]/g, '')}y`),
         margin: Math.min(MARGIN_AFTER, regexExtent(pattern.regex) + 1),
       }),
   };
+}
+
+/** By the first letter of a word (its place behind `a`): what begins with it, and the pattern to try there. */
+type Starts = readonly (readonly { readonly start: string; readonly pattern: CompiledPattern }[] | undefined)[];
+
+const FIRST_LETTER = 0x61;
+
+function startsOf(patterns: readonly Pattern[], compiled: readonly CompiledPattern[]): Starts {
+  const starts: { readonly start: string; readonly pattern: CompiledPattern }[][] = [];
+  for (const [index, pattern] of compiled.entries())
+    for (const start of patterns[index]?.starts ?? [])
+      (starts[start.charCodeAt(0) - FIRST_LETTER] ??= []).push({ start, pattern });
+  return starts;
+}
+
+/** eachStart visits what eachMatch would, in order of place. */
+function eachStart(
+  starts: Starts,
+  { text, hint }: RecognizerInput,
+  window: Window,
+  visit: (pattern: CompiledPattern, around: Around) => void,
+): void {
+  /** Where a pattern may match again. */
+  const from = new Map<CompiledPattern, number>();
+  let wasWord = window.start > 0 && isWordUnit(text.charCodeAt(window.start - 1));
+  for (let at = window.start; at < window.end; at++) {
+    const unit = text.charCodeAt(at);
+    const isWord = isWordUnit(unit);
+    const candidates = isWord && !wasWord ? starts[(unit | 0x20) - FIRST_LETTER] : undefined;
+    wasWord = isWord;
+    if (candidates === undefined) continue;
+    for (const { start, pattern } of candidates) {
+      if (!startsWith(text, at, start) || at < (from.get(pattern) ?? 0)) continue;
+      const { sticky } = pattern.matcher();
+      sticky.lastIndex = at;
+      const match = sticky.exec(text);
+      if (match === null) continue;
+      from.set(pattern, at + match[0].length);
+      visit(pattern, { text, start: at, end: at + match[0].length, hint });
+    }
+  }
+}
+
+function startsWith(text: string, at: number, start: string): boolean {
+  for (let index = 1; index < start.length; index++) {
+    const wanted = start.charCodeAt(index);
+    const unit = text.charCodeAt(at + index);
+    if (unit !== wanted && (wanted < FIRST_LETTER || (unit | 0x20) !== wanted)) return false;
+  }
+  return true;
+}
+
+/** What `\b` takes for a word. */
+function isWordUnit(unit: number): boolean {
+  const lower = unit | 0x20;
+  return (lower >= 0x61 && lower <= 0x7a) || (unit >= 0x30 && unit <= 0x39) || unit === 0x5f;
 }
 
 function eachMatch(

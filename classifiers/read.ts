@@ -295,7 +295,7 @@ function rulesOfHint(reader: Reader, hint: string): readonly number[] {
   const key = hint.slice(0, LONGEST_HINT);
   const found = known.get(key);
   if (found) return found;
-  const scan = new Scan(reader.plan, normalize(key)?.text ?? key, reader.recognizers.length);
+  const scan = new Scan(reader.plan, normalize(key)?.text ?? key, reader.recognizers.length, undefined, true);
   scan.advance(Infinity);
   const rules = scan.triggered();
   if (known.size >= MOST_HINTS) known.clear();

@@ -101,6 +101,11 @@ export interface Recognizer {
   readonly needs?: () => DigitNeed;
   /** Looks at what a keyword, run or group matched before a window is opened. Cheap, bounded, without side effects; absent means always. */
   readonly guard?: (text: string, start: number, end: number) => boolean;
+  /**
+   * The same, of keywords in a text only: a hint that is the keyword opens its window whatever this says. For words that are common in
+   * prose and tell by what stands beside them whether a value can be there.
+   */
+  readonly inText?: (text: string, start: number, end: number) => boolean;
   /** No candidate ever scores higher. Where every threshold is above it the recognizer runs for explanations only. */
   readonly highestScore?: number;
   /** Relative cost per unit of window, counted against the work budget; default 1. definePattern gives its number of patterns. */

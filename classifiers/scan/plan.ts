@@ -27,6 +27,8 @@ export interface ScanRule {
   readonly needs?: (() => DigitNeed) | undefined;
   /** Looks at what fired a keyword or run before a window is opened; must be cheap and bounded. */
   readonly guard?: ((text: string, start: number, end: number) => boolean) | undefined;
+  /** The same for keywords, but not where the text is a hint. */
+  readonly inText?: ((text: string, start: number, end: number) => boolean) | undefined;
 }
 
 export interface LengthRule {
@@ -48,6 +50,7 @@ export interface ScanPlan {
   /** Per state in which literals end (row offset divided by the number of classes): rule, literal length, PLACE, rule, … */
   readonly hits: readonly (Int32Array | undefined)[];
   readonly guards: readonly (ScanRule['guard'] | undefined)[];
+  readonly inText: readonly (ScanRule['inText'] | undefined)[];
   readonly digits: readonly DigitRule[];
   readonly grams: GramTable;
   readonly runs: Readonly<Record<RunClass, readonly LengthRule[]>>;
@@ -137,6 +140,7 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
     automaton,
     hits: Array.from({ length: automaton.next.length / automaton.classCount }, (_, state) => hits[state]),
     guards: rules.map((rule) => rule.guard),
+    inText: rules.map((rule) => rule.inText),
     digits: digits
       .map(({ atLeast, rule }, index) => ({ atLeast, rule, low: 0, high: 0, ...masks[index] }))
       .toSorted(byLength),

@@ -71,10 +71,12 @@ export class Scan {
   #guardWork = 0;
   /** Reads in place of the loop here; only for a text of bytes. */
   readonly #skim: Skim | undefined;
+  readonly #isHint: boolean;
   #skimState: SkimState | undefined;
 
-  constructor(plan: ScanPlan, text: string, ruleLimit: number, skim?: Skim) {
+  constructor(plan: ScanPlan, text: string, ruleLimit: number, skim?: Skim, isHint = false) {
     this.#plan = plan;
+    this.#isHint = isHint;
     this.#text = text;
     this.#skim = skim;
     this.#ruleLimit = Math.min(NEVER, ruleLimit);
@@ -274,7 +276,13 @@ export class Scan {
       const place = hits[index + 2];
       if (place === PLACE.whole && !isWhole(this.#text, start, end)) continue;
       if (place === PLACE.besideHex && !isBesideHex(this.#text, start, end)) continue;
-      this.#open(hits[index] as number, start, end);
+      const rule = hits[index] as number;
+      const inText = this.#plan.inText[rule];
+      if (inText !== undefined && !this.#isHint) {
+        this.#guardWork += GUARD_OVERHEAD;
+        if (!inText(this.#text, start, end)) continue;
+      }
+      this.#open(rule, start, end);
     }
   }
 

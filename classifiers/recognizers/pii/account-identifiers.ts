@@ -226,6 +226,20 @@ export const ACCOUNT_IDENTIFIERS: readonly Recognizer[] = [
       'ユーザー名',
       '微信号',
     ],
+    // The rest of the label stands right behind; a handle's begins with the name of a site, which wakes too.
+    inText: (text, start, end) => {
+      switch (text.slice(start, end).toLowerCase()) {
+        case 'handle':
+          return false;
+        case 'user':
+          return /^[\s_-]?name/i.test(text.slice(end, end + 5));
+        case 'login':
+        case 'screen':
+          return /^ name/i.test(text.slice(end, end + 5));
+        default:
+          return true;
+      }
+    },
     keys: ['username', 'user name', 'login name', 'screen name', 'handle', 'benutzername'],
     digits: 0,
     value: String.raw`@?[A-Z][A-Z0-9_.-]{2,31}`,

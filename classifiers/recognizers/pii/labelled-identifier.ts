@@ -18,6 +18,8 @@ export interface Labels {
   readonly nouns?: readonly string[];
   /** Substrings of the labels that open a window. */
   readonly wake: readonly string[];
+  /** Of a waking word in a text: whether the label can stand there. For words that are common in prose. */
+  readonly inText?: Recognizer['inText'];
   /** What the JSON key or column header may be called; lower case. */
   readonly keys: readonly string[];
   /** Least digits in the value: short numbers are counts, ages and room numbers. */
@@ -52,6 +54,7 @@ export function labelledIdentifier(facts: Labels): Recognizer {
     entity: facts.entity,
     triggers: [keywords(...facts.wake)],
     reach: { before: 24, after: 48 },
+    ...(facts.inText ? { inText: facts.inText } : {}),
     ...(facts.digits >= 3 ? { requires: { digits: 3 } } : {}),
     patterns: [
       {

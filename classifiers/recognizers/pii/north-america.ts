@@ -4,6 +4,9 @@ import { abaRouting, deaRegistration, nationalProvider } from './check-digits.ts
 import { nationalNumber } from './national-number.ts';
 import { standardNumber } from './standard-number.ts';
 
+/** Nine letters and digits that are not all letters, so that text without digits is not looked at. */
+const NINE_WITH_A_DIGIT = Array.from({ length: 9 }, (_, at) => String.raw`[A-Z]{${at}}\d[A-Z0-9]{${8 - at}}`).join('|');
+
 export const NORTH_AMERICA: readonly Recognizer[] = [
   nationalNumber({
     entity: 'US_EIN',
@@ -31,7 +34,7 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
   }),
   nationalNumber({
     entity: 'US_DRIVER_LICENSE',
-    shape: String.raw`[A-Z]{1,3}[ -]?\d{3,4}(?:[ -]?\d{2,4}){1,3}(?:[ -]?[A-Z])?|[A-Z]\d{4,14}|\d{7,9}[A-Z]?|\d{3,4}-\d{2,3}-\d{3,4}|\d{3}[A-Z]{2}\d{4}|[A-Z]\d{3}[A-Z]\d{5}|[A-Z]{2}\d{6}[A-Z]|\d{10,12}|WDL[A-Z0-9]{9}`,
+    shape: String.raw`[A-Z]{1,3}[ -]?\d{3,4}(?:[ -]?\d{2,4}){1,3}(?:[ -]?[A-Z])?|[A-Z]\d{4,14}|\d{7,9}[A-Z]?|\d{3,4}-\d{2,3}-\d{3,4}|\d{3}[A-Z]{2}\d{4}|[A-Z]\d{3}[A-Z]\d{5}|[A-Z]{2}\d{6}[A-Z]|\d{10,12}|WDL(?:${NINE_WITH_A_DIGIT})`,
     score: 0.25,
     words: [
       'driver license',

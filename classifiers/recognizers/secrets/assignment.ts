@@ -109,11 +109,67 @@ export const secretAssignment: Recognizer = {
   entities: ['PASSWORD', 'API_KEY'],
   triggers: [keywords(...SECRET_LITERALS)],
   reach: { before: 2, after: 2 },
+  inText: mayAssign,
   find(input, window, report) {
     if (input.hint !== '') fromHint(input, report);
     fromText(input, window, report);
   },
 };
+
+/** Units of the shortest value that is drawn plainly enough to count with nothing but blanks between. */
+const SHORTEST_LOOSE = 16;
+
+/**
+ * Says no of a key word of prose, as find would after a dozen regexes: what binds is missing, or only a blank follows and then a word
+ * that is too short to be drawn. Where blanks may bind (a flag, a line's start, a list of a login) it says yes.
+ */
+function mayAssign(text: string, start: number, literalEnd: number): boolean {
+  let end = literalEnd;
+  while (end < text.length && end - literalEnd < MAX_NAME && isNameCode(text, end)) end++;
+  while (end > literalEnd && (text[end - 1] === '.' || text[end - 1] === '-')) end--;
+  if (!mayBind(text, end)) return false;
+  let at = end;
+  while (at < end + 3 && isBlank(text.charCodeAt(at))) at++;
+  if (at === end || at > end + 2 || !isOrdinary(text.charCodeAt(at))) return true;
+  const value = at;
+  while (at - value < SHORTEST_LOOSE && isAsciiLetter(text.charCodeAt(at))) at++;
+  // A quote may open a string with a prefix, and a backslash be part of the value.
+  if (at - value >= SHORTEST_LOOSE || !WORD_STOP.test(text[at] ?? ' ')) return true;
+  return WORD_AFTER.test(text.slice(end, end + 12)) || mayBindByBlanks(text, start);
+}
+
+const WORD_STOP = /[\s,;<>()[\]{}|]/;
+const isBlank = (unit: number): boolean => unit === 0x20 || unit === 0x09;
+const isAsciiLetter = (unit: number): boolean => (unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x7a;
+const ORDINARY = new Set([...'abcghjkmnqrsuxyz'].map((letter) => letter.charCodeAt(0)));
+const isOrdinary = (unit: number): boolean => isAsciiLetter(unit) && ORDINARY.has(unit | 0x20);
+
+/** Units before a literal in which isBoundByBlanks and the name's own words may see something that binds. */
+const BEFORE_NAME = 80 + MAX_NAME / 2 + 22;
+
+/** A dash, a word of logins in the line, or the line's beginning up to two words before the name: what isBoundByBlanks asks for, asked more roughly. */
+function mayBindByBlanks(text: string, literal: number): boolean {
+  let words = 0;
+  let wasBlank = false;
+  for (let at = literal - 1, from = literal - BEFORE_NAME; at >= from; at--) {
+    const unit = at < 0 ? 0x0a : text.charCodeAt(at);
+    if (unit === 0x2d) return true;
+    if (unit === 0x0a) return words <= 2;
+    if (isBlank(unit) && !wasBlank) words++;
+    wasBlank = isBlank(unit);
+    if (LOGIN_STARTS.has(unit | 0x20) && LOGIN_WORDS.some((word) => startsWord(text, at, word))) return true;
+  }
+  return false;
+}
+
+const LOGIN_WORDS = ['login', 'machine', 'user', 'set', 'requirepass', 'masterauth'] as const;
+const LOGIN_STARTS = new Set(LOGIN_WORDS.map((word) => word.charCodeAt(0)));
+
+function startsWord(text: string, at: number, word: string): boolean {
+  for (let index = 0; index < word.length; index++)
+    if ((text.charCodeAt(at + index) | 0x20) !== word.charCodeAt(index)) return false;
+  return !isAsciiLetter(text.charCodeAt(at - 1)) && !isAsciiLetter(text.charCodeAt(at + word.length));
+}
 
 /** A JSON leaf or a cell: the hint is the name, the text the value. */
 function fromHint({ text, hint }: RecognizerInput, report: Report): void {

@@ -6,6 +6,18 @@ import { decodeBase64Url } from './base64.ts';
 import { isElided, isPlaceholder } from './placeholder.ts';
 import { entropy, randomness } from './randomness.ts';
 
+const REACH = { before: 4, after: 24 } as const;
+
+/** A match begins with `bearer`, `basic`, `authorization` or `x-`; any other word opens a window only where the last of these stands. */
+function mayBeHeader(text: string, start: number, end: number): boolean {
+  const first = text.charCodeAt(start) | 0x20;
+  if (first === 0x62 || first === 0x78 || end - start === 'authorization'.length) return true;
+  const last = Math.min(text.length, end + REACH.after + 1);
+  for (let at = Math.max(1, start - REACH.before); at < last; at++)
+    if (text.charCodeAt(at) === 0x2d && (text.charCodeAt(at - 1) | 0x20) === 0x78) return true;
+  return false;
+}
+
 export const authorizationHeader: Recognizer = definePattern({
   name: 'authorization-header',
   entity: 'API_KEY',
@@ -26,7 +38,8 @@ export const authorizationHeader: Recognizer = definePattern({
       'api-key',
     ),
   ],
-  reach: { before: 4, after: 24 },
+  reach: REACH,
+  inText: mayBeHeader,
   patterns: [
     {
       name: 'bearer',

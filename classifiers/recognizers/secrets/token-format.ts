@@ -7,6 +7,7 @@ import type { Around, PatternDeclaration } from '../../define-pattern.ts';
 import type { EntityType } from '../../finding.ts';
 import { keywords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
+import { ALPHANUMERIC, UNIT_KINDS } from '../../scan/unit-kinds.ts';
 import { isDocumentationValue } from './documentation-values.ts';
 import { isPatterned } from './patterned.ts';
 import { isElided, isExampleToken } from './placeholder.ts';
@@ -69,6 +70,7 @@ export function tokenDeclaration(format: TokenFormat): PatternDeclaration {
     entity: format.entity ?? 'API_KEY',
     triggers: [keywords(...format.starts)],
     reach: { before: 2, after: 2 },
+    inText: startsAt(format),
     patterns: [{ name: format.name, regex: tokenRegex(format), score: format.score ?? DEFAULT_SCORE }],
     ...(format.context ? { context: format.context } : {}),
     ...(check ? { validate: (value) => (check.passes(value) ? 'valid' : 'unknown'), validatedBy: check.by } : {}),
@@ -113,6 +115,14 @@ export const drawn =
   (floor: number) =>
   (value: string, around: Around): boolean =>
     entropy(value) < floor || isExampleToken(value) || isDocumentationValue(value) || isElided(around.text, around.end);
+
+/** A start as the provider writes it, by itself, and something behind it: what the regex would ask first. */
+function startsAt({ starts }: TokenFormat): NonNullable<PatternDeclaration['inText']> {
+  return (text, start, end) =>
+    ((UNIT_KINDS[text.charCodeAt(start - 1)] ?? 0) & ALPHANUMERIC) === 0 &&
+    text.charCodeAt(end) > 0x20 &&
+    starts.includes(text.slice(start, end));
+}
 
 /** tokenRegex: not inside a longer word on either side, case as the provider writes it. */
 export function tokenRegex(format: TokenFormat): RegExp {
