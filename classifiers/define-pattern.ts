@@ -245,21 +245,22 @@ function eachStart(
   visit: (pattern: CompiledPattern, around: Around) => void,
 ): void {
   /** Where a pattern may match again. */
-  const from = new Map<CompiledPattern, number>();
+  let from: Map<CompiledPattern, number> | undefined;
   let wasWord = window.start > 0 && isWordUnit(text.charCodeAt(window.start - 1));
   for (let at = window.start; at < window.end; at++) {
     const unit = text.charCodeAt(at);
     const isWord = isWordUnit(unit);
-    const candidates = isWord && !wasWord ? starts[(unit | 0x20) - FIRST_LETTER] : undefined;
+    const isStart = isWord && !wasWord;
     wasWord = isWord;
+    const candidates = isStart ? starts[(unit | 0x20) - FIRST_LETTER] : undefined;
     if (candidates === undefined) continue;
     for (const { start, pattern } of candidates) {
-      if (!startsWith(text, at, start) || at < (from.get(pattern) ?? 0)) continue;
+      if (!startsWith(text, at, start) || at < (from?.get(pattern) ?? 0)) continue;
       const { sticky } = pattern.matcher();
       sticky.lastIndex = at;
       const match = sticky.exec(text);
       if (match === null) continue;
-      from.set(pattern, at + match[0].length);
+      (from ??= new Map()).set(pattern, at + match[0].length);
       visit(pattern, { text, start: at, end: at + match[0].length, hint });
     }
   }
@@ -274,11 +275,9 @@ function startsWith(text: string, at: number, start: string): boolean {
   return true;
 }
 
-/** What `\b` takes for a word. */
-function isWordUnit(unit: number): boolean {
-  const lower = unit | 0x20;
-  return (lower >= 0x61 && lower <= 0x7a) || (unit >= 0x30 && unit <= 0x39) || unit === 0x5f;
-}
+/** What `\b` takes for a word, a byte per ASCII unit. */
+const WORD_UNITS = Uint8Array.from({ length: 0x80 }, (_, unit) => (/\w/.test(String.fromCharCode(unit)) ? 1 : 0));
+const isWordUnit = (unit: number): boolean => unit < 0x80 && WORD_UNITS[unit] === 1;
 
 function eachMatch(
   { hasValueGroup, narrow, matcher }: CompiledPattern,

@@ -22,9 +22,11 @@ export function isWhole(text: string, start: number, end: number): boolean {
   const before = text.charCodeAt(start - 1);
   if (isLower(before) && !isUpper(text.charCodeAt(start))) return false;
   if (isUpper(before) && (isUpper(text.charCodeAt(start)) || isUpper(text.charCodeAt(start + 1)))) return false;
-  let after = text.charCodeAt(end);
-  if (after === 0x73) after = text.charCodeAt(end + 1);
-  return !isLower(after) && !(isUpper(after) && isUpper(text.charCodeAt(end - 1)));
+  const behind = text.charCodeAt(end) === 0x73 ? end + 1 : end;
+  const after = text.charCodeAt(behind);
+  if (isLower(after)) return false;
+  // Capitals go on, unless the next is the first of a word: `MRNNumber`.
+  return !(isUpper(after) && isUpper(text.charCodeAt(end - 1))) || isLower(text.charCodeAt(behind + 1));
 }
 
 /** A hex digit or the same mark on both sides; skim.as asks the same of literals of one unit. */

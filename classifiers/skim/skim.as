@@ -33,8 +33,6 @@ const SPLATS: usize = 512;
 /** Classes times four: the place in a row. */
 const COLUMNS: usize = 576;
 const KINDS: usize = 1088;
-/** 1 where a letter behind a blank leads where it leads at the start of a text. */
-const SAME: usize = 1344;
 const WORD_CLASSES: usize = 1600;
 const FOLDS: usize = 1856;
 const UPPERS: usize = 2112;
@@ -65,6 +63,8 @@ const WORD: i32 = 3;
 const TOKEN_RUN: i32 = 4;
 const SINGLES: i32 = 5;
 
+/** Where a cell of the memory of words says what a word is behind a blank, after what it is at the start of a text. */
+const BEHIND_BLANK: usize = 12;
 const SEED: i32 = 0x811c9dc5;
 const PRIME: i32 = 0x01000193;
 /** Characters between two single characters of one row. */
@@ -142,32 +142,43 @@ function addSingle(start: i32): void {
 }
 
 /**
- * Works out what a word of up to 15 letters is, and remembers it in place of an older one: its hash, its flags, the state behind
- * it (complemented when literals end inside), the state behind it and a blank (complemented when one ends with the blank), and at
- * which letters hits count.
+ * Works out what a word of up to 15 letters is, and remembers it in place of an older one: its hash, its flags, and what the
+ * automaton makes of it at the start of a text and behind a blank.
  */
 function learn(slot: usize, key: v128, size: i32): void {
   const other = slot ^ 64;
   memory.copy(other, slot, 48);
   v128.store(slot, key);
   let hash = SEED;
-  let state = 0;
+  for (let at = 0; at < size; at++) hash = (hash ^ <i32>load<u8>(slot + at)) * PRIME;
+  store<i32>(slot, hash, 16);
+  store<i32>(slot, lexicon(hash), 20);
+  follow(slot, size, 0, 0);
+  if (blank >= 0) follow(slot, size, blank, BEHIND_BLANK);
+}
+
+/**
+ * Stores the state behind a word (complemented when literals end inside), the state behind it and a blank (complemented when one
+ * ends with the blank), and at which letters hits count: those of literals that began before the word always do.
+ */
+function follow(slot: usize, size: i32, before: i32, at: usize): void {
+  let state = before;
+  let alone = 0;
   let isHit = false;
   let wanted = 0;
-  for (let at = 0; at < size; at++) {
-    const unit: i32 = load<u8>(slot + at);
-    hash = (hash ^ unit) * PRIME;
+  for (let each = 0; each < size; each++) {
+    const unit: i32 = load<u8>(slot + each);
     state = step(state, unit);
+    alone = step(alone, unit);
+    if (alone < 0) alone = ~alone & ~1;
     if (state >= 0) continue;
     state = ~state & ~1;
     isHit = true;
-    if (counts(state, at + 1, size) != 0) wanted |= 1 << at;
+    if (state != alone || counts(state, each + 1, size) != 0) wanted |= 1 << each;
   }
-  store<i32>(slot, hash, 16);
-  store<i32>(slot, lexicon(hash), 20);
-  store<i32>(slot, isHit ? ~state : state, 24);
-  store<i32>(slot, step(state, 0x20), 28);
-  store<i32>(slot, wanted, 32);
+  store<i32>(slot + at, isHit ? ~state : state, 24);
+  store<i32>(slot + at, step(state, 0x20), 28);
+  store<i32>(slot + at, wanted, 32);
 }
 
 /**
@@ -306,15 +317,13 @@ export function scan(length: i32, base: i32, wantsWords: i32): i32 {
         }
         const every = (1 << size) - 1;
         const uppers = i8x16.bitmask(i8x16.lt_s(bytes, firstLower)) & every;
-        const end = load<i32>(slot, 24);
-        let wanted = load<i32>(slot, 32);
+        const isBehindBlank = state == behindBlank;
+        const known = slot + (isBehindBlank ? BEHIND_BLANK : 0);
+        const end = load<i32>(known, 24);
+        let wanted = load<i32>(known, 32);
         // A capital inside begins a word of its own.
         if (end < 0 && uppers > 1 && uppers != every) wanted = every;
-        const isAlone =
-          wanted == 0 &&
-          (state == behindBlank
-            ? load<u8>(SAME + unit) != 0
-            : state == 0 || step(state, unit) == step(0, unit));
+        const isAlone = wanted == 0 && (isBehindBlank || state == 0 || step(state, unit) == step(0, unit));
         if ((previous & TOKEN) == 0) tokenStart = base + at;
         if (size == 1) addSingle(base + at);
         if (wantsWords && at >= wordsTo) {
@@ -332,7 +341,7 @@ export function scan(length: i32, base: i32, wantsWords: i32): i32 {
         }
         at += size;
         if (isAlone) {
-          const behind = load<i32>(slot, 28);
+          const behind = load<i32>(known, 28);
           if (after == 0x20 && behind >= 0) {
             if (base + at - tokenStart >= shortestToken) emit(TOKEN_RUN | ((base + at - tokenStart) << 4), base + at);
             state = behind;

@@ -16,7 +16,6 @@ const AT = {
   splats: 512,
   columns: 576,
   kinds: 1088,
-  same: 1344,
   wordClasses: 1600,
   folds: 1856,
   uppers: 2112,
@@ -149,11 +148,7 @@ export class Skim implements WordList {
       next[at] = state >= 0 ? state * 4 : ~(~state * 4 + (plan.isBesideHex(~state) ? 1 : 0));
     }
     new Uint16Array(buffer, AT.columns, 256).set(Array.from(plan.classes, (column) => column * 4));
-    const fromStart = (unit: number): number => plan.next[plan.classes[unit] as number] as number;
-    const blank = fromStart(0x20);
-    for (let unit = 0; unit < 256; unit++)
-      bytes[AT.same + unit] =
-        blank >= 0 && plan.next[blank + (plan.classes[unit] as number)] === fromStart(unit) ? 1 : 0;
+    const blank = plan.next[plan.classes[0x20] as number] as number;
     for (const [at, byte] of [0x20, 0x1f, 0x80 + 26, 0x61].entries())
       bytes.fill(byte, AT.splats + at * 16, AT.splats + at * 16 + 16);
     bytes.set(CLASS_OF.subarray(0, 256), AT.wordClasses);

@@ -2,7 +2,7 @@
  * Ways people write values so that programs do not see them: [at] and (dot), spaced characters, letters for digits, rot13,
  * backwards, numbers in words; and line breaks in the middle of a value, which no one needs to intend.
  */
-import { digits, keywords } from '../recognizer.ts';
+import { digits, keywords, words } from '../recognizer.ts';
 import { replacing } from './decoding.ts';
 import type { DecodingView } from './decoding.ts';
 
@@ -252,7 +252,7 @@ const NUMBER_WORD_RUN =
 export const numberWordsView: DecodingView = {
   view: 'rewritten',
   edit: 'plain',
-  triggers: [keywords('zero', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')],
+  triggers: [words('zero', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')],
   guard: (text, _start, end) =>
     /^[\s,.;-]{1,3}(?:dash|hyphen|space|zero|oh|one|two|three|four|five|six|seven|eight|nine)(?![a-z])/i.test(
       text.slice(end, end + 12),

@@ -40,6 +40,30 @@ const AFTER = String.raw`(?![\p{Lu}\p{Ll}\p{N}]|[.,/-]\d)`;
 const DATE_OR_TIME =
   /^#?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})|\d{1,2}:\d{2}.{0,6}|\d{1,3}(?:[.,]\d{3}){1,3}|\d{1,9}\.\d{1,2}|(?:19|20)\d{2}(?:-(?:19|20)?\d{2})?)$/;
 
+const NUMBER_BEHIND = new RegExp(String.raw`[\s_.\-]{0,2}(?:card[\s_]|record[\s_])?${NUMBER_WORD}`, 'iuy');
+
+/** Nouns are everywhere in prose, and wake for nothing unless a word for numbers stands behind; what a longer waking word holds is left to that. */
+function numberBehind({ labels, nouns = [], wake }: Labels): Recognizer['inText'] {
+  const alone = new Set(
+    nouns.filter(
+      (noun) =>
+        wake.includes(noun) &&
+        [...labels, ...nouns].every(
+          (label) =>
+            label === noun ||
+            !label.includes(noun) ||
+            wake.some((longer) => longer !== noun && longer.includes(noun) && label.includes(longer)),
+        ),
+    ),
+  );
+  if (alone.size === 0) return undefined;
+  return (text, start, end) => {
+    if (!alone.has(text.slice(start, end).toLowerCase())) return true;
+    NUMBER_BEHIND.lastIndex = end;
+    return NUMBER_BEHIND.test(text);
+  };
+}
+
 /** labelledIdentifier makes the recognizer of one kind of number from its labels. */
 export function labelledIdentifier(facts: Labels): Recognizer {
   const value = facts.value ?? IDENTIFIER;
@@ -49,12 +73,13 @@ export function labelledIdentifier(facts: Labels): Recognizer {
       ? [String.raw`(?:${facts.nouns.join('|')})[\s_.\-]{0,2}(?:card[\s_]|record[\s_])?${NUMBER_WORD}s?`]
       : []),
   ];
+  const isNumbered = facts.inText ?? numberBehind(facts);
   return definePattern({
     name: facts.name,
     entity: facts.entity,
     triggers: [keywords(...facts.wake)],
     reach: { before: 24, after: 48 },
-    ...(facts.inText ? { inText: facts.inText } : {}),
+    ...(isNumbered ? { inText: isNumbered } : {}),
     ...(facts.digits >= 3 ? { requires: { digits: 3 } } : {}),
     patterns: [
       {

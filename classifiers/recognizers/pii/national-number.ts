@@ -5,7 +5,7 @@
  */
 import { definePattern } from '../../define-pattern.ts';
 import type { Around, Pattern } from '../../define-pattern.ts';
-import { keywords } from '../../recognizer.ts';
+import { keywords, words as wholeWords } from '../../recognizer.ts';
 import type { Recognizer, Trigger } from '../../recognizer.ts';
 import { alphanumericsOnly, digitsOnly } from './check-digits.ts';
 import { shapeGuard } from './shape-guard.ts';
@@ -74,7 +74,7 @@ export function nationalNumber(facts: NationalNumber): Recognizer {
     name: facts.name ?? entity.toLowerCase().replaceAll('_', '-'),
     entity,
     patterns: [pattern],
-    triggers: facts.wake ?? [keywords(...wakeWords(words))],
+    triggers: facts.wake ?? wakeTriggers(words),
     ...(facts.wake ? { guard: guardOf(pattern.regex, facts.wake) } : {}),
     reach: facts.wake?.every(({ kind }) => kind !== 'keyword') ? { before: 24, after: 24 } : { before: 64, after: 96 },
     ...(isDigitsOnly(facts.shape) ? { requires: { digits: 5 } } : {}),
@@ -102,6 +102,16 @@ function guardOf(shape: RegExp, wake: readonly Trigger[]): NonNullable<Recognize
   const isShaped = shapeGuard(shape, { before: 14, after: 14 });
   return (text, start, end) =>
     (literals.size > 0 && literals.has(text.slice(start, end).toLowerCase())) || isShaped(text, start, end);
+}
+
+/** Short names are in half of all words (`ach`, `dl`, `rg`). */
+const SHORT_NAME = /^[a-z]{1,4}$/;
+
+/** A name of one short word counts as a word only, as it does in context; what is part of a phrase may also be written together. */
+function wakeTriggers(names: readonly string[]): readonly Trigger[] {
+  const short = names.filter((name) => SHORT_NAME.test(name));
+  const rest = wakeWords(names.filter((name) => !SHORT_NAME.test(name)));
+  return [...(short.length > 0 ? [wholeWords(...short)] : []), ...(rest.length > 0 ? [keywords(...rest)] : [])];
 }
 
 /** The longest word of each phrase: phrases are also written `tax_id`, `taxId` and over a line break. */

@@ -1,4 +1,5 @@
 /** United States, Canada and Mexico: tax, licence, passport, bank, health and social numbers. */
+import { words as wholeWords } from '../../recognizer.ts';
 import type { Recognizer } from '../../recognizer.ts';
 import { abaRouting, deaRegistration, nationalProvider } from './check-digits.ts';
 import { nationalNumber } from './national-number.ts';
@@ -70,7 +71,8 @@ export const NORTH_AMERICA: readonly Recognizer[] = [
     words: ['mbi', 'medicare', 'beneficiary', 'medicare beneficiary', 'cms', 'hic', 'hicn'],
     wake: [
       { kind: 'run', of: 'lettered', atLeast: 11 },
-      { kind: 'keyword', literals: ['mbi', 'medicare', 'beneficiary', 'hic'] },
+      { kind: 'keyword', literals: ['medicare', 'beneficiary', 'hicn'] },
+      wholeWords('mbi', 'hic'),
     ],
   }),
   nationalNumber({

@@ -1,6 +1,6 @@
 /** France, Italy, Spain, Portugal, the Netherlands and Belgium. */
 import type { Recognizer } from '../../recognizer.ts';
-import { digits, keywords } from '../../recognizer.ts';
+import { digits, keywords, words as wholeWords } from '../../recognizer.ts';
 import { nationalNumber, spacedGrams } from './national-number.ts';
 import { standardNumber } from './standard-number.ts';
 
@@ -55,7 +55,10 @@ export const WESTERN_EUROPE: readonly Recognizer[] = [
       'avis d’imposition',
       'tax id',
     ],
-    wake: [{ kind: 'keyword', literals: ['fiscal', 'SPI', 'NIF', 'imp'] }],
+    wake: [
+      { kind: 'keyword', literals: ['fiscal', 'impôt', 'impot', 'imposition', 'tax id', 'tax_id', 'taxid'] },
+      wholeWords('spi', 'nif'),
+    ],
   }),
   nationalNumber({
     entity: 'FR_ID_CARD',

@@ -141,8 +141,15 @@ function mayAssign(text: string, start: number, literalEnd: number): boolean {
 const WORD_STOP = /[\s,;<>()[\]{}|]/;
 const isBlank = (unit: number): boolean => unit === 0x20 || unit === 0x09;
 const isAsciiLetter = (unit: number): boolean => (unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x7a;
-const ORDINARY = new Set([...'abcghjkmnqrsuxyz'].map((letter) => letter.charCodeAt(0)));
-const isOrdinary = (unit: number): boolean => isAsciiLetter(unit) && ORDINARY.has(unit | 0x20);
+const ORDINARY = lettersOf('abcghjkmnqrsuxyz');
+const isOrdinary = (unit: number): boolean => isAsciiLetter(unit) && ORDINARY[unit | 0x20] === 1;
+
+/** A byte per ASCII unit: asked of every unit before a key word, where a Set is five times slower. */
+function lettersOf(letters: Iterable<string>): Uint8Array {
+  const table = new Uint8Array(0x80);
+  for (const letter of letters) table[letter.charCodeAt(0)] = 1;
+  return table;
+}
 
 /** Units before a literal in which isBoundByBlanks and the name's own words may see something that binds. */
 const BEFORE_NAME = 80 + MAX_NAME / 2 + 22;
@@ -157,18 +164,20 @@ function mayBindByBlanks(text: string, literal: number): boolean {
     if (unit === 0x0a) return words <= 2;
     if (isBlank(unit) && !wasBlank) words++;
     wasBlank = isBlank(unit);
-    if (LOGIN_STARTS.has(unit | 0x20) && LOGIN_WORDS.some((word) => startsWord(text, at, word))) return true;
+    if (unit < 0x80 && LOGIN_STARTS[unit | 0x20] === 1 && LOGIN_WORDS.some((word) => startsWord(text, at, word)))
+      return true;
   }
   return false;
 }
 
 const LOGIN_WORDS = ['login', 'machine', 'user', 'set', 'requirepass', 'masterauth'] as const;
-const LOGIN_STARTS = new Set(LOGIN_WORDS.map((word) => word.charCodeAt(0)));
+const LOGIN_STARTS = lettersOf(LOGIN_WORDS.map((word) => word.charAt(0)));
 
 function startsWord(text: string, at: number, word: string): boolean {
+  if (isAsciiLetter(text.charCodeAt(at - 1))) return false;
   for (let index = 0; index < word.length; index++)
     if ((text.charCodeAt(at + index) | 0x20) !== word.charCodeAt(index)) return false;
-  return !isAsciiLetter(text.charCodeAt(at - 1)) && !isAsciiLetter(text.charCodeAt(at + word.length));
+  return !isAsciiLetter(text.charCodeAt(at + word.length));
 }
 
 /** A JSON leaf or a cell: the hint is the name, the text the value. */
