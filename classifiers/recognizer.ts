@@ -30,7 +30,13 @@ export type Trigger =
       /** One of these pairs of neighbouring runs must be in the group (scan/digit-grams.ts says how they are written). */
       readonly grams?: readonly string[];
     }
-  | { readonly kind: 'run'; readonly of: RunClass; readonly atLeast: number }
+  | {
+      readonly kind: 'run';
+      readonly of: RunClass;
+      readonly atLeast: number;
+      /** Absent: any length. Longer runs hold no value that stands free of its neighbours. */
+      readonly atMost?: number;
+    }
   | { readonly kind: 'capitalized' }
   | { readonly kind: 'always'; readonly because: string };
 export type RunClass = 'alphanumeric' | 'lettered' | 'hex' | 'token';
@@ -46,7 +52,8 @@ export const marksBesideHex = (...literals: readonly string[]): Trigger => ({
 });
 export const digits = (atLeast: number, ...grams: readonly string[]): Trigger =>
   grams.length > 0 ? { kind: 'digits', atLeast, grams } : { kind: 'digits', atLeast };
-export const run = (of: RunClass, atLeast: number): Trigger => ({ kind: 'run', of, atLeast });
+export const run = (of: RunClass, atLeast: number, atMost?: number): Trigger =>
+  atMost === undefined ? { kind: 'run', of, atLeast } : { kind: 'run', of, atLeast, atMost };
 
 /** How far a window reaches around the trigger that opened it, in UTF-16 units. */
 export interface Reach {

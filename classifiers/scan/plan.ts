@@ -33,6 +33,8 @@ export interface ScanRule {
 
 export interface LengthRule {
   readonly atLeast: number;
+  /** Of runs; absent means any. */
+  readonly atMost?: number | undefined;
   readonly rule: number;
 }
 
@@ -99,7 +101,7 @@ export function compilePlan(rules: readonly ScanRule[]): ScanPlan {
           digits.push({ atLeast: trigger.atLeast, rule, grams: trigger.grams });
           break;
         case 'run':
-          runs[trigger.of].push({ atLeast: trigger.atLeast, rule });
+          runs[trigger.of].push({ atLeast: trigger.atLeast, atMost: trigger.atMost, rule });
           break;
         case 'single-characters':
           singles.push({ atLeast: trigger.atLeast, rule });

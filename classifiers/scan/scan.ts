@@ -264,8 +264,9 @@ export class Scan {
 
   #openRun(rules: readonly LengthRule[], start: number, end: number): void {
     for (let index = 0; index < rules.length; index++) {
-      const { atLeast, rule } = rules[index] as LengthRule;
+      const { atLeast, atMost, rule } = rules[index] as LengthRule;
       if (atLeast > end - start) break;
+      if (atMost !== undefined && atMost < end - start) continue;
       this.#open(rule, start, end);
     }
   }

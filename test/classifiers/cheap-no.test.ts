@@ -214,3 +214,28 @@ describe('starts', () => {
     expect(found).toBeGreaterThan(8);
   });
 });
+
+describe('runs longer than any value', () => {
+  it.each(['aws-secret-key', 'high-entropy-value'])('hold none of %s', (name) => {
+    const shipped = builtInRecognizers().find((recognizer) => recognizer.name === name);
+    if (shipped === undefined) throw new Error(name);
+    const bounded = shipped.triggers.map((trigger) => (trigger.kind === 'run' ? trigger.atMost : undefined));
+    expect(bounded.every((atMost) => atMost !== undefined)).toBe(true);
+    const run = fc
+      .tuple(fc.integer({ min: 1, max: 260 }), fc.constantFrom('aK3f', 'x9+/', 'Q7=-', '4.b_'))
+      .map(([length, unit]) => unit.repeat(80).slice(0, length));
+    fc.assert(
+      fc.property(fc.array(fc.oneof(run, fc.constantFrom(' ', '~', '=', ':', 'é', '"')), { maxLength: 6 }), (parts) => {
+        const said = parts.join('');
+        const starts: number[] = [];
+        shipped.find({ text: said, hint: 'aws secret' }, { start: 0, end: said.length }, ({ start, end }) => {
+          const runs = said.slice(start, end).split(/[^A-Za-z0-9+/=_.-]/);
+          const longest = /[A-Za-z0-9+/=_.-]*$/.exec(said.slice(0, start))?.[0].length ?? 0;
+          starts.push(Math.max(...runs.map((each) => each.length)) + longest);
+        });
+        for (const length of starts) expect(length).toBeLessThanOrEqual(Math.max(...bounded.map(Number)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -46,17 +46,17 @@ const workOf = (text: string): number => {
 
 describe('reading', () => {
   it.each([
-    ['prose', PROSE, 0.5],
-    ['code', CODE, 1],
-    ['log', LOG, 12],
+    ['prose', PROSE, 0.05],
+    ['code', CODE, 0.05],
+    ['log', LOG, 8],
   ] as const)('of %s looks into few windows', (_name, piece, most) => {
     expect(workOf(upTo(piece))).toBeLessThan(most);
   });
 
   it.each([
-    ['prose', PROSE, 36],
-    ['code', CODE, 110],
-    ['log', LOG, 400],
+    ['prose', PROSE, 27],
+    ['code', CODE, 85],
+    ['log', LOG, 340],
   ] as const)('of %s has few events per KB', (_name, piece, most) => {
     const text = upTo(piece);
     const count = reader.skim()?.scan(text, 0, text.length, newSkimState(), false) ?? 0;

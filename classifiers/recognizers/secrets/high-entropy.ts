@@ -14,7 +14,8 @@ import { classifyName } from './secret-words.ts';
 export const highEntropy: Recognizer = definePattern({
   name: 'high-entropy-value',
   entity: 'API_KEY',
-  triggers: [run('token', 20)],
+  // The edges of the pattern are those of a run, so that a value is one run, or several with `~` between, and never part of a longer one.
+  triggers: [run('token', 20, 202)],
   reach: { before: 2, after: 2 },
   patterns: [
     {
@@ -110,7 +111,7 @@ function isPartOfPath(value: string, around: Around): boolean {
 export const awsSecretKey: Recognizer = definePattern({
   name: 'aws-secret-key',
   entity: 'API_KEY',
-  triggers: [run('token', 40)],
+  triggers: [run('token', 40, 40)],
   reach: { before: 2, after: 2 },
   patterns: [{ name: 'base64-40', regex: /(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_.-])/, score: 0.3 }],
   invalidate: (value, around) => !isAwsSecret(value, around),
