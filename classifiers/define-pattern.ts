@@ -5,6 +5,7 @@
 import { findContextWord, contextMatcher } from './context.ts';
 import { toScore } from './finding.ts';
 import { Headers, isInNumberRow, neighboursPass } from './number-row.ts';
+import { eachStart, startsOf } from './pattern-starts.ts';
 import { regexExtent } from './regex-extent.ts';
 import { fewestDigits } from './rules/fewest-digits.ts';
 import { parseRegex } from './rules/regex-syntax.ts';
@@ -152,7 +153,14 @@ export function definePattern(declaration: PatternDeclaration): Recognizer {
     ...(declaration.requires ? { requires: declaration.requires } : {}),
     needs: () => (needs ??= needsOf(compiled)),
     find(input, window, report) {
-      if (starts) return eachStart(starts, input, window, (pattern, around) => report(judge(pattern, around, input)));
+      if (starts) {
+        const { text, hint } = input;
+        return eachStart(starts, text, window, (pattern, start) => {
+          const end = endAt(pattern, text, start);
+          if (end > start) report(judge(pattern, { text, start, end, hint }, input));
+          return end;
+        });
+      }
       for (const pattern of compiled)
         eachMatch(pattern, input, window, (around) => report(judge(pattern, around, input)));
     },
@@ -224,60 +232,12 @@ function compilePattern(pattern: Pattern, entity: EntityType): CompiledPattern {
   };
 }
 
-/** By the first letter of a word (its place behind `a`): what begins with it, and the pattern to try there. */
-type Starts = readonly (readonly { readonly start: string; readonly pattern: CompiledPattern }[] | undefined)[];
-
-const FIRST_LETTER = 0x61;
-
-function startsOf(patterns: readonly Pattern[], compiled: readonly CompiledPattern[]): Starts {
-  const starts: { readonly start: string; readonly pattern: CompiledPattern }[][] = [];
-  for (const [index, pattern] of compiled.entries())
-    for (const start of patterns[index]?.starts ?? [])
-      (starts[start.charCodeAt(0) - FIRST_LETTER] ??= []).push({ start, pattern });
-  return starts;
+/** Where the match that begins at `at` ends; -1 when there is none. */
+function endAt({ matcher }: CompiledPattern, text: string, at: number): number {
+  const { sticky } = matcher();
+  sticky.lastIndex = at;
+  return sticky.test(text) ? sticky.lastIndex : -1;
 }
-
-/** eachStart visits what eachMatch would, in order of place. */
-function eachStart(
-  starts: Starts,
-  { text, hint }: RecognizerInput,
-  window: Window,
-  visit: (pattern: CompiledPattern, around: Around) => void,
-): void {
-  /** Where a pattern may match again. */
-  let from: Map<CompiledPattern, number> | undefined;
-  let wasWord = window.start > 0 && isWordUnit(text.charCodeAt(window.start - 1));
-  for (let at = window.start; at < window.end; at++) {
-    const unit = text.charCodeAt(at);
-    const isWord = isWordUnit(unit);
-    const isStart = isWord && !wasWord;
-    wasWord = isWord;
-    const candidates = isStart ? starts[(unit | 0x20) - FIRST_LETTER] : undefined;
-    if (candidates === undefined) continue;
-    for (const { start, pattern } of candidates) {
-      if (!startsWith(text, at, start) || at < (from?.get(pattern) ?? 0)) continue;
-      const { sticky } = pattern.matcher();
-      sticky.lastIndex = at;
-      const match = sticky.exec(text);
-      if (match === null) continue;
-      (from ??= new Map()).set(pattern, at + match[0].length);
-      visit(pattern, { text, start: at, end: at + match[0].length, hint });
-    }
-  }
-}
-
-function startsWith(text: string, at: number, start: string): boolean {
-  for (let index = 1; index < start.length; index++) {
-    const wanted = start.charCodeAt(index);
-    const unit = text.charCodeAt(at + index);
-    if (unit !== wanted && (wanted < FIRST_LETTER || (unit | 0x20) !== wanted)) return false;
-  }
-  return true;
-}
-
-/** What `\b` takes for a word, a byte per ASCII unit. */
-const WORD_UNITS = Uint8Array.from({ length: 0x80 }, (_, unit) => (/\w/.test(String.fromCharCode(unit)) ? 1 : 0));
-const isWordUnit = (unit: number): boolean => unit < 0x80 && WORD_UNITS[unit] === 1;
 
 function eachMatch(
   { hasValueGroup, narrow, matcher }: CompiledPattern,

@@ -7,12 +7,12 @@ import { edgeBefore, edgeBehind, gramKey, isExponent, markBetween, runKind } fro
 import { DigitPlaces } from './digit-places.ts';
 import { WindowSet } from './window-set.ts';
 import { PLACE } from './plan.ts';
-import { isBesideHex, isLookAlikeNumber, isWhole } from './word-tests.ts';
+import { hexRuns, isBesideHex, isLookAlikeNumber, isWhole } from './word-tests.ts';
 import { LONG_WITHOUT_DIGIT } from './skim-plan.ts';
 import type { DigitRule, LengthRule, ScanPlan, ScanRule } from './plan.ts';
 import { EVENT, newSkimState, SKIM_CHUNK, STATE } from '../skim/skim.ts';
 import type { Skim, SkimState } from '../skim/skim.ts';
-import { ALPHANUMERIC, DIGIT, FOREIGN_LETTER, HEX, SEPARATOR, TOKEN, UNIT_KINDS, UPPER } from './unit-kinds.ts';
+import { ALPHANUMERIC, DIGIT, FOREIGN_LETTER, SEPARATOR, TOKEN, UNIT_KINDS, UPPER } from './unit-kinds.ts';
 
 const BOUNDARY = DIGIT | ALPHANUMERIC | TOKEN | FOREIGN_LETTER;
 /** Separators that may stand between two digits of a group, and characters between two single characters. */
@@ -278,12 +278,9 @@ export class Scan {
       if (place === PLACE.whole && !isWhole(this.#text, start, end)) continue;
       if (place === PLACE.besideHex && !isBesideHex(this.#text, start, end)) continue;
       const rule = hits[index] as number;
-      const inText = this.#plan.inText[rule];
-      if (inText !== undefined && !this.#isHint) {
-        this.#guardWork += GUARD_OVERHEAD;
-        if (!inText(this.#text, start, end)) continue;
-      }
-      this.#open(rule, start, end);
+      const inText = this.#isHint ? undefined : this.#plan.inText[rule];
+      if (inText !== undefined) this.#guardWork += GUARD_OVERHEAD;
+      if (inText === undefined || inText(this.#text, start, end)) this.#open(rule, start, end);
     }
   }
 
@@ -382,22 +379,14 @@ export class Scan {
       if ((this.#digitStart > start || this.#groupEnd < end) && !isExponent(this.#text, end - 1))
         this.#openRun(runs.lettered, start, end);
     }
-    if (length >= this.#shortestHex) this.#findHex(start, end);
+    if (length >= this.#shortestHex)
+      for (const hex of hexRuns(this.#text, start, end, this.#shortestHex)) this.#openRun(runs.hex, hex.start, hex.end);
     if (holdsDigit && length > 1 && lookAlikeDigits.length > 0 && isLookAlikeNumber(this.#text, start, end))
       this.#openAll(lookAlikeDigits, start, end);
     if (capitalized.length === 0 || length < 2) return;
     const first = UNIT_KINDS[this.#text.charCodeAt(start)] ?? 0;
     const second = UNIT_KINDS[this.#text.charCodeAt(start + 1)] ?? 0;
     if ((first & UPPER) !== 0 && (second & UPPER) === 0) this.#openAll(capitalized, start, end);
-  }
-
-  #findHex(start: number, end: number): void {
-    let from = start;
-    for (let at = start; at <= end; at++) {
-      if (at < end && ((UNIT_KINDS[this.#text.charCodeAt(at)] as number) & HEX) !== 0) continue;
-      if (at - from >= this.#shortestHex) this.#openRun(this.#plan.runs.hex, from, at);
-      from = at + 1;
-    }
   }
 
   /** A longer word between two single characters makes the gap between them too long. */

@@ -1,4 +1,5 @@
 /** Questions about one word that a bit per unit cannot answer. */
+import type { Window } from '../recognizer.ts';
 import { DIGIT, DIGIT_LOOK_ALIKE, HEX, UNIT_KINDS, UPPER } from './unit-kinds.ts';
 
 /** Digits and letters that look like digits, both present; up to two capitals may lead (an IBAN's country). */
@@ -37,4 +38,16 @@ export function isBesideHex(text: string, start: number, end: number): boolean {
     (before === text.charCodeAt(start) || ((UNIT_KINDS[before] ?? 0) & HEX) !== 0) &&
     (after === text.charCodeAt(end - 1) || ((UNIT_KINDS[after] ?? 0) & HEX) !== 0)
   );
+}
+
+/** Runs of hex digits inside a word, at least so long. */
+export function hexRuns(text: string, start: number, end: number, atLeast: number): readonly Window[] {
+  const found: Window[] = [];
+  let from = start;
+  for (let at = start; at <= end; at++) {
+    if (at < end && ((UNIT_KINDS[text.charCodeAt(at)] as number) & HEX) !== 0) continue;
+    if (at - from >= atLeast) found.push({ start: from, end: at });
+    from = at + 1;
+  }
+  return found;
 }
