@@ -37,6 +37,8 @@ export interface Classifier {
    * receiver may see. A throw means: do not send.
    */
   rescan(outgoing: string, upTo: Label): readonly Finding[];
+  /** The same for one owner, who shares nothing that is remembered with another: how long an answer takes must not tell what somebody else has sent. Absent where nothing is remembered. */
+  apart?(owner: string): Classifier;
   /** The same without the models of the deep tier, for text that cannot wait for them; absent where none is asked. */
   readonly withoutModels?: Classifier;
 }

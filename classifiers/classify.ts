@@ -25,7 +25,7 @@ import { DoorScan } from './door-scan.ts';
 import type { Finding } from './finding.ts';
 import { Tails, placesOf } from './joins.ts';
 import type { Join } from './joins.ts';
-import { KeyedMemory } from './keyed-memory.ts';
+import { KeyedMemory, ownerKey } from './keyed-memory.ts';
 import { createLabelRules } from './labels.ts';
 import type { LabelRules } from './labels.ts';
 import type { LocalFinding, Outcome } from './outcome.ts';
@@ -61,33 +61,67 @@ export function createClassifier(config: ClassifyConfig, labels: readonly Label[
   for (const name of disabled)
     if (!names.has(name)) throw new TypeError(`classify.disable names no recognizer: ${name}`);
   const isOn = ({ name }: { readonly name: string }): boolean => !disabled.has(name);
-  return new CachingClassifier(config, labels, all.filter(isOn), parts.taggers.filter(isOn));
+  return new CachingClassifier(share(config, labels, all.filter(isOn), parts.taggers.filter(isOn)));
+}
+
+/** What all owners use: compiled rules, and memories in which every key begins with its owner. */
+interface Shared {
+  readonly config: ClassifyConfig;
+  readonly rules: LabelRules;
+  readonly reader: TextReader;
+  readonly texts: KeyedMemory<Outcome>;
+  readonly blocks: KeyedMemory<BlockOutcome>;
+  readonly seams: KeyedMemory<SeamOutcome>;
+  readonly door: DoorScan;
+  /** Counts outcomes; one count for all, because seams are known by it. */
+  serial: number;
+}
+
+function share(
+  config: ClassifyConfig,
+  labels: readonly Label[],
+  recognizers: readonly Recognizer[],
+  taggers: readonly Tagger[],
+): Shared {
+  const rules = createLabelRules(config, labels);
+  const reader = new TextReader(config, rules, recognizers, taggers);
+  const policy = JSON.stringify([config, labels, [...recognizers, ...taggers].map((part) => part.name)]);
+  return {
+    config,
+    rules,
+    reader,
+    texts: new KeyedMemory(config.cacheEntries, policy),
+    blocks: new KeyedMemory(config.cacheEntries, policy),
+    seams: new KeyedMemory(config.cacheEntries, policy),
+    door: new DoorScan(reader, config.cacheEntries),
+    serial: 0,
+  };
 }
 
 class CachingClassifier implements Classifier {
+  readonly #shared: Shared;
   readonly #config: ClassifyConfig;
   readonly #rules: LabelRules;
   readonly #reader: TextReader;
   readonly #texts: KeyedMemory<Outcome>;
   readonly #blocks: KeyedMemory<BlockOutcome>;
   readonly #seams: KeyedMemory<SeamOutcome>;
-  readonly #door: DoorScan;
-  #serial = 0;
+  /** In front of every key; empty for the one caller of a Sluice without keys. */
+  readonly #owner: string;
 
-  constructor(
-    config: ClassifyConfig,
-    labels: readonly Label[],
-    recognizers: readonly Recognizer[],
-    taggers: readonly Tagger[],
-  ) {
-    this.#config = config;
-    this.#rules = createLabelRules(config, labels);
-    this.#reader = new TextReader(config, this.#rules, recognizers, taggers);
-    const policy = JSON.stringify([config, labels, [...recognizers, ...taggers].map((part) => part.name)]);
-    this.#texts = new KeyedMemory(config.cacheEntries, policy);
-    this.#blocks = new KeyedMemory(config.cacheEntries, policy);
-    this.#seams = new KeyedMemory(config.cacheEntries, policy);
-    this.#door = new DoorScan(this.#reader, config.cacheEntries);
+  constructor(shared: Shared, owner = '') {
+    this.#shared = shared;
+    this.#config = shared.config;
+    this.#rules = shared.rules;
+    this.#reader = shared.reader;
+    this.#texts = shared.texts;
+    this.#blocks = shared.blocks;
+    this.#seams = shared.seams;
+    this.#owner = owner;
+  }
+
+  apart(owner: string): Classifier {
+    return new CachingClassifier(this.#shared, ownerKey(owner));
   }
 
   classify(segments: readonly Segment[], gaps: readonly Gap[], options: ClassifyOptions): Promise<Classification> {
@@ -128,7 +162,7 @@ class CachingClassifier implements Classifier {
   }
 
   rescan(outgoing: string, upTo: Label): readonly Finding[] {
-    return this.#door.scan(outgoing, this.#rules.ceiling(upTo));
+    return this.#shared.door.scan(outgoing, this.#rules.ceiling(upTo), this.#owner);
   }
 
   *#steps(blocks: readonly Block[], options: ClassifyOptions, progress: Progress, pace: Pace): Generator<void, void> {
@@ -136,7 +170,7 @@ class CachingClassifier implements Classifier {
     const done: ReadBlock[] = [];
     for (const block of blocks) {
       progress.pointer = block.pointer;
-      const known = isRemembered(block, options) ? this.#blocks.get(block.key) : undefined;
+      const known = isRemembered(block, options) ? this.#blocks.get(this.#owner + block.key) : undefined;
       const fits = known !== undefined && known.chars <= room;
       if (fits) place(known, block.pointer, progress);
       const outcome = fits ? known : yield* this.#block(block, room, options, progress, pace);
@@ -192,7 +226,7 @@ class CachingClassifier implements Classifier {
     }
     const inside = (pointer: string): string => pointer.slice(block.pointer.length);
     const outcome: BlockOutcome = {
-      id: ++this.#serial,
+      id: ++this.#shared.serial,
       chars,
       findings: progress.findings
         .slice(findingsFrom)
@@ -202,7 +236,7 @@ class CachingClassifier implements Classifier {
       talk,
     };
     const isWhole = chars <= room && gaps.length === 0 && !hasThrown(outcome);
-    if (isWhole && isRemembered(block, options)) this.#blocks.set(block.key, outcome);
+    if (isWhole && isRemembered(block, options)) this.#blocks.set(this.#owner + block.key, outcome);
     return outcome;
   }
 
@@ -252,7 +286,7 @@ class CachingClassifier implements Classifier {
       if (row === undefined || !isRemembered(at.block, options)) row = undefined;
       else {
         const outcome: SeamOutcome = {
-          id: ++this.#serial,
+          id: ++this.#shared.serial,
           findings: progress.findings.slice(findingsFrom),
           gaps: progress.gaps.slice(gapsFrom),
         };
@@ -266,18 +300,18 @@ class CachingClassifier implements Classifier {
     const { text, hint, role, form } = segment;
     const collects = options.nearMisses === 'collect';
     const opened = collects ? undefined : this.#reader.open(text, segment, 'all');
-    const atOnce = opened && this.#reader.atOnce(segment, opened);
+    const atOnce = opened && this.#reader.atOnce(segment, opened, this.#owner);
     if (atOnce) {
       progress.scannedChars += text.length;
       // Paced like any reading, or ten thousand such leaves would hold the loop.
       if (pace.isDue(text.length + QUIET_OVERHEAD)) yield;
       return atOnce;
     }
-    const key = this.#texts.keyOf(text, `${role} ${form} ${hint}`);
+    const key = this.#texts.keyOf(text, `${this.#owner}${role} ${form} ${hint}`);
     const known = collects ? undefined : this.#texts.get(key);
     if (known) return known;
     progress.scannedChars += text.length;
-    const { outcome, nearMisses } = yield* this.#reader.all(segment, options.nearMisses, pace, opened);
+    const { outcome, nearMisses } = yield* this.#reader.all(segment, options.nearMisses, pace, this.#owner, opened);
     for (const { start, end, ...miss } of nearMisses)
       progress.nearMisses.push({ ...miss, span: { segment: segment.pointer, start, end } });
     if (!hasThrown(outcome)) this.#texts.set(key, outcome);
@@ -291,7 +325,7 @@ class CachingClassifier implements Classifier {
     progress: Progress,
     pace: Pace,
   ): Generator<void, void> {
-    const key = this.#texts.keyOf(join.text, `join ${join.hint}`);
+    const key = this.#texts.keyOf(join.text, `${this.#owner}join ${join.hint}`);
     let outcome = this.#texts.get(key);
     if (outcome === undefined) {
       progress.scannedChars += join.text.length;

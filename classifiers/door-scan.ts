@@ -30,9 +30,9 @@ export class RescanFault extends Error {
 
 export interface DoorReader {
   /** The highest rank found when this very text under this key was read from end to end; -1 when it was not. */
-  rankOf(text: string, hint: string): number;
+  rankOf(text: string, hint: string, owner: string): number;
   /** Reads a text, and remembers that it did. */
-  structuredNow(text: string, hint: string): Outcome;
+  structuredNow(text: string, hint: string, owner: string): Outcome;
 }
 
 export class DoorScan {
@@ -45,45 +45,45 @@ export class DoorScan {
     this.#pieces = new ReadMemory(limit);
   }
 
-  /** scan returns the findings that rank above `ceiling`. */
-  scan(outgoing: string, ceiling: number): readonly Finding[] {
+  /** scan returns the findings that rank above `ceiling`. What is remembered is remembered for `owner` alone. */
+  scan(outgoing: string, ceiling: number, owner: string): readonly Finding[] {
     const pieces = jsonPiecesOf(outgoing);
-    if (pieces === undefined) return this.#scanWhole(outgoing, ceiling);
+    if (pieces === undefined) return this.#scanWhole(outgoing, ceiling, owner);
     const findings: Finding[] = [];
     for (const [index, piece] of pieces.entries()) {
       const source = outgoing.slice(piece.start, piece.end);
-      const known = this.#pieces.get(source, piece.key);
+      const known = this.#pieces.get(source, owner + piece.key);
       if (known >= 0 && known <= ceiling) continue;
       const leaves = jsonLeavesOf(source, piece.key);
-      if (leaves === undefined) return this.#scanWhole(outgoing, ceiling);
+      if (leaves === undefined) return this.#scanWhole(outgoing, ceiling, owner);
       // The key counts for every item under it, so that whichever of them is met alone later on is not below its key; it is reported once.
       const above = { text: piece.key, hint: '', start: piece.keyStart };
       const isFirst = pieces[index - 1]?.keyStart !== piece.keyStart;
-      const keyRank = this.#scanLeaves([above], 0, ceiling, isFirst ? findings : []);
-      const rank = Math.max(keyRank, this.#scanLeaves(leaves, piece.start, ceiling, findings));
-      this.#pieces.set(source, piece.key, rank);
+      const keyRank = this.#scanLeaves([above], 0, ceiling, isFirst ? findings : [], owner);
+      const rank = Math.max(keyRank, this.#scanLeaves(leaves, piece.start, ceiling, findings, owner));
+      this.#pieces.set(source, owner + piece.key, rank);
     }
     return findings;
   }
 
   /** Leaf by leaf where it is JSON at all: quotes and commas between two values make no third. */
-  #scanWhole(outgoing: string, ceiling: number): readonly Finding[] {
+  #scanWhole(outgoing: string, ceiling: number, owner: string): readonly Finding[] {
     const findings: Finding[] = [];
-    this.#scanLeaves(jsonLeavesOf(outgoing) ?? [{ text: outgoing, hint: '', start: 0 }], 0, ceiling, findings);
+    this.#scanLeaves(jsonLeavesOf(outgoing) ?? [{ text: outgoing, hint: '', start: 0 }], 0, ceiling, findings, owner);
     return findings;
   }
 
   /** Returns the highest rank of all; offsets inside a string with escapes are those of the decoded text, from the string's first character on. */
-  #scanLeaves(leaves: readonly JsonLeaf[], from: number, ceiling: number, findings: Finding[]): number {
+  #scanLeaves(leaves: readonly JsonLeaf[], from: number, ceiling: number, findings: Finding[], owner: string): number {
     let highest = 0;
     for (const leaf of leaves) {
       if (leaf.text.length < SHORTEST_TEXT) continue;
-      const known = this.#reader.rankOf(leaf.text, leaf.hint);
+      const known = this.#reader.rankOf(leaf.text, leaf.hint, owner);
       if (known >= 0 && known <= ceiling) {
         highest = Math.max(highest, known);
         continue;
       }
-      const outcome = this.#reader.structuredNow(leaf.text, leaf.hint);
+      const outcome = this.#reader.structuredNow(leaf.text, leaf.hint, owner);
       const [gap] = outcome.gaps;
       if (gap) throw new RescanFault(gap.cause);
       const start = from + leaf.start;

@@ -37,3 +37,8 @@ export class KeyedMemory<Value> {
     this.#young = new Map();
   }
 }
+
+/** ownerKey is what an owner's keys begin with: no owner's are the beginning of another's. */
+export function ownerKey(owner: string): string {
+  return owner === '' ? '' : `${owner.length}:${owner} `;
+}

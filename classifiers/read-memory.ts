@@ -36,11 +36,17 @@ export class ReadMemory {
     if (this.#mask < 0 || !this.#digest.read(text, hint)) return;
     let entry = this.#find();
     if (entry < 0) {
-      this.#next = (this.#next + 1) % WAYS;
-      entry = this.#setOf() + this.#next;
+      entry = this.#placeIn(this.#setOf());
       this.#entries.set(this.#digest.words, entry * WORDS);
     }
     this.#values[entry] = value + 1;
+  }
+
+  /** An empty entry while there is one; else the next in turn goes. */
+  #placeIn(first: number): number {
+    for (let entry = first; entry < first + WAYS; entry++) if (this.#values[entry] === 0) return entry;
+    this.#next = (this.#next + 1) % WAYS;
+    return first + this.#next;
   }
 
   #setOf(): number {

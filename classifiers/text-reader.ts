@@ -66,12 +66,16 @@ export class TextReader {
   }
 
   /** atOnce is the outcome of a text in which no recognizer has anywhere to look; undefined where one has. */
-  atOnce({ text, hint }: Pick<Segment, 'text' | 'hint'>, { opening, allowed }: Opened): Outcome | undefined {
+  atOnce(
+    { text, hint }: Pick<Segment, 'text' | 'hint'>,
+    { opening, allowed }: Opened,
+    owner: string,
+  ): Outcome | undefined {
     if (opening.windows.length > 0) return undefined;
     const reading: Reading = { sightings: [], signals: [], gaps: [] };
     if (!opening.isQuiet) opening.tagging?.settle(reading);
     const outcome = opening.isQuiet ? NOTHING : this.#settle(reading, allowed, 'all');
-    this.#remember(text, hint, outcome, allowed);
+    this.#remember(text, owner + hint, outcome, allowed);
     return outcome;
   }
 
@@ -79,11 +83,12 @@ export class TextReader {
     segment: Segment,
     wanted: ClassifyOptions['nearMisses'],
     pace: Pace,
+    owner: string,
     opened?: Opened,
   ): Generator<void, { readonly outcome: Outcome; readonly nearMisses: readonly LocalNearMiss[] }> {
     const { reading, allowed } = yield* this.#read(segment.text, segment, 'all', wanted, pace, opened);
     const outcome = this.#settle(reading, allowed, 'all');
-    this.#remember(segment.text, segment.hint, outcome, allowed);
+    this.#remember(segment.text, owner + segment.hint, outcome, allowed);
     return { outcome, nearMisses: wanted === 'collect' ? nearMissesOf(reading, allowed, outcome, this.#rules) : [] };
   }
 
@@ -100,12 +105,12 @@ export class TextReader {
   }
 
   /** structuredNow is structured in one go, for callers that cannot wait; what was read is remembered. */
-  structuredNow(text: string, hint: string): Outcome {
+  structuredNow(text: string, hint: string, owner: string): Outcome {
     const steps = this.structured(text, hint, UNPACED);
     for (;;) {
       const step = steps.next();
       if (!step.done) continue;
-      this.#remember(text, hint, step.value, []);
+      this.#remember(text, owner + hint, step.value, []);
       return step.value;
     }
   }
@@ -114,8 +119,8 @@ export class TextReader {
    * rankOf is the highest rank found in a text under a key when it was last read from end to end; -1 when that is not known. With
    * taggers or without: what one reading finds and the other does not can only rank higher.
    */
-  rankOf(text: string, hint: string): number {
-    return this.#wasRead.get(text, hint);
+  rankOf(text: string, hint: string, owner: string): number {
+    return this.#wasRead.get(text, owner + hint);
   }
 
   /** An allowed value covers what is in it, and only the reading with taggers sees all of them: such a text is not remembered. */

@@ -10,7 +10,7 @@ import type { Block } from '../block.ts';
 import type { Classification, Classifier, ClassifyOptions } from '../classifier.ts';
 import type { EntityType, Finding } from '../finding.ts';
 import { toScore } from '../finding.ts';
-import { KeyedMemory } from '../keyed-memory.ts';
+import { KeyedMemory, ownerKey } from '../keyed-memory.ts';
 import { createLabelRules } from '../labels.ts';
 import type { LabelRules } from '../labels.ts';
 import type { Segment } from '../segment.ts';
@@ -45,7 +45,11 @@ export function withDeepTier(
   classify: ClassifyConfig,
   labels: readonly Label[],
 ): Classifier {
-  return new DeepClassifier(classifier, models, deep, classify, labels);
+  const known = new KeyedMemory<readonly DeepSpan[]>(
+    classify.cacheEntries,
+    JSON.stringify([deep, models.map(({ name }) => name)]),
+  );
+  return new DeepClassifier(classifier, models, deep, createLabelRules(classify, labels), known);
 }
 
 class DeepClassifier implements Classifier {
@@ -55,20 +59,28 @@ class DeepClassifier implements Classifier {
   readonly #doubt: ReadonlySet<string>;
   readonly #rules: LabelRules;
   readonly #known: KeyedMemory<readonly DeepSpan[]>;
+  readonly #owner: string;
 
   constructor(
     inner: Classifier,
     models: readonly DeepModel[],
     deep: DeepConfig,
-    classify: ClassifyConfig,
-    labels: readonly Label[],
+    rules: LabelRules,
+    known: KeyedMemory<readonly DeepSpan[]>,
+    owner = '',
   ) {
     this.#inner = inner;
     this.#models = models;
     this.#deep = deep;
     this.#doubt = new Set(deep.doubt);
-    this.#rules = createLabelRules(classify, labels);
-    this.#known = new KeyedMemory(classify.cacheEntries, JSON.stringify([deep, models.map(({ name }) => name)]));
+    this.#rules = rules;
+    this.#known = known;
+    this.#owner = owner;
+  }
+
+  apart(owner: string): Classifier {
+    const inner = this.#inner.apart?.(owner) ?? this.#inner;
+    return new DeepClassifier(inner, this.#models, this.#deep, this.#rules, this.#known, ownerKey(owner));
   }
 
   async classify(
@@ -117,7 +129,7 @@ class DeepClassifier implements Classifier {
     let room = this.#deep.maxChars;
     for (const { pointer, text } of texts) {
       for (const model of this.#models) {
-        const key = this.#known.keyOf(text, model.name);
+        const key = this.#known.keyOf(text, this.#owner + model.name);
         let spans = this.#known.get(key);
         if (spans === undefined) {
           room -= text.length;

@@ -10,6 +10,8 @@ import { CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET, Parser, unitsOf } from 
 /** Lets the parser pass over what it has read before. */
 export interface Recall {
   readonly values: KnownValues;
+  /** Whose body it is: what one has sent is not known of another. */
+  readonly owner: string;
   /** Arrays of the root whose items are known one by one; any other member of the root is known whole. */
   readonly cut: ReadonlySet<string>;
 }
@@ -94,7 +96,7 @@ export class BodyParser extends Parser {
     if (recall === undefined || (unit !== OPEN_BRACE && unit !== OPEN_BRACKET))
       return { value: this.value(unit, container, key), digest: undefined, isWhole: true };
     const start = this.position;
-    const known = recall.values.find(this.source, start);
+    const known = recall.values.find(this.source, start, recall.owner);
     if (
       known !== undefined &&
       this.values + known.values <= this.limits.maxLeaves &&
@@ -108,11 +110,17 @@ export class BodyParser extends Parser {
     this.deepest = this.depth;
     const value = this.value(unit, container, key);
     const length = Array.isArray(value) ? value.length : 0;
-    const digest = recall.values.remember(this.source, start, this.position, {
-      values: this.values - before,
-      depth: this.deepest - this.depth,
-      length,
-    });
+    const digest = recall.values.remember(
+      this.source,
+      start,
+      this.position,
+      {
+        values: this.values - before,
+        depth: this.deepest - this.depth,
+        length,
+      },
+      recall.owner,
+    );
     return { value, digest, isWhole: true, length };
   }
 

@@ -43,15 +43,15 @@ export class KnownValues {
   }
 
   /** find gives the value that begins at `start`, when it was remembered. */
-  find(source: string, start: number): KnownValue | undefined {
+  find(source: string, start: number, owner: string): KnownValue | undefined {
     if (start + HEAD > source.length) return undefined;
-    const head = this.#headOf(source, start);
+    const head = this.#headOf(source, start, owner);
     const lengths = this.#youngLengths.get(head) ?? this.#oldLengths.get(head);
     if (lengths === undefined) return undefined;
     for (let at = 0; at < lengths.length.length; at += 1) {
       const end = start + (lengths.length[at] as number);
       if (end > source.length || this.#tailOf(source, end) !== lengths.tail[at]) continue;
-      const digest = this.#digestOf(source.slice(start, end));
+      const digest = this.#digestOf(source.slice(start, end), owner);
       const known = digest === undefined ? undefined : this.#get(digest);
       if (digest === undefined || known === undefined) continue;
       this.#youngLengths.set(head, lengths);
@@ -61,12 +61,12 @@ export class KnownValues {
   }
 
   /** remember takes a value that the strict parser has just read whole. Undefined for one that is too short to be worth it. */
-  remember(source: string, start: number, end: number, value: Remembered): string | undefined {
+  remember(source: string, start: number, end: number, value: Remembered, owner: string): string | undefined {
     if (this.#limit === 0 || end - start < HEAD) return undefined;
-    const digest = this.#digestOf(source.slice(start, end));
+    const digest = this.#digestOf(source.slice(start, end), owner);
     if (digest === undefined) return undefined;
     this.#young.set(digest, value);
-    const head = this.#headOf(source, start);
+    const head = this.#headOf(source, start, owner);
     const lengths = this.#youngLengths.get(head) ?? this.#oldLengths.get(head) ?? { length: [], tail: [] };
     const tail = this.#tailOf(source, end);
     if (!lengths.length.some((length, at) => length === end - start && lengths.tail[at] === tail)) {
@@ -94,12 +94,13 @@ export class KnownValues {
   }
 
   /** Of every unit, under a random key (docs/decisions/2026-11-25-the-door-knows-what-was-read.md); undefined for megabytes in one value. */
-  #digestOf(value: string): string | undefined {
-    return this.#digest.read(value, '') ? this.#digest.name() : undefined;
+  #digestOf(value: string, owner: string): string | undefined {
+    return this.#digest.read(value, owner) ? this.#digest.name() : undefined;
   }
 
-  #headOf(source: string, start: number): number {
+  #headOf(source: string, start: number, owner: string): number {
     let sum = this.#seed;
+    for (let at = 0; at < owner.length; at += 1) sum = Math.imul(sum ^ owner.charCodeAt(at), 0x01000193);
     for (let at = start; at < start + HEAD; at += 1) sum = Math.imul(sum ^ source.charCodeAt(at), 0x01000193);
     return sum;
   }

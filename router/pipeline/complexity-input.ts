@@ -1,4 +1,5 @@
 /** What the complexity score may see of a request: plain data, whole conversation, no wire format. */
+import { ownerKey } from '../../classifiers/keyed-memory.ts';
 import type { ComplexityInput, ComplexitySegment } from '../../classifiers/complexity/score.ts';
 import type { Config } from '../../config/schema.ts';
 import type { ChatMessage } from '../chat.ts';
@@ -14,8 +15,10 @@ export function complexityInput(
 ): ComplexityInput {
   const local = config.upstreams.find((upstream) => upstream.kind === 'ollama');
   const { chat } = envelope;
+  const owner = ownerKey(envelope.principal);
+  const keyOf = (key = ''): string => (key === '' ? '' : owner + key);
   return {
-    segments: chat.messages.map((message, index) => new MessageText(message, messageKeys[index] ?? '')),
+    segments: chat.messages.map((message, index) => new MessageText(message, keyOf(messageKeys[index]))),
     toolCount: chat.tools.length,
     totalChars: envelope.document.source.length,
     localWindowTokens: local?.contextTokens ?? 0,

@@ -79,7 +79,9 @@ export async function prepare(
 ): Promise<Prepared> {
   const limits = { maxDepth: context.config.listen.maxDepth, maxLeaves: MAX_LEAVES };
   const first =
-    options.document === undefined ? readBody(bytes, protocol, limits) : readDocument(options.document, protocol);
+    options.document === undefined
+      ? readBody(bytes, protocol, limits, scope.principal)
+      : readDocument(options.document, protocol);
   if (first.kind === 'problem') return first;
   let body = first;
 
@@ -96,12 +98,12 @@ export async function prepare(
     const kept = keptResults(body.read.chat.messages, scope, context);
     if (offered.length > 0) source = protocol.withTools(body.document, offered);
     if (kept.length > 0) {
-      const reread = readBody(Buffer.from(source), protocol, limits);
+      const reread = readBody(Buffer.from(source), protocol, limits, scope.principal);
       if (reread.kind === 'problem') return reread;
       source = protocol.withToolRound(reread.document, '', kept);
     }
     if (source !== body.document.source) {
-      const again = readBody(Buffer.from(source), protocol, limits);
+      const again = readBody(Buffer.from(source), protocol, limits, scope.principal);
       if (again.kind === 'problem') return again;
       body = again;
     }
@@ -216,9 +218,10 @@ function readBody(
   bytes: Uint8Array,
   protocol: RequestProtocol,
   limits: { readonly maxDepth: number; readonly maxLeaves: number },
+  owner: string,
 ) {
   const { cut } = protocol;
-  const parsed = parseJson(bytes, limits, cut === undefined ? undefined : { values: KNOWN, cut });
+  const parsed = parseJson(bytes, limits, cut === undefined ? undefined : { values: KNOWN, cut, owner });
   if (parsed.kind === 'problem')
     return { kind: 'problem', code: parsed.problem.code, pointer: parsed.problem.pointer } as const;
   return readDocument(parsed.document, protocol);

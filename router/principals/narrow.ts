@@ -14,15 +14,18 @@ import type { Principal } from './principal.ts';
 
 const narrowed = new WeakMap<Context, Map<string, Context>>();
 
-/** contextOf answers the context this principal works in: the very same one where its key takes nothing away. */
+/** contextOf answers the context this principal works in: the very same one for whoever has no key. Behind a key nothing that is remembered of texts is shared with others. */
 export function contextOf(principal: Principal, context: Context): Context {
   const { terms } = principal;
-  if (!takesAway(terms)) return context;
+  if (principal.keyId === '' && !takesAway(terms)) return context;
   let known = narrowed.get(context);
   if (known === undefined) narrowed.set(context, (known = new Map()));
   // Terms of a key never change: a key with others is another key.
   let own = known.get(principal.keyId);
-  if (own === undefined) known.set(principal.keyId, (own = narrow(terms, context)));
+  if (own === undefined) {
+    const apart = { ...context, classifier: context.classifier.apart?.(principal.id) ?? context.classifier };
+    known.set(principal.keyId, (own = takesAway(terms) ? narrow(terms, apart) : apart));
+  }
   return own;
 }
 

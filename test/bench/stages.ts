@@ -54,7 +54,7 @@ async function time<T>(stage: string, work: () => T | Promise<T>): Promise<T> {
   return result;
 }
 
-const recall = { values: new KnownValues(), cut: openaiChat.cut ?? new Set<string>() };
+const recall = { values: new KnownValues(), cut: openaiChat.cut ?? new Set<string>(), owner: '' };
 const warmUp = Math.floor(runs / 3);
 for (let index = 0; index < runs; index += 1) {
   if (index === warmUp) spent.clear();

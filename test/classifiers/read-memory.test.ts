@@ -99,6 +99,14 @@ describe('ReadMemory', () => {
     expect(held).toBeLessThanOrEqual(64);
   });
 
+  it('gives nothing up while there is room where a text stands', () => {
+    for (let round = 0; round < 50; round++) {
+      const memory = new ReadMemory(4);
+      for (const each of ['a', 'b', 'c', 'd']) memory.set(each, '', 1);
+      expect(['a', 'b', 'c', 'd'].map((each) => memory.get(each, ''))).toEqual([1, 1, 1, 1]);
+    }
+  });
+
   it('holds nothing when it may hold nothing', () => {
     const memory = new ReadMemory(0);
     memory.set('a', '', 1);

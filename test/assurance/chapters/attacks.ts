@@ -65,6 +65,15 @@ export const ATTACKS: readonly Chapter[] = [
       },
       { id: 'A8', says: 'Every parser against coverage-guided mutation', tests: ['test/fuzz/fuzz.test.ts'] },
       {
+        id: 'A10',
+        says: 'Learning from the time of an answer what somebody else has sent',
+        tests: [
+          'test/classifiers/owners.test.ts › memories of owners',
+          'test/router/principals/admission.test.ts › is each key holder’s own, so that no answer is faster',
+          'test/router/json/known-values.test.ts › knows of one owner nothing that another has sent',
+        ],
+      },
+      {
         id: 'A9',
         says: 'Tampering with the audit: edited, cut, inserted, reordered, forked, set back',
         tests: ['test/router/audit/tamper.test.ts › tampering is found and named'],

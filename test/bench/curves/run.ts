@@ -121,7 +121,7 @@ const curves: readonly Curve[] = [
     xName: 'messages before',
     async points() {
       const classifier = classifierOf();
-      const recall = { values: new KnownValues(), cut: new Set(['messages']) };
+      const recall = { values: new KnownValues(), cut: new Set(['messages']), owner: '' };
       const points: Point[] = [];
       for (const x of [4, 16, 64, 256, 1_024]) {
         const history = Array.from({ length: x }, (_, index) => ({

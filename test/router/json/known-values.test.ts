@@ -10,7 +10,7 @@ import { withCallIds } from '../../../router/tool-results.ts';
 import { openaiChat } from '../../../router/protocols/openai-chat.ts';
 
 const LIMITS: JsonLimits = { maxDepth: 16, maxLeaves: 2_000 };
-const recallOf = () => ({ values: new KnownValues(), cut: new Set(['messages']) });
+const recallOf = (values = new KnownValues(), owner = '') => ({ values, cut: new Set(['messages']), owner });
 
 function described(parsed: ParsedJson): unknown {
   if (parsed.kind === 'problem') return parsed;
@@ -134,12 +134,20 @@ describe('a parser with a memory', () => {
       expect(parseJson(sourceOf(known, known), limits, memory)).toMatchObject({ kind: 'problem', problem: { code } });
   });
 
+  it('knows of one owner nothing that another has sent', () => {
+    const values = new KnownValues();
+    const message = JSON.stringify({ role: 'user', content: `hello ${LONG}` });
+    parseJson(sourceOf(message), LIMITS, recallOf(values, 'ann'));
+    expect(values.find(message, 0, 'ann')).toBeDefined();
+    for (const other of ['', 'bob', 'an', 'anna']) expect(values.find(message, 0, other)).toBeUndefined();
+  });
+
   it('forgets the oldest and never grows past its limit', () => {
     const values = new KnownValues(100);
-    const recall = { values, cut: new Set(['messages']) };
+    const recall = recallOf(values);
     const message = (index: number): string => JSON.stringify({ role: 'user', content: `${index} ${LONG}` });
     for (let index = 0; index < 1_000; index += 1) parseJson(sourceOf(message(index)), LIMITS, recall);
-    const isKnown = (index: number): boolean => values.find(message(index), 0) !== undefined;
+    const isKnown = (index: number): boolean => values.find(message(index), 0, '') !== undefined;
     expect(isKnown(999)).toBe(true);
     expect(Array.from({ length: 1_000 }, (_, index) => isKnown(index)).filter(Boolean).length).toBeLessThanOrEqual(100);
   });

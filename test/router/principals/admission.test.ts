@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { KeyTerms } from '../../../config/access-schema.ts';
+import { contextOf } from '../../../router/principals/narrow.ts';
 import type { Role } from '../../../router/principals/principal.ts';
 import { CARD, COMPLEX, recordingExecutor, say, startSluice, type TestSluice } from '../../helpers/sluice.ts';
 
@@ -249,5 +250,32 @@ describe('a key in a prompt', () => {
     const response = await sluice.ask(say(`${COMPLEX} The key is ${key}.`), bearer(key));
     expect(await route(response)).not.toBe('cloud');
     expect(sluice.sentToCloud()).not.toContain(key.split('_')[2]);
+  });
+});
+
+describe('what is remembered of texts', () => {
+  const how = { signal: new AbortController().signal, nearMisses: 'omit' } as const;
+  const segment = {
+    pointer: '/messages/0/content',
+    role: 'user',
+    form: 'text',
+    text: `${COMPLEX} My number is ${CARD}.`,
+    hint: '',
+    flow: -1,
+  } as const;
+
+  it('is each key holder’s own, so that no answer is faster for what somebody else has sent', async () => {
+    const { context } = await start();
+    const contextFor = (id: string, keyId: string, terms: object = {}) =>
+      contextOf({ id, keyId, role: 'agent', terms: KeyTerms.parse(terms) }, context);
+    const scanned = async (of: typeof context): Promise<number> =>
+      (await of.classifier.classify([segment], [], how)).scannedChars;
+    const ann = contextFor('ann', 'key1');
+    expect(await scanned(ann)).toBeGreaterThan(0);
+    expect(await scanned(ann)).toBe(0);
+    // Another key of the same principal: a key can be replaced.
+    expect(await scanned(contextFor('ann', 'key2', { routes: ['local'] }))).toBe(0);
+    for (const other of [contextFor('bob', 'key3'), contextFor('bea', 'key4', { routes: ['local'] }), context])
+      expect(await scanned(other)).toBeGreaterThan(0);
   });
 });
