@@ -111,7 +111,10 @@ export function describeDecision(
         'Model',
         `${record.requestModel} → ${record.responseModel || '–'}${record.upstream === '' ? '' : ` at ${record.upstream}`}`,
       ],
-      ['Size', `${count(record.chars)} characters, ${record.turns} messages, ${record.protocol}`],
+      [
+        'Size',
+        `${count(record.chars)} characters, ${record.turns} ${record.turns === 1 ? 'message' : 'messages'}, ${record.protocol}`,
+      ],
       ['Tokens', usage === undefined ? '–' : `${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out`],
       [
         'Conversation',

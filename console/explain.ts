@@ -4,7 +4,7 @@ import { steps } from './charts.ts';
 import { post } from './client.ts';
 import { type Child, fill, h, toast } from './dom.ts';
 import { milliseconds } from './format.ts';
-import { card, chip, copyButton, empty, page, routeBadge, table } from './parts.ts';
+import { card, chip, copyButton, empty, page, routeBadge, table, withCode } from './parts.ts';
 import { wireSelect } from './wires.ts';
 
 const SAMPLE =
@@ -262,7 +262,7 @@ function describe(explanation: Explanation, texts: ReadonlyMap<string, string>):
         levers.map((lever) => [
           h('code', {}, lever.key),
           h('code', {}, lever.value),
-          lever.effect,
+          withCode(lever.effect),
           copyButton(() => lever.key),
         ]),
       ),
@@ -292,7 +292,11 @@ function findingCard(finding: FindingView, texts: ReadonlyMap<string, string>): 
       { class: 'finding-head' },
       chip(finding.entity, 'entity'),
       valueAt(finding, texts),
-      h('span', { class: 'quiet small' }, `${finding.label} · ${finding.recognizer}`),
+      h(
+        'span',
+        { class: 'quiet small' },
+        `${finding.label} · ${finding.recognizer} · needs ${finding.threshold.toFixed(2)}`,
+      ),
     ),
     h(
       'div',

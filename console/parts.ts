@@ -116,3 +116,24 @@ export function copyButton(text: () => string, label = 'Copy'): HTMLElement {
   );
   return button;
 }
+
+/** A file made in the page: it goes nowhere but to the disk of who clicks. */
+export function downloadButton(text: () => string, name: string, label = 'Download'): HTMLElement {
+  return h(
+    'button',
+    {
+      class: 'button small',
+      onclick: () => {
+        const url = URL.createObjectURL(new Blob([text()], { type: 'text/plain' }));
+        h('a', { href: url, download: name }).click();
+        setTimeout(() => URL.revokeObjectURL(url), 1_000);
+      },
+    },
+    label,
+  );
+}
+
+/** A sentence with `keys` between backticks, as the API writes them. */
+export function withCode(sentence: string): readonly Child[] {
+  return sentence.split('`').map((part, index) => (index % 2 === 1 ? h('code', {}, part) : part));
+}

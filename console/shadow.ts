@@ -2,7 +2,7 @@
 import type { KeyChange, ReloadResult, ShadowDifference, ShadowState } from '../router/admin/api.ts';
 import { get, post, remove } from './client.ts';
 import { fill, h, toast } from './dom.ts';
-import { ago, clock, count, percent } from './format.ts';
+import { ago, clock, count, percent, routeName } from './format.ts';
 import { card, chip, empty, failed, page, routeBadge, table, tile } from './parts.ts';
 
 const REFRESH_MS = 1_500;
@@ -116,7 +116,11 @@ function describe(state: ShadowState, stop: () => void): HTMLElement {
       { class: 'tiles' },
       tile('Compared', count(state.compared), `for ${ago(state.since)}`),
       tile('Decided alike', percent(state.same, state.compared)),
-      tile('Differ', count(state.differing), moves.map(([move, times]) => `${move} ×${times}`).join(', ')),
+      tile(
+        'Differ',
+        count(state.differing),
+        moves.map(([move, times]) => `${move.split(' → ').map(routeName).join(' → ')} ×${times}`).join(', '),
+      ),
       tile('Not compared', count(state.dropped + state.failed), state.failed > 0 ? `${state.failed} failed` : ''),
     ),
     card(

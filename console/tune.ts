@@ -4,7 +4,8 @@ import { curve, histogram, shareBar } from './charts.ts';
 import { post } from './client.ts';
 import { fill, h, toast } from './dom.ts';
 import { count, percent } from './format.ts';
-import { card, chip, copyButton, empty, page, table, tile } from './parts.ts';
+import { card, chip, copyButton, downloadButton, empty, page, table, tile } from './parts.ts';
+import { type Comparison, comparison } from './tune-compare.ts';
 
 const SLIDERS = 12;
 const EXAMPLE = [
@@ -20,9 +21,15 @@ const EXAMPLE = [
   .map(([label, text], index) => JSON.stringify({ id: `example-${index + 1}`, label, text }))
   .join('\n');
 
+/** What a colour of a graph means. */
+function key(colour: 'local' | 'refuse' | 'cloud', meaning: string): HTMLElement {
+  return h('span', { class: 'legend-item' }, h('span', { class: `dot dot-${colour}` }), meaning);
+}
+
 export function tune(root: HTMLElement, signal: AbortSignal): void {
   let rows = '';
   let set: TuneSet | undefined;
+  let compared: Comparison | undefined;
   const thresholds = new Map<string, number>();
   let complexity: number | undefined;
   let asking = false;
@@ -83,8 +90,11 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
     if (signal.aborted) return;
     if (!answer.ok) return fill(problem, answer.message);
     set = answer.value;
+    // Marks stay in the router: what was loaded before them is not theirs to be measured by.
+    if (what.feedback === true) rows = '';
     thresholds.clear();
     complexity = undefined;
+    compared = comparison(what, set, ask);
     draw(set);
   }
 
@@ -93,6 +103,13 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
     fill(
       body,
       results,
+      h(
+        'p',
+        { class: 'legend quiet' },
+        key('local', 'sensitive rows reached at each threshold'),
+        key('refuse', 'safe rows reached'),
+        h('span', { class: 'legend-item' }, 'dashed: the threshold chosen'),
+      ),
       h(
         'div',
         { class: 'sliders' },
@@ -145,6 +162,7 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
         }),
         complexitySlider(loaded),
       ),
+      compared?.element,
     );
     show(loaded.now);
   }
@@ -174,7 +192,7 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
       h('label', { for: 't-complexity' }, chip('complexity'), shown),
       graph,
       slider,
-      h('div', { class: 'quiet small' }, 'from here on a clean request counts as complex'),
+      h('div', { class: 'legend quiet' }, key('local', 'rows that count as simple'), key('cloud', 'as complex')),
     );
   }
 
@@ -203,6 +221,7 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
 
   function show(outcome: TuneOutcome): void {
     if (set === undefined) return;
+    compared?.show(outcome);
     const { now } = set;
     const precision = (each: TuneOutcome): string => percent(each.caught, each.caught + each.flagged);
     const moved = (before: string, after: string): string => (before === after ? 'as now' : `now ${before}`);
@@ -236,7 +255,7 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
             { class: 'columns' },
             card(
               'For the configuration file',
-              copyButton(() => outcome.fragment),
+              [copyButton(() => outcome.fragment), ' ', downloadButton(() => outcome.fragment, 'sluice-tuned.yaml')],
               h('pre', { tabindex: 0 }, outcome.fragment),
               h(
                 'div',
@@ -272,6 +291,7 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
   async function measure(outcome: TuneOutcome): Promise<void> {
     const answer = await post<TuneSet>('tune/sets', { name: 'measured', rows, fragment: outcome.fragment });
     if (!answer.ok) return toast(answer.message, 'bad');
+    ask();
     const { now } = answer.value;
     const same = now.caught === outcome.caught && now.flagged === outcome.flagged;
     toast(

@@ -95,6 +95,9 @@ export class TuneSets {
     if (asked === undefined) return;
     const held = this.#sets.get(asked.set);
     if (held === undefined) return exchange.fail('admin_unavailable');
+    // The set in use is the last to go.
+    this.#sets.delete(asked.set);
+    this.#sets.set(asked.set, held);
     exchange.reply(outcomeOf(held, new Map(Object.entries(asked.thresholds)), asked.complexity));
   }
 }
