@@ -115,7 +115,7 @@ function describe(view: SandboxView): HTMLElement {
                   'summary',
                   {},
                   h('code', {}, set.id.slice(0, 16)),
-                  ` ${set.changes.length} changes `,
+                  ` ${set.changes.length} ${set.changes.length === 1 ? 'change' : 'changes'} `,
                   set.objections.length === 0 ? '' : badge(`${set.objections.length} objections`, 'warn'),
                 ),
                 h(

@@ -274,6 +274,27 @@ describe.skipIf(MISSING !== '')('the console in Chromium', () => {
     await finish(visited);
   });
 
+  it('sandbox shows a change set with its sizes, and no path of one pushes the page sideways', async () => {
+    const visited = await open('', { width: 390, height: 800 });
+    const { page } = visited;
+    const long = 'a'.repeat(300);
+    await page.route('**/admin/v1/sandbox', async (route) => {
+      const response = await route.fetch();
+      const view = (await response.json()) as object;
+      const changes = [{ change: 'added', kind: 'file', size: 3, path: `${long}.txt` }];
+      await route.fulfill({
+        response,
+        json: { ...view, changes: [{ id: long, workspace: `/state/${long}`, changes, objections: [] }] },
+      });
+    });
+    await page.evaluate("location.hash = '#/sandbox'");
+    await page.locator('.change-set summary').click();
+    await page.getByText('3 B', { exact: true }).waitFor();
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(await axe(page)).toEqual([]);
+    await finish(visited);
+  });
+
   it('says when Sluice does not answer, and goes on when it does', async () => {
     const visited = await open('#/health');
     const { page, context } = visited;
