@@ -11,9 +11,10 @@ import { sandboxCommand } from './commands/sandbox.ts';
 import { auditCommand } from './commands/audit.ts';
 import { keysCommand } from './commands/keys.ts';
 import { serveCommand } from './commands/serve.ts';
-import { EXIT, printable } from './commands/terminal.ts';
+import { EXIT, outliveReaders, printable } from './commands/terminal.ts';
 import { tuneCommand } from './commands/tune.ts';
 
+outliveReaders();
 const program = new Command('sluice')
   .description('Privacy router: sensitive prompts stay on a local model, tool calls run in a sandbox.')
   .version('0.1.0');

@@ -14,6 +14,14 @@ export function data(line: string): void {
   process.stdout.write(`${printable(line)}\n`);
 }
 
+/** outliveReaders: a reader that has seen enough (`| head`) is no fault. What was found still decides the exit code, and a service goes on. */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+}
+
 /** leave ends the process once what was printed is out: to another program's socket Node writes behind one's back, and `process.exit` drops the rest. */
 export async function leave(code: number): Promise<never> {
   for (const stream of [process.stdout, process.stderr])

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runCli } from '../../helpers/cli.ts';
+import { runCli, startCli } from '../../helpers/cli.ts';
 import { COMPLEX, say } from '../../helpers/sluice.ts';
 
 const CARD = '4539 5787 6362 1486';
@@ -29,6 +29,12 @@ describe('sluice explain', () => {
     const { stdout } = await runCli(['explain'], { input: JSON.stringify(say(`Card ${CARD}, my credit card`)) });
     expect(stdout).toMatch(/finding +CREDIT_CARD 1\.00 at .*pattern [\d.]+ -> validated by \w+ [\d.]+/);
     expect(stdout).toMatch(/complexity +[\d.]+ \((?:simple|complex|uncertain, counts as \w+ by \w+)\)/);
+  });
+
+  it('ends as it would have when its reader has seen enough', async () => {
+    const { child, exited } = startCli(['explain'], { input: JSON.stringify(say(`Card ${CARD}`)) });
+    child.stdout?.destroy();
+    expect(await exited).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('refuses what is no request, with its place', async () => {
