@@ -28,7 +28,7 @@ export function explain(root: HTMLElement, signal: AbortSignal): void {
     root,
     page(
       'Explain',
-      'Paste a prompt or a request: where it would go, what was found, and the key that would change it. Nothing is sent and nothing is kept.',
+      'Paste a prompt or a request: where it would go, what was found, and the key that would change it. Nothing goes to a cloud and nothing is kept; a local judge is asked where the configuration names one.',
       [],
       h(
         'div',

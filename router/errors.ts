@@ -183,7 +183,7 @@ export const ERRORS = {
   unsupported_by_model: {
     status: 400,
     type: 'invalid_request_error',
-    message: 'The local model cannot do what was asked (tools, images or thinking).',
+    message: 'The model cannot do what was asked (tools, images, thinking or embeddings).',
   },
   previous_response_not_found: {
     status: 400,

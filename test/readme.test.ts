@@ -67,7 +67,8 @@ describe('README', () => {
     const shown = blocks.find((block) => block.text.startsWith('$ npm start'))?.text ?? '';
     for (const line of shown.split('\n').filter((each) => /^(DEMO|Start|ok )/.test(each)))
       expect(banner).toContain(
-        line.replace(/\d+ of \d+ claims/, (match) => /\d+ of \d+ claims/.exec(banner)?.[0] ?? match),
+        // How many are proved is the machine's to say, how many there are is ours.
+        line.replace(/\d+ of (?=\d+ claims)/, (match) => /\d+ of (?=\d+ claims)/.exec(banner)?.[0] ?? match),
       );
   });
 

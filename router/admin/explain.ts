@@ -1,4 +1,4 @@
-/** Explain a text or a request: the decision, every finding with its steps, near misses, and the keys to change. Sends, runs and remembers nothing; answers with positions, never with text. */
+/** Explain a text or a request: the decision, every finding with its steps, near misses, and the keys to change. Sends nothing to a cloud (local judges the configuration names are asked), runs and remembers nothing; answers with positions, never with text. */
 import { z } from 'zod';
 import { readerOf, recogniseWire } from '../protocols/recognise.ts';
 import { type Wire, WIRES } from '../protocols/wires.ts';

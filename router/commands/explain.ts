@@ -1,4 +1,4 @@
-/** `sluice explain`: what would happen to this request and why. Sends nothing, runs nothing, remembers nothing, and prints no value: positions, entities, steps. */
+/** `sluice explain`: what would happen to this request and why. Sends nothing to a cloud (local judges the configuration names are asked, as for a real request), runs nothing, remembers nothing, and prints no value: positions, entities, steps. */
 import type { ScoreStep } from '../../classifiers/finding.ts';
 import { Command } from 'commander';
 import { ERRORS } from '../errors.ts';
@@ -11,7 +11,9 @@ import { data, dataJson, EXIT, loadOrExit, readInput, talk, talkProblems, oneLin
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('Explain the decision for a chat request (JSON file or standard input). Sends nothing.')
+    .description(
+      'Explain the decision for a chat request (JSON file or standard input). Sends nothing to a cloud; asks local judges where the configuration names them.',
+    )
     .argument('[file]', 'request JSON; standard input when absent or -')
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--principal <name>', 'as whom to ask, for conditions and rules', 'explain')

@@ -211,7 +211,7 @@ export const PROMISES: readonly Chapter[] = [
       },
       {
         id: 'M6',
-        says: 'Hours of mixed traffic with faults: memory, descriptors and latency stay flat, every request is in the audit',
+        says: 'Mixed traffic with faults, for as long as asked: memory, descriptors and latency stay within bounds, every stream has its last word, every request is in the audit',
         tests: ['test/soak/soak.test.ts'],
       },
     ],
