@@ -1,6 +1,6 @@
 /**
  * The operator's walk of docs/walkthrough.md, from the command line to the proof, in a real browser against a real process. With SLUICE_SCREENSHOTS=1 it
- * writes the pictures of that page.
+ * writes the pictures of that page and of docs/console.md.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -157,5 +157,23 @@ telemetry: { prices: [{ model: "gpt-*", input: 1.25, output: 10 }] }
     await picture('walk-6-proof', true);
     expect(cloud.wire().toString()).not.toContain(CARD);
     expect(cloud.wire().toString()).toContain(ADDRESS);
+  });
+
+  it('the pages the walk did not need have their picture too', async () => {
+    await go('tune');
+    await page.getByRole('button', { name: 'Try an example' }).click();
+    await page.locator('#t-EMAIL_ADDRESS').focus();
+    await page.keyboard.press('End');
+    await page.getByRole('region', { name: 'Rows that move' }).waitFor();
+    await page.getByLabel('Keys laid over the policy in force').fill('complexity: { threshold: 0.2 }');
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await expect
+      .poll(() => page.getByRole('region', { name: 'Policies side by side' }).locator('tbody tr').count())
+      .toBe(3);
+    await page.evaluate('scrollTo(0, 0)');
+    await picture('page-tune', true);
+    await go('health');
+    await page.getByText('Routes since the start').waitFor();
+    await picture('page-health', true);
   });
 });
