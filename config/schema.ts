@@ -1,6 +1,6 @@
 /**
  * The one schema of Sluice's configuration. Every object is strict, every field says its unit and default;
- * config/schema.json and docs/policy.md are checked against it. Fails closed: what is not described here is an error.
+ * config/schema.json and docs/config.md are checked against it. Fails closed: what is not described here is an error.
  */
 import { z } from 'zod';
 import { Access } from './access-schema.ts';
