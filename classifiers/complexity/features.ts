@@ -37,8 +37,11 @@ export function sampleOf(text: string): string {
   return text.length <= SAMPLE ? text : `${text.slice(0, SAMPLE / 2)}\n${text.slice(-SAMPLE / 2)}`;
 }
 
-export function readFeatures(text: string): Float64Array {
-  const features = new Float64Array(FEATURES.length);
+/** Fractions, so that a copy is an array of doubles from the start. Not a Float64Array: one is kept per message, and above 64 bytes each has memory of its own outside the heap. */
+const BLANK: readonly number[] = FEATURES.map(() => 0.5);
+
+export function readFeatures(text: string): readonly number[] {
+  const features = BLANK.slice().fill(0);
   const sample = sampleOf(text);
   const words = readWords(sample);
   countCues(words, features);
@@ -65,7 +68,7 @@ function readWords(sample: string): ReadWords {
   return { count: Math.min(MOST_WORDS, skim.count), hash, shape, start, end };
 }
 
-function countCues(words: ReadWords, features: Float64Array): void {
+function countCues(words: ReadWords, features: number[]): void {
   let technical = 0;
   let numbers = 0;
   for (let at = 0; at < words.count; at += 1) {
@@ -86,7 +89,7 @@ function countCues(words: ReadWords, features: Float64Array): void {
   features[INDEX.numbers] = Math.min(3, Math.log1p(numbers));
 }
 
-function readCharacters(text: string, features: Float64Array): void {
+function readCharacters(text: string, features: number[]): void {
   let symbols = 0;
   let formula = 0;
   let questions = 0;

@@ -100,7 +100,7 @@ export function scoreComplexity(input: ComplexityInput): Complexity {
 }
 
 /** What one message asks; null when nothing of the person's is left in it. Numbers, no text. */
-type AskFeatures = Float64Array | null;
+type AskFeatures = readonly number[] | null;
 const asked = new KeyedMemory<AskFeatures>(20_000, 'complexity');
 const lengths = new KeyedMemory<number>(20_000, 'complexity lengths');
 
@@ -121,8 +121,8 @@ function askIn(segment: ComplexitySegment): AskFeatures {
 }
 
 /** Newest first. */
-function asksOf(input: ComplexityInput): readonly Float64Array[] {
-  const asks: Float64Array[] = [];
+function asksOf(input: ComplexityInput): readonly (readonly number[])[] {
+  const asks: (readonly number[])[] = [];
   const add = (segment: ComplexitySegment): boolean => {
     const features = segment.role === 'user' ? askIn(segment) : null;
     if (features !== null) asks.push(features);
@@ -145,11 +145,11 @@ function asksOf(input: ComplexityInput): readonly Float64Array[] {
 
 interface Ask {
   readonly logit: number;
-  readonly features: Float64Array;
+  readonly features: readonly number[];
 }
 
 /** `asks` are newest first. The maximum, so that a new easy message never hides a hard one at once. */
-function strongestAsk(asks: readonly Float64Array[]): Ask | undefined {
+function strongestAsk(asks: readonly (readonly number[])[]): Ask | undefined {
   let strongest: Ask | undefined;
   for (const [age, features] of asks.entries()) {
     let logit = BIAS - FADE * age;
