@@ -2,7 +2,7 @@
  * SQLite, built into Node: one file, write-ahead log, several processes on one machine. Fails closed: full, locked, read-only, damaged and removed files
  * are StoreFault; a file that was removed or swapped while open is noticed at the next write, because SQLite would go on writing into nothing.
  */
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { CommitWatch } from './commit-watch.ts';
@@ -23,7 +23,10 @@ export interface SqliteOptions {
 export function openSqlite(path: string, options: SqliteOptions): Database {
   let database: DatabaseSync;
   try {
-    if (path !== MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if (path !== MEMORY) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makePrivate(path);
+    }
     database = new DatabaseSync(path);
     database.exec(
       `PRAGMA busy_timeout = ${options.busyMs ?? 2000}; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.flush === 'full' ? 'FULL' : 'NORMAL'}; PRAGMA foreign_keys = ON`,
@@ -90,6 +93,16 @@ export function openSqlite(path: string, options: SqliteOptions): Database {
       database.close();
     },
   };
+}
+
+/** The log and its index get the mode the database has when they are made, so it is the owner's alone before SQLite sees it. What cannot be made is SQLite's to refuse. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
+  } catch {
+    // Read-only, or no folder: the open below says so with its own code.
+  }
 }
 
 /** SQLite's own words may quote a statement; its code may not. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -86,4 +86,15 @@ describe('the look at commits', () => {
     pragma.close();
     void database.close();
   });
+});
+
+it('a database, its log and its index are the owner’s alone, also beside an older file', () => {
+  const path = join(folder, 'private.db');
+  writeFileSync(path, '', { mode: 0o644 });
+  const database = openSqlite(path, { flush: 'off' });
+  database.batch([{ sql: 'CREATE TABLE t (x)' }]);
+  for (const file of readdirSync(folder))
+    expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
+  expect(readdirSync(folder).toSorted()).toEqual(['private.db', 'private.db-shm', 'private.db-wal']);
+  void database.close();
 });
