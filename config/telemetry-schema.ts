@@ -1,6 +1,6 @@
-/** What is measured and told about requests, and what is kept of them. Nothing here can switch on text of a request in metrics, traces or logs. */
+/** What is measured and told about requests, and what is kept of them. Nothing here can switch on text of a request in metrics, traces or logs; `sampling` alone keeps some, sealed in the store. */
 import { z } from 'zod';
-import { score, secretReference } from './schema-terms.ts';
+import { label, score, secretReference } from './schema-terms.ts';
 
 const price = z.number().min(0);
 
@@ -24,6 +24,17 @@ export const Traces = z.strictObject({
     .describe(
       'Share of traces that are exported, by trace id, so that services with the same share keep the same ones.',
     ),
+});
+
+export const Sampling = z.strictObject({
+  share: score
+    .default(0)
+    .describe('Share of decided requests of which the newest text of a person is kept; 0 keeps none.'),
+  upTo: z
+    .union([z.literal(''), label])
+    .default('')
+    .describe('Highest label of a request that may be kept; empty is the lowest of the ladder.'),
+  days: z.number().positive().max(3_650).default(30).describe('Days a sample is kept; of 2000 the oldest go first.'),
 });
 
 export const Telemetry = z.strictObject({
@@ -53,7 +64,7 @@ export const Telemetry = z.strictObject({
     .enum(['off', 'evidence', 'text'])
     .default('evidence')
     .describe(
-      'What may be kept when a person marks a decision as wrong: nothing, its evidence, or also the text that the person gives with it (encrypted in the store). No text of a request is kept otherwise.',
+      'What may be kept when a person marks a decision as wrong: nothing, its evidence, or also the text that the person gives with it (encrypted in the store). Otherwise text of a request is kept only by `telemetry.sampling`.',
     ),
   feedbackDays: z
     .number()
@@ -61,5 +72,8 @@ export const Telemetry = z.strictObject({
     .max(3_650)
     .default(365)
     .describe('Days such a mark is kept. `sluice feedback erase` deletes all at once.'),
+  sampling: Sampling.prefault({}).describe(
+    'Samples of live traffic for `evaluate` and `tune`, off by default: encrypted in the store, never of an unknown verdict. `sluice feedback erase` deletes them.',
+  ),
 });
 export type TelemetryConfig = z.infer<typeof Telemetry>;

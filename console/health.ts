@@ -56,6 +56,7 @@ export function health(root: HTMLElement, signal: AbortSignal): void {
 
 function describe(state: Health): HTMLElement {
   const { totals } = state;
+  const { sampling } = state.keeps;
   const silent = state.recognizers.filter((each) => each.silent);
   const total = Object.values(totals.requests).reduce((sum, each) => sum + each, 0);
   const findings = Object.entries(totals.findings)
@@ -153,6 +154,25 @@ function describe(state: Health): HTMLElement {
             ]),
           ),
         ),
+    card(
+      'Text that is kept',
+      sampling.share === 0 ? badge('no samples', 'ok') : badge('sampling', 'warn'),
+      facts([
+        [
+          'Marks',
+          { off: 'nothing', evidence: 'evidence, no text', text: 'evidence, and text that a person gives' }[
+            state.keeps.feedback
+          ],
+        ],
+        [
+          'Samples',
+          sampling.share === 0
+            ? 'off'
+            : `${Number((sampling.share * 100).toPrecision(3))} % of requests up to ${sampling.upTo}, for ${sampling.days} days`,
+        ],
+        ['Samples held', sampling.held === undefined ? 'the store does not answer' : count(sampling.held)],
+      ]),
+    ),
     card(
       'Process',
       '',

@@ -63,6 +63,7 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
             { class: 'button', onclick: () => void load('your marks', { feedback: true }) },
             'Rows marked in this console',
           ),
+          h('button', { class: 'button', onclick: () => void load('samples', { samples: true }) }, 'Sampled requests'),
           h('button', { class: 'button', onclick: () => take('example', EXAMPLE) }, 'Try an example'),
         ),
         problem,
@@ -82,7 +83,12 @@ export function tune(root: HTMLElement, signal: AbortSignal): void {
   }
   async function load(
     name: string,
-    what: { readonly rows?: string; readonly feedback?: boolean; readonly fragment?: string },
+    what: {
+      readonly rows?: string;
+      readonly feedback?: boolean;
+      readonly samples?: boolean;
+      readonly fragment?: string;
+    },
   ): Promise<void> {
     fill(problem);
     fill(results, h('p', { class: 'quiet' }, 'Reading…'));

@@ -46,6 +46,7 @@ import { openState } from './store/open-state.ts';
 import type { Store } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { FeedbackStore } from './feedback/feedback-store.ts';
+import { Sampler } from './feedback/sampler.ts';
 import { Shadow } from './shadow/shadow.ts';
 import { SandboxLog } from './telemetry/sandbox-log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -232,6 +233,12 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     }),
     shadow: new Shadow((outcome) => metrics.shadowDecisions.inc({ outcome })),
     feedback: new FeedbackStore(store, config.telemetry.feedbackDays),
+    samples: new Sampler({
+      store,
+      config,
+      policyDigest: options.digest,
+      count: (outcome) => metrics.samples.inc({ outcome }),
+    }),
     sandboxLog,
     stateDir,
     log: options.log,
@@ -259,6 +266,7 @@ export function rulesOf(config: Config, upstreams: readonly UpstreamConfig[], di
       sees: each.sees,
     })),
     required: config.audit.required,
+    sampling: config.telemetry.sampling.share,
   };
 }
 

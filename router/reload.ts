@@ -9,6 +9,7 @@ import { type Environment, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { openComplexityJudge } from './deep/complexity-judge.ts';
 import { openDeepTier } from './deep/open-deep-tier.ts';
+import { Sampler } from './feedback/sampler.ts';
 import type { Context } from './pipeline/context.ts';
 import { compilePolicy } from './policy/compile.ts';
 import { provePolicy } from './policy/prove.ts';
@@ -252,6 +253,12 @@ export class LiveContext {
         gates: opened.gates,
         clouds: auditClouds(opened.clouds, before.audit),
         telemetry,
+        samples: new Sampler({
+          store: before.store,
+          config,
+          policyDigest: digest,
+          count: (outcome) => before.metrics.samples.inc({ outcome }),
+        }),
       },
       async close() {
         await Promise.all([closeUpstreams(opened), telemetry.close()]);

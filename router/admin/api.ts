@@ -112,6 +112,11 @@ export interface Health {
     readonly since: number;
     readonly silent: boolean;
   }[];
+  /** What of requests' text may be kept, and how many samples there are; `held` is absent where the store does not answer. */
+  readonly keeps: {
+    readonly feedback: 'off' | 'evidence' | 'text';
+    readonly sampling: { readonly share: number; readonly upTo: string; readonly days: number; readonly held?: number };
+  };
   readonly totals: Totals;
 }
 
@@ -256,7 +261,7 @@ export interface FeedbackView {
   readonly rows: readonly {
     readonly at: number;
     readonly decision: string;
-    readonly kind: 'missed' | 'over-flagged';
+    readonly kind: 'missed' | 'over-flagged' | 'passed' | 'held';
     readonly hasText: boolean;
     readonly route: string;
     readonly entities: readonly string[];

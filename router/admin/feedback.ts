@@ -1,4 +1,4 @@
-/** Marks a decision as wrong. Fails closed: without the policy's consent no text is kept, and the caller is told so instead of it being dropped silently. */
+/** Marks a decision as wrong, and erases marks and samples. Fails closed: without the policy's consent no text is kept, and the caller is told so instead of it being dropped silently. */
 import { z } from 'zod';
 import { StoreFault } from '../store/database.ts';
 import type { FeedbackView } from './api.ts';
@@ -62,8 +62,12 @@ export async function addFeedback(exchange: AdminExchange): Promise<void> {
 }
 
 export async function eraseFeedback(exchange: AdminExchange): Promise<void> {
-  const erased = await orFail(exchange, () => exchange.context.feedback.erase());
-  if (erased !== undefined) exchange.reply({ erased });
+  const { feedback, samples } = exchange.context;
+  const erased = await orFail(exchange, async () => ({
+    erased: await feedback.erase(),
+    samples: await samples.erase(),
+  }));
+  if (erased !== undefined) exchange.reply(erased);
 }
 
 /** orFail answers the request itself where the store fails. */

@@ -3,6 +3,7 @@ import type { ChangeSet } from '../../sandbox/guard/change-store.ts';
 import { changesDirectory, COPY_LIMITS, createChangeStore } from '../../sandbox/guard/change-store.ts';
 import type { Context } from '../pipeline/context.ts';
 import { describeReadiness } from '../pipeline/readiness.ts';
+import { StoreFault } from '../store/database.ts';
 import type { MetricValues } from '../processes/gather.ts';
 import { redactConfig } from '../shadow/config-change.ts';
 import { refreshGauges } from '../telemetry/refresh-gauges.ts';
@@ -36,9 +37,21 @@ export async function describeHealth(exchange: AdminExchange, configFile: string
     decisionsHeld: context.telemetry.decisions.size,
     sessionMarks: sumOf(gathered, 'sluice_session_marks', '')['all'] ?? 0,
     recognizers: context.telemetry.silence.rates(),
+    keeps: await keepsOf(context),
     totals: totalsOf(gathered, context),
   };
   exchange.reply(health);
+}
+
+async function keepsOf({ config, samples }: Context): Promise<Health['keeps']> {
+  const { feedback, sampling } = config.telemetry;
+  const policy = { ...sampling, upTo: samples.upTo };
+  try {
+    return { feedback, sampling: { ...policy, held: await samples.rows.count() } };
+  } catch (error) {
+    if (!(error instanceof StoreFault)) throw error;
+    return { feedback, sampling: policy };
+  }
 }
 
 /** Of all processes, where there are several. */

@@ -45,6 +45,7 @@ const Loaded = z.strictObject({
   name: z.string().max(200).default(''),
   rows: z.string().default(''),
   feedback: z.boolean().default(false),
+  samples: z.boolean().default(false),
   fragment: z.string().default(''),
 });
 const Moved = z.strictObject({
@@ -67,7 +68,7 @@ export class TuneSets {
     const { judge } = created;
     const rows: TuneRow[] = [];
     let skipped = 0;
-    const lines = asked.feedback ? await exchange.context.feedback.labelledRows() : asked.rows;
+    const lines = await linesOf(asked, exchange);
     const problem = await eachRow(lines, async (row) => {
       const truth = row.label === undefined ? undefined : truthOf(row.label);
       if (truth === undefined) {
@@ -120,6 +121,11 @@ export async function evaluate(exchange: AdminExchange): Promise<void> {
   });
   if (problem !== undefined) return unusable(exchange, [problem]);
   exchange.reply(tally.report());
+}
+
+function linesOf(asked: z.infer<typeof Loaded>, { context }: AdminExchange): string | Promise<string> {
+  if (asked.feedback) return context.feedback.labelledRows();
+  return asked.samples ? context.samples.rows.labelledRows() : asked.rows;
 }
 
 function configFor(exchange: AdminExchange, fragment: string): Config | undefined {

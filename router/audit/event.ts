@@ -11,6 +11,8 @@ export interface PolicyInForce {
   readonly upstreams: readonly { readonly name: string; readonly kind: string; readonly sees: string }[];
   /** Whether what is done is recorded before it is done. */
   readonly required: boolean;
+  /** Share of requests of which text is kept for tuning; absent in records of older versions. */
+  readonly sampling?: number;
 }
 
 export type AuditEvent =

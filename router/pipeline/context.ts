@@ -19,6 +19,7 @@ import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Shadow } from '../shadow/shadow.ts';
 import type { FeedbackStore } from '../feedback/feedback-store.ts';
+import type { Sampler } from '../feedback/sampler.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { SandboxLog } from '../telemetry/sandbox-log.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -63,6 +64,7 @@ export interface Context {
   readonly telemetry: Telemetry;
   readonly shadow: Shadow;
   readonly feedback: FeedbackStore;
+  readonly samples: Sampler;
   readonly sandboxLog: SandboxLog;
   /** Where labels, keys and the audit live. */
   readonly stateDir: string;

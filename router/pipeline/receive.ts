@@ -65,6 +65,7 @@ export async function receive(
     const received = await readTurn(answer, account, open);
     if (received.kind === 'problem') return answer.fail(received.code, received.pointer);
     const { turn } = received;
+    context.samples.consider(turn);
     await work(received);
     context.shadow.consider(turn);
   } catch (error) {

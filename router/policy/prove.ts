@@ -11,7 +11,7 @@ import { isLocal, type Target, targetsOf } from './targets.ts';
 
 /** provePolicy returns every way in which the configuration could break its own labels; empty is the proof. */
 export function provePolicy(
-  config: Pick<Config, 'labels' | 'policy' | 'classify' | 'sandbox' | 'pools' | 'aliases'>,
+  config: Pick<Config, 'labels' | 'policy' | 'classify' | 'sandbox' | 'pools' | 'aliases' | 'telemetry'>,
   upstreams: readonly UpstreamConfig[],
 ): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
@@ -25,6 +25,8 @@ export function provePolicy(
 
   if (new Set(config.labels).size !== config.labels.length)
     problems.push({ path: 'labels', message: 'a label stands twice' });
+  const { upTo } = config.telemetry.sampling;
+  if (upTo !== '') known(upTo, 'telemetry.sampling.upTo');
   const names = new Set<string>();
   upstreams.forEach((upstream, index) => {
     known(upstream.sees, `upstreams[${index}].sees`);

@@ -29,6 +29,7 @@ export interface Metrics {
   readonly shadowDecisions: Counter<'outcome'>;
   readonly adminRequests: Counter<'outcome'>;
   readonly feedback: Counter<'kind'>;
+  readonly samples: Counter<'outcome'>;
   readonly residentBytes: Gauge;
   readonly loopDelaySeconds: Gauge;
   readonly openRequests: Gauge;
@@ -268,6 +269,12 @@ export function createMetrics(): Metrics {
       name: 'sluice_feedback_total',
       help: 'Decisions people marked as wrong.',
       labelNames: ['kind'],
+      registers,
+    }),
+    samples: new Counter({
+      name: 'sluice_samples_total',
+      help: 'Requests drawn for tuning: kept, too-large, dropped or failed. Always 0 while telemetry.sampling is off.',
+      labelNames: ['outcome'],
       registers,
     }),
     residentBytes: new Gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory.', registers }),

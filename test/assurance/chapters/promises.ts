@@ -108,13 +108,15 @@ export const PROMISES: readonly Chapter[] = [
       },
       {
         id: '5',
-        says: 'Evidence, never content: logs, metrics, traces, audit, errors, headers and files hold no text of a request',
+        says: 'Evidence, never content: logs, metrics, traces, audit, errors, headers and files hold no text of a request; samples are kept only where they are switched on, sealed',
         tests: [
           HUNT,
           'test/leaks/nth-failure.test.ts',
           'test/router/telemetry/live.test.ts › and records hold nothing of a request',
           'test/router/audit/served.test.ts › equal values have equal digests, and no value is in any file',
           'test/architecture/docs.test.ts › error codes',
+          'test/router/feedback/sampler.test.ts › off, as it is by default, keep nothing',
+          'test/router/feedback/sampler.test.ts › on, keep the newest text of the lowest label only, sealed',
         ],
       },
     ],

@@ -67,7 +67,7 @@ describe('feedback', () => {
   });
   it('is erased as a whole, and that is in the audit', async () => {
     const erased = await sluice.call('DELETE', '/admin/v1/feedback');
-    expect(erased.json()).toEqual({ erased: 2 });
+    expect(erased.json()).toEqual({ erased: 2, samples: 0 });
     expect((await sluice.context.feedback.read()).rows).toEqual([]);
     const { hits } = await sluice.context.audit.search({ kind: 'admin' });
     expect(hits.map(({ record }) => record.kind === 'admin' && record.action)).toContain('DELETE /admin/v1/feedback');

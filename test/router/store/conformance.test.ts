@@ -200,7 +200,7 @@ describe.each(KINDS.filter(([, available]) => available))('a store on %s', (_, _
     await close(one, two_);
   });
 
-  it('feedback: marked on one instance, read and erased on another', async () => {
+  it('feedback and samples: kept on one instance, read and erased on another', async () => {
     const [one, two_] = await two();
     const [here, there] = [new FeedbackStore(one, 1), new FeedbackStore(two_, 1)];
     const row = {
@@ -222,7 +222,11 @@ describe.each(KINDS.filter(([, available]) => available))('a store on %s', (_, _
     const sealed = await one.database.all('SELECT sealed FROM kept');
     for (const each of sealed)
       expect(Buffer.from(each['sealed'] as Uint8Array).toString('latin1')).not.toContain('secret');
+    const [taken, seen] = [new FeedbackStore(one, 1, 'samples'), new FeedbackStore(two_, 1, 'samples')];
+    expect(await taken.add({ ...row, kind: 'passed' })).toBe('kept');
+    expect(await seen.labelledRows()).toContain('"label":"presumed_safe"');
     expect(await there.erase()).toBe(2);
+    expect([await taken.count(), await seen.erase(), await taken.count()]).toEqual([1, 1, 0]);
     expect(await here.read()).toEqual({ rows: [], unreadable: 0 });
     expect(await here.erase()).toBe(0);
     await close(one, two_);
