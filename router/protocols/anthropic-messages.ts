@@ -40,7 +40,8 @@ export const anthropicCount: RequestProtocol = {
   name: PROTOCOL,
   errorReply: anthropicErrorReply,
   read: (document) => readMessages(document, 'optional'),
-  withTools: (document) => document.source,
+  // What the request itself will carry is counted too.
+  withTools,
   withToolRound: (document) => document.source,
 };
 

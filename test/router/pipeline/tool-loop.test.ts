@@ -40,6 +40,24 @@ interface Reply {
   readonly choices: readonly { readonly message: Message; readonly finish_reason: string }[];
 }
 
+describe('counting', () => {
+  it.each([
+    ['/v1/messages/count_tokens', { model: 'auto', messages: [{ role: 'user', content: 'hi' }] }],
+    ['/v1/responses/input_tokens', { model: 'auto', input: 'hi' }],
+  ])('%s counts the tools Sluice would add', async (path, body) => {
+    const executor = recordingExecutor(() => '');
+    const counts: number[] = [];
+    for (const config of ['tools: { offer: [] }', OFFER]) {
+      const running = await startSluice({ config, sandbox: executor });
+      const reply = await running.ask(body, {}, path);
+      counts.push(((await reply.json()) as { input_tokens: number }).input_tokens);
+      await running.close();
+    }
+    const [bare = 0, offered = 0] = counts;
+    expect(offered).toBeGreaterThan(bare + 20);
+  });
+});
+
 describe('the tool loop', () => {
   it('runs a bundled tool, gives the model its result with a receipt, and hides the call from the client', async () => {
     const executor = recordingExecutor(() => 'uid=65534');
