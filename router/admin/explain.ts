@@ -1,8 +1,7 @@
 /** Explain a text or a request: the decision, every finding with its steps, near misses, and the keys to change. Sends nothing to a cloud (local judges the configuration names are asked), runs and remembers nothing; answers with positions, never with text. */
 import { z } from 'zod';
-import { readerOf, recogniseWire } from '../protocols/recognise.ts';
+import { readerOf, wireOf } from '../protocols/recognise.ts';
 import { type Wire, WIRES } from '../protocols/wires.ts';
-import { parseJson } from '../json/parse.ts';
 import { prepare } from '../pipeline/prepare.ts';
 import type { Context, RequestScope } from '../pipeline/context.ts';
 import { describeReason } from '../http/decision-headers.ts';
@@ -18,7 +17,6 @@ const Asked = z.union([
   z.strictObject({ text: z.string() }),
   z.strictObject({ request: z.string(), protocol: z.enum(WIRES).optional() }),
 ]);
-const MAX_LEAVES = 500_000;
 const ClassifyAsked = z.strictObject({ text: z.string(), nearMisses: z.boolean().default(false) });
 
 export async function explain(exchange: AdminExchange): Promise<void> {
@@ -28,7 +26,10 @@ export async function explain(exchange: AdminExchange): Promise<void> {
     'text' in asked
       ? JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: asked.text }] })
       : asked.request;
-  const wire = 'text' in asked ? 'openai-chat' : (asked.protocol ?? recognise(body, exchange.context));
+  const wire =
+    'text' in asked
+      ? 'openai-chat'
+      : (asked.protocol ?? wireOf(Buffer.from(body), exchange.context.config.listen.maxDepth));
   const explained = await explainBody(Buffer.from(body), wire, exchange.context);
   if (explained.kind === 'problem') return exchange.fail(explained.code, explained.pointer);
   exchange.reply(explained.explanation);
@@ -43,12 +44,6 @@ export async function classify(exchange: AdminExchange): Promise<void> {
     { signal: new AbortController().signal, nearMisses: asked.nearMisses ? 'collect' : 'omit' },
   );
   exchange.reply({ verdict, signals, nearMisses });
-}
-
-/** What cannot be read is no wire's; the reader says what is wrong with it. */
-function recognise(body: string, { config }: Context): Wire {
-  const parsed = parseJson(Buffer.from(body), { maxDepth: config.listen.maxDepth, maxLeaves: MAX_LEAVES });
-  return parsed.kind === 'problem' ? 'openai-chat' : recogniseWire(parsed.document.root);
 }
 
 async function explainBody(

@@ -1,10 +1,11 @@
 /** `sluice explain`: what would happen to this request and why. Sends nothing to a cloud (local judges the configuration names are asked, as for a real request), runs nothing, remembers nothing, and prints no value: positions, entities, steps. */
 import type { ScoreStep } from '../../classifiers/finding.ts';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ERRORS } from '../errors.ts';
 import { describeReason } from '../http/decision-headers.ts';
 import { prepare, type Turn } from '../pipeline/prepare.ts';
-import { openaiChat } from '../protocols/openai-chat.ts';
+import { readerOf, wireOf } from '../protocols/recognise.ts';
+import { type Wire, WIRES } from '../protocols/wires.ts';
 import { provision } from '../provision.ts';
 import { createLog } from '../telemetry/log.ts';
 import { data, dataJson, EXIT, loadOrExit, readInput, talk, talkProblems, oneLine } from './terminal.ts';
@@ -12,16 +13,22 @@ import { data, dataJson, EXIT, loadOrExit, readInput, talk, talkProblems, oneLin
 export function explainCommand(): Command {
   return new Command('explain')
     .description(
-      'Explain the decision for a chat request (JSON file or standard input). Sends nothing to a cloud; asks local judges where the configuration names them.',
+      'Explain the decision for a request of any wire (JSON file or standard input). Sends nothing to a cloud; asks local judges where the configuration names them.',
     )
     .argument('[file]', 'request JSON; standard input when absent or -')
     .option('-c, --config <file>', 'configuration file (YAML)')
     .option('--principal <name>', 'as whom to ask, for conditions and rules', 'explain')
+    .addOption(new Option('--wire <name>', 'the wire the request is of; without it told by its shape').choices(WIRES))
     .option('--json', 'print JSON')
     .action(
       async (
         file: string | undefined,
-        options: { readonly config?: string; readonly principal: string; readonly json?: boolean },
+        options: {
+          readonly config?: string;
+          readonly principal: string;
+          readonly wire?: Wire;
+          readonly json?: boolean;
+        },
       ) => {
         const loaded = loadOrExit(options.config);
         // The environment alone may know no cloud; then the question is answered as if there were one.
@@ -46,7 +53,9 @@ export function explainCommand(): Command {
           features: [],
           signal: new AbortController().signal,
         };
-        const prepared = await prepare(readInput(file), openaiChat, scope, provisioned.context, {
+        const body = readInput(file);
+        const wire = options.wire ?? wireOf(body, loaded.config.listen.maxDepth);
+        const prepared = await prepare(body, readerOf(wire), scope, provisioned.context, {
           pass: 'again',
           nearMisses: 'collect',
         });
@@ -56,12 +65,12 @@ export function explainCommand(): Command {
             `${prepared.code}${prepared.pointer === '' ? '' : ` at ${prepared.pointer}`}: ${ERRORS[prepared.code].message}`,
           );
           if (prepared.code === 'invalid_json')
-            talk('explain takes a chat request, {"messages": […]}; for a bare text there is sluice classify');
+            talk('explain takes a request body, such as {"messages": […]}; for a bare text there is sluice classify');
           process.exit(EXIT.unusable);
         }
-        const explanation = explainTurn(prepared.turn);
+        const explanation = { wire, ...explainTurn(prepared.turn) };
         if (options.json === true) dataJson(explanation);
-        else for (const line of describeExplanation(explanation)) data(oneLine(line));
+        else for (const line of describeExplanation(wire, explanation)) data(oneLine(line));
       },
     );
 }
@@ -132,7 +141,7 @@ function bandText({ band, zone, settledBy }: DecisionExplanation['complexity']):
   return zone === band && settledBy === 'score' ? band : `${zone}, counts as ${band} by ${settledBy}`;
 }
 
-function describeExplanation(explanation: DecisionExplanation): readonly string[] {
+function describeExplanation(wire: Wire, explanation: DecisionExplanation): readonly string[] {
   const span = (each: {
     readonly span: { readonly segment: string; readonly start: number; readonly end: number };
   }): string => `${each.span.segment} [${each.span.start}, ${each.span.end})`;
@@ -141,6 +150,7 @@ function describeExplanation(explanation: DecisionExplanation): readonly string[
     `label       ${explanation.label}`,
     `verdict     ${explanation.verdict}`,
     `because     ${explanation.reasons.join(', ')}`,
+    `wire        ${wire}`,
     ...(explanation.counterfactual === '' ? [] : [`otherwise   ${explanation.counterfactual}`]),
     `complexity  ${explanation.complexity.score.toFixed(2)} (${bandText(explanation.complexity)})  ${explanation.complexity.reasons.map((reason) => `${reason.code} ${reason.weight >= 0 ? '+' : ''}${reason.weight.toFixed(2)}`).join('  ')}`,
     ...explanation.relabelled.map(

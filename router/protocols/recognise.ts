@@ -1,5 +1,6 @@
 /** Which wire a request body is of, by its shape: for explain, where no path says. Where two wires share a form the likelier is taken, and the caller may say another. Fails to OpenAI's chat, whose reader then says what is wrong. */
 import type { JsonObject, JsonValue } from '../json/document.ts';
+import { parseJson } from '../json/parse.ts';
 import { anthropicMessages } from './anthropic-messages.ts';
 import { ollamaChat } from './ollama-chat.ts';
 import { ollamaEmbed, ollamaEmbeddings } from './ollama-embed.ts';
@@ -68,4 +69,13 @@ function listOf(value: JsonValue | undefined): readonly JsonObject[] {
   return Array.isArray(value)
     ? value.filter((each): each is JsonObject => typeof each === 'object' && each !== null && !Array.isArray(each))
     : [];
+}
+
+/** Leaves in one body that is only explained. */
+const MAX_LEAVES = 500_000;
+
+/** wireOf recognises a whole body. What cannot be read is no wire's; the reader says what is wrong with it. */
+export function wireOf(bytes: Uint8Array, maxDepth: number): Wire {
+  const parsed = parseJson(bytes, { maxDepth, maxLeaves: MAX_LEAVES });
+  return parsed.kind === 'problem' ? 'openai-chat' : recogniseWire(parsed.document.root);
 }

@@ -37,6 +37,32 @@ describe('sluice explain', () => {
     expect(await exited).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it.each([
+    ['openai-responses', { model: 'auto', input: `Card ${CARD}` }, '/input'],
+    [
+      'anthropic-messages',
+      { model: 'auto', max_tokens: 9, system: 'x', messages: [{ role: 'user', content: `Card ${CARD}` }] },
+      '/messages/0/content',
+    ],
+    ['ollama-generate', { model: 'auto', prompt: `Card ${CARD}`, options: {} }, '/prompt'],
+  ])('takes a request of %s', async (wire, body, pointer) => {
+    const { stdout } = await runCli(['explain', '--json'], { input: JSON.stringify(body) });
+    expect(JSON.parse(stdout)).toMatchObject({
+      wire,
+      label: 'confidential',
+      findings: [{ entity: 'CREDIT_CARD', span: { segment: pointer } }],
+    });
+  });
+
+  it('takes the wire it is told, and knows no other', async () => {
+    const input = JSON.stringify({ model: 'auto', prompt: `Card ${CARD}` });
+    const told = await runCli(['explain', '--wire', 'openai-completions'], { input });
+    expect(told.stdout).toMatch(/wire +openai-completions/);
+    expect(told.stdout).toMatch(/finding +CREDIT_CARD/);
+    expect((await runCli(['explain', '--wire', 'openai-chat'], { input })).code).toBe(2);
+    expect((await runCli(['explain', '--wire', 'morse'], { input })).code).toBe(2);
+  });
+
   it('refuses what is no request, with its place', async () => {
     const { code, stdout, stderr } = await runCli(['explain'], {
       input: '{"model":"auto","messages":[{"role":"king","content":"x"}]}',
