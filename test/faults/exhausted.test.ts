@@ -106,10 +106,11 @@ describe.skipIf(!existsSync(PRLIMIT))('descriptors', () => {
       await ask(sluice.url, say(COMPLEX), 'before', agent),
     ];
     expect(
-      during.every((each) => each === 'local' || each === 'broken' || /^(?:400|50\d) /.test(each)),
+      // A server at home that cannot be asked may look like one without the model.
+      during.every((each) => each === 'local' || each === 'broken' || /^(?:40[04]|50\d) /.test(each)),
       during.join(),
     ).toBe(true);
-    expect(during.join()).toMatch(/(?:400|50\d) |broken/);
+    expect(during.join()).toMatch(/(?:40[04]|50\d) |broken/);
     expect(cloud.wire().toString()).not.toMatch(/4539|jane\.roe/);
 
     for (const socket of sockets) socket.destroy();

@@ -100,7 +100,7 @@ try {
         `${cell.shape} c=${cell.concurrency}${cell.options === undefined ? '' : ` stream ${cell.options.gapMs} ms`}: ${brief(figures)}\n`,
       );
     }
-  for (const shape of isQuick || process.argv.includes('--only') ? [] : (['chat-2k', 'agent-60k-seen'] as const)) {
+  for (const shape of (isQuick ? (['chat-2k'] as const) : (['chat-2k', 'agent-60k-seen'] as const)).filter(picked)) {
     // A process of its own: what the rounds before left in memory is no stream's.
     const fresh = keep(await startSluice('all on', upstream.port));
     held.push(await holdStreams(load, fresh, { streams: 1_000, shape, gapMs: 100 }));
