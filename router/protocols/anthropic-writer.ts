@@ -5,6 +5,7 @@
 import type { FinishReason, NativeValue, ReplyEvent, Usage } from '../chat.ts';
 import { argumentsObject } from '../tool-arguments.ts';
 import { ANTHROPIC, toAnthropic } from './citations.ts';
+import { truncatedBody, writeLast } from './last-bytes.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 const STOP: Readonly<Record<FinishReason, string>> = {
@@ -38,11 +39,6 @@ function usageOf(usage: Usage): object {
 }
 
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, reasoningTokens: 0 };
-
-/** A source that says `end` before it finished has lied. */
-function lie(options: WriterOptions): string {
-  return options.errorBody({ code: 'upstream_truncated', upstream: '', status: 200, retryAfterSeconds: 0, sent: true });
-}
 
 type Open =
   | { readonly kind: 'text' | 'thinking'; readonly index: number; signature: string; isCited: boolean }
@@ -199,7 +195,7 @@ class StreamWriter implements ReplyWriter {
   }
 
   #end(): void | Promise<void> {
-    if (this.#finish === undefined) return this.#last(this.#failed(lie(this.#options)));
+    if (this.#finish === undefined) return this.#last(this.#failed(truncatedBody(this.#options)));
     const { reason, stopSequence } = this.#finish;
     return this.#last(
       this.#head() +
@@ -218,9 +214,7 @@ class StreamWriter implements ReplyWriter {
 
   #last(bytes: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(bytes);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, bytes);
   }
 }
 
@@ -313,7 +307,7 @@ class BodyWriter implements ReplyWriter {
   }
 
   #body(): string {
-    if (this.#finish === undefined) return lie(this.#options);
+    if (this.#finish === undefined) return truncatedBody(this.#options);
     for (const { block, written } of this.#calls.values()) block['input'] = argumentsObject(written);
     const { reason, stopSequence } = this.#finish;
     return JSON.stringify({
@@ -330,8 +324,6 @@ class BodyWriter implements ReplyWriter {
 
   #last(body: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(body);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, body);
   }
 }

@@ -6,6 +6,7 @@
 import type { FinishReason, ReplyEvent, Usage } from '../chat.ts';
 import { argumentsObject } from '../tool-arguments.ts';
 import type { OllamaCall } from './ollama-shape.ts';
+import { truncatedBody, writeLast } from './last-bytes.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 /** Calls of tools end with `stop` on this wire. */
@@ -32,11 +33,6 @@ interface Said {
 /** createOllamaWriter writes one reply and ends the sink after `end` or `error`; what comes later is ignored. */
 export function createOllamaWriter(call: OllamaCall, sink: ByteSink, options: WriterOptions): ReplyWriter {
   return options.stream ? new FrameWriter(call, sink, options) : new WholeWriter(call, sink, options);
-}
-
-/** A source that says `end` before it finished has lied. */
-function lie(options: WriterOptions): string {
-  return options.errorBody({ code: 'upstream_truncated', upstream: '', status: 200, retryAfterSeconds: 0, sent: true });
 }
 
 /** What both forms of a reply have in common: names, clock, calls being put together. */
@@ -191,7 +187,7 @@ class FrameWriter implements ReplyWriter {
         return toolCalls.length === 0 ? undefined : this.#line({ toolCalls });
       }
       case 'end':
-        return this.#close(this.#reply.isFinished ? this.#reply.doneFrame({}) : lie(this.#options));
+        return this.#close(this.#reply.isFinished ? this.#reply.doneFrame({}) : truncatedBody(this.#options));
       case 'error':
         return this.#close(this.#options.errorBody(event.failure));
       case 'start':
@@ -208,9 +204,7 @@ class FrameWriter implements ReplyWriter {
 
   #close(last: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(`${last}\n`);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, `${last}\n`);
   }
 }
 
@@ -244,7 +238,7 @@ class WholeWriter implements ReplyWriter {
         this.#logprobs.push(...logprobsOf(event.value));
         return;
       case 'end':
-        return this.#close(this.#reply.isFinished ? this.#body() : lie(this.#options));
+        return this.#close(this.#reply.isFinished ? this.#body() : truncatedBody(this.#options));
       case 'error':
         return this.#close(this.#options.errorBody(event.failure));
       case 'start':
@@ -267,8 +261,6 @@ class WholeWriter implements ReplyWriter {
 
   #close(body: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(body);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, body);
   }
 }

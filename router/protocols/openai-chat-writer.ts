@@ -5,6 +5,7 @@
 import type { FinishReason, ReplyEvent, Usage } from '../chat.ts';
 import { toSseData } from '../sse.ts';
 import { toChat } from './citations.ts';
+import { truncatedBody, writeLast } from './last-bytes.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 const FINISH: Readonly<Record<FinishReason, string>> = {
@@ -32,11 +33,6 @@ function usageOf(usage: Usage): object {
     prompt_tokens_details: { cached_tokens: usage.cachedInputTokens },
     completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
   };
-}
-
-/** A source that says `end` while a choice is open, or with no choice at all, has lied. */
-function lie(options: WriterOptions): string {
-  return options.errorBody({ code: 'upstream_truncated', upstream: '', status: 200, retryAfterSeconds: 0, sent: true });
 }
 
 class StreamWriter implements ReplyWriter {
@@ -141,7 +137,7 @@ class StreamWriter implements ReplyWriter {
 
   #end(): void | Promise<void> {
     if (this.#finished.size === 0 || [...this.#finished.values()].includes(false))
-      return this.#close(toSseData(lie(this.#options)));
+      return this.#close(toSseData(truncatedBody(this.#options)));
     const usage =
       this.#options.includeUsage && this.#usage !== undefined
         ? this.#chunk('', JSON.stringify(usageOf(this.#usage)))
@@ -151,9 +147,7 @@ class StreamWriter implements ReplyWriter {
 
   #close(before: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(before + TERMINATOR);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, before + TERMINATOR);
   }
 }
 
@@ -242,7 +236,8 @@ class BodyWriter implements ReplyWriter {
 
   #body(): string {
     const choices = [...this.#choices].toSorted(([a], [b]) => a - b);
-    if (choices.length === 0 || choices.some(([, choice]) => choice.finish === null)) return lie(this.#options);
+    if (choices.length === 0 || choices.some(([, choice]) => choice.finish === null))
+      return truncatedBody(this.#options);
     return JSON.stringify({
       id: this.#options.id,
       object: 'chat.completion',
@@ -267,9 +262,7 @@ class BodyWriter implements ReplyWriter {
 
   #close(body: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(body);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, body);
   }
 }
 

@@ -1,5 +1,6 @@
 /** A reply as the result of /responses/compact: what the model said is the summary, and is sealed. Fails visibly: without a whole summary there is an error and no result. */
 import type { ReplyEvent, Usage } from '../chat.ts';
+import { writeLast } from './last-bytes.ts';
 import { usageOf } from './openai-responses-writer.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
@@ -18,8 +19,7 @@ export function createCompactionWriter(sink: ByteSink, options: WriterOptions, m
   let usage: Usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, reasoningTokens: 0 };
   const close = (body: string): void | Promise<void> => {
     isOver = true;
-    const written = sink.write(body);
-    return written === undefined ? sink.end() : written.then(() => sink.end());
+    return writeLast(sink, body);
   };
   const result = (): string => {
     const base = options.id.replace(/^resp_/, '');

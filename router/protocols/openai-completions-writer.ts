@@ -4,6 +4,7 @@
  */
 import type { FinishReason, ReplyEvent, Usage } from '../chat.ts';
 import { toSseData } from '../sse.ts';
+import { truncatedBody, writeLast } from './last-bytes.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 const FINISH: Readonly<Record<FinishReason, string>> = {
@@ -125,15 +126,7 @@ class CompletionsWriter implements ReplyWriter {
     const choices = [...this.#choices].toSorted(([a], [b]) => a - b);
     // A source that says `end` while a choice is open, or with no choice at all, has lied.
     if (choices.length === 0 || choices.some(([, choice]) => choice.finish === null))
-      return this.#fail(
-        this.#options.errorBody({
-          code: 'upstream_truncated',
-          upstream: '',
-          status: 200,
-          retryAfterSeconds: 0,
-          sent: true,
-        }),
-      );
+      return this.#fail(truncatedBody(this.#options));
     const usage = this.#usage === undefined ? null : usageOf(this.#usage);
     if (this.#options.stream)
       return this.#close(
@@ -154,9 +147,7 @@ class CompletionsWriter implements ReplyWriter {
 
   #close(bytes: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(bytes);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, bytes);
   }
 }
 

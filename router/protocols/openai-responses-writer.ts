@@ -8,6 +8,7 @@ import { ResponseOutput } from './openai-responses-output.ts';
 import { echoOf } from './openai-responses-echo.ts';
 import type { KnownTool } from './openai-responses-tools.ts';
 import type { JsonObject } from '../json/document.ts';
+import { truncatedBody, writeLast } from './last-bytes.ts';
 import type { ByteSink, ReplyWriter, WriterOptions } from './protocol.ts';
 
 export interface ResponsesWriterOptions {
@@ -112,16 +113,7 @@ class ResponsesWriter implements ReplyWriter {
 
   #end(): void | Promise<void> {
     // A source that says `end` before it finished, or with nothing said, has lied.
-    if (this.#finish === undefined)
-      return this.#fail(
-        this.#options.errorBody({
-          code: 'upstream_truncated',
-          upstream: '',
-          status: 200,
-          retryAfterSeconds: 0,
-          sent: true,
-        }),
-      );
+    if (this.#finish === undefined) return this.#fail(truncatedBody(this.#options));
     const incomplete = this.#finish === 'length' || this.#finish === 'content-filter';
     const status = incomplete ? 'incomplete' : 'completed';
     const reason = this.#finish === 'length' ? 'max_output_tokens' : 'content_filter';
@@ -147,9 +139,7 @@ class ResponsesWriter implements ReplyWriter {
 
   #finishWith(bytes: string): void | Promise<void> {
     this.#ended = true;
-    const written = this.#sink.write(bytes);
-    if (written === undefined) return this.#sink.end();
-    return written.then(() => this.#sink.end());
+    return writeLast(this.#sink, bytes);
   }
 
   #response(status: string, change: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
