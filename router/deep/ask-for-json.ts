@@ -1,5 +1,6 @@
 /** One question to a local model whose answer is held to a JSON schema. Fails towards `failed`: an error, a truncated reply, more than an answer, no JSON. */
 import type { ChatRequest } from '../chat.ts';
+import { plainChat, textMessage } from '../plain-chat.ts';
 import type { LocalUpstream } from '../upstreams/upstream.ts';
 
 export interface Question {
@@ -38,24 +39,10 @@ export async function askForJson(upstream: LocalUpstream, question: Question): P
 }
 
 function requestOf({ task, text, name, schema }: Question): ChatRequest {
-  const say = (role: 'system' | 'user', content: string): ChatRequest['messages'][number] => ({
-    role,
-    content: [{ kind: 'text', text: content }],
-    toolCalls: [],
-    toolCallId: '',
-    name: '',
-  });
   return {
-    messages: [say('system', task), say('user', `<<<TEXT\n${text}\nTEXT>>>`)],
-    tools: [],
-    toolChoice: { kind: 'none' },
-    parallelToolCalls: false,
-    stream: false,
-    includeUsage: false,
-    choices: 1,
+    ...plainChat([textMessage('system', task), textMessage('user', `<<<TEXT\n${text}\nTEXT>>>`)]),
     sampling: { temperature: 0, seed: 7, maxTokens: 120 },
     responseFormat: { kind: 'schema', name, schema },
-    reasoningEffort: '',
     think: false,
   };
 }

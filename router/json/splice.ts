@@ -38,6 +38,15 @@ export interface RootChange {
   readonly append?: Readonly<Record<string, readonly string[]>>;
 }
 
+/** grow gives the source with items at the end of an array of the root, which is made where there is none. */
+export function grow(document: JsonDocument, name: string, items: readonly string[]): string {
+  if (items.length === 0) return document.source;
+  return editRoot(
+    document,
+    document.arrays.has(name) ? { append: { [name]: items } } : { set: { [name]: `[${items.join(',')}]` } },
+  );
+}
+
 /** editRoot gives the source with members of the root object changed. A name both dropped and set is set. */
 export function editRoot(document: JsonDocument, change: RootChange): string {
   const { source } = document;

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReplyEvent, ToolDeclaration } from '../chat.ts';
 import type { JsonDocument } from '../json/document.ts';
-import { editRoot, spliceText, toJsonText } from '../json/splice.ts';
+import { editRoot, grow, spliceText, toJsonText } from '../json/splice.ts';
 import { argumentsObject } from '../tool-arguments.ts';
 import { anthropicErrorReply } from './anthropic-error.ts';
 import { forAnthropic } from './anthropic-outgoing.ts';
@@ -78,13 +78,10 @@ function whereabouts(begins: readonly number[]): Whereabouts {
 }
 
 function withTools(document: JsonDocument, tools: readonly ToolDeclaration[]): string {
-  if (tools.length === 0) return document.source;
   const items = tools.map((tool) =>
     toJsonText({ name: tool.name, description: tool.description, input_schema: tool.parameters }),
   );
-  return document.arrays.has('tools')
-    ? editRoot(document, { append: { tools: items } })
-    : editRoot(document, { set: { tools: `[${items.join(',')}]` } });
+  return grow(document, 'tools', items);
 }
 
 function withToolRound(

@@ -4,12 +4,13 @@
  */
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
-import type { ChatMessage, ToolDeclaration } from '../chat.ts';
+import type { ChatMessage } from '../chat.ts';
 import type { ProtocolName } from '../envelope.ts';
 import type { Container, JsonDocument, JsonObject } from '../json/document.ts';
-import { editRoot, toJsonText } from '../json/splice.ts';
+import { grow, toJsonText } from '../json/splice.ts';
 import { argumentsObject } from '../tool-arguments.ts';
 import { ollamaErrorReply } from './ollama-error.ts';
+import { functionTool } from './openai-chat-body.ts';
 import { readOllamaShape } from './ollama-shape.ts';
 import { createOllamaWriter } from './ollama-writer.ts';
 import type { Protocol, ToolResult } from './protocol.ts';
@@ -40,7 +41,12 @@ export const ollamaChat: Protocol = {
     };
   },
 
-  withTools: appendTools,
+  withTools: (document, tools) =>
+    grow(
+      document,
+      'tools',
+      tools.map((tool) => toJsonText(functionTool(tool))),
+    ),
   withToolRound: appendToolRound,
 };
 
@@ -77,19 +83,6 @@ export function imageGaps(document: JsonDocument, protocol: ProtocolName): reado
   return gaps;
 }
 
-function appendTools(document: JsonDocument, tools: readonly ToolDeclaration[]): string {
-  return grow(
-    document,
-    'tools',
-    tools.map((tool) =>
-      toJsonText({
-        type: 'function',
-        function: { name: tool.name, description: tool.description, parameters: tool.parameters },
-      }),
-    ),
-  );
-}
-
 function appendToolRound(document: JsonDocument, assistantText: string, results: readonly ToolResult[]): string {
   if (results.length === 0) return document.source;
   const calls = results.map(({ call }, index) => ({
@@ -102,13 +95,4 @@ function appendToolRound(document: JsonDocument, assistantText: string, results:
       toJsonText({ role: 'tool', content, tool_name: call.name, tool_call_id: call.id }),
     ),
   ]);
-}
-
-/** grow appends to an array of the body, or makes it. */
-function grow(document: JsonDocument, name: string, items: readonly string[]): string {
-  if (items.length === 0) return document.source;
-  return editRoot(
-    document,
-    document.arrays.has(name) ? { append: { [name]: items } } : { set: { [name]: `[${items.join(',')}]` } },
-  );
 }

@@ -1,9 +1,9 @@
 /** Ollama's /api/embed and the older /api/embeddings: texts in, vectors out. Fails closed: a text of the wrong type is a problem; every text is a segment like any other. */
-import type { ChatMessage } from '../chat.ts';
 import type { JsonDocument, JsonObject } from '../json/document.ts';
 import type { EmbedTexts } from '../upstreams/upstream.ts';
 import { ollamaErrorReply } from './ollama-error.ts';
 import { readKeepAlive, readModel } from './ollama-shape.ts';
+import { plainChat, textMessage } from '../plain-chat.ts';
 import type { EmbedProtocol, ReadChat } from './protocol.ts';
 import { collectSegments, type Placement } from './segments.ts';
 import { array, boolean, fail, isObject, number, refuseLookAlikes, string, withoutFault } from './shape.ts';
@@ -73,29 +73,12 @@ function read(document: JsonDocument, texts: (body: JsonObject) => readonly stri
     boolean(body, 'truncate', true);
     common(body);
     if (!isObject(body['options'] ?? {})) fail('wrong_type', '/options');
-    const messages = texts(body).map((text): ChatMessage => ({
-      role: 'user',
-      content: [{ kind: 'text', text }],
-      toolCalls: [],
-      toolCallId: '',
-      name: '',
-    }));
+    const messages = texts(body).map((text) => textMessage('user', text));
     const collected = collectSegments(document, (container) => (container.pointer === '/input' ? TEXTS : META));
     return {
       kind: 'chat',
       model: readModel(body),
-      chat: {
-        messages,
-        tools: [],
-        toolChoice: { kind: 'none' },
-        parallelToolCalls: false,
-        stream: false,
-        includeUsage: false,
-        choices: 1,
-        sampling: {},
-        responseFormat: { kind: 'text' },
-        reasoningEffort: '',
-      },
+      chat: plainChat(messages),
       segments: collected.segments.map((segment) =>
         segment.form !== 'key' && /^\/(?:input|prompt)(?:#|$)/.test(segment.pointer)
           ? { ...segment, role: 'user' }

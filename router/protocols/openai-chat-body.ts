@@ -2,9 +2,14 @@
  * The neutral form as an openai-chat body, for clients that speak another wire. Only what the neutral form holds leaves; it was read from a document whose every
  * leaf was classified, and clearance scans these very bytes again.
  */
-import type { ChatMessage, ChatRequest, ContentPart } from '../chat.ts';
+import type { ChatMessage, ChatRequest, ContentPart, ToolDeclaration } from '../chat.ts';
 import { withCallIds } from '../tool-results.ts';
 import type { UpstreamChange } from './protocol.ts';
+
+/** functionTool is a tool as this wire and Ollama's declare it. */
+export function functionTool({ name, description, parameters }: ToolDeclaration): object {
+  return { type: 'function', function: { name, description, parameters } };
+}
 
 export function toOpenAIChat(chat: ChatRequest, change: UpstreamChange): string {
   const { sampling } = chat;
@@ -16,10 +21,7 @@ export function toOpenAIChat(chat: ChatRequest, change: UpstreamChange): string 
     ...(chat.tools.length === 0
       ? {}
       : {
-          tools: chat.tools.map((tool) => ({
-            type: 'function',
-            function: { name: tool.name, description: tool.description, parameters: tool.parameters },
-          })),
+          tools: chat.tools.map(functionTool),
           tool_choice:
             chat.toolChoice.kind === 'tool'
               ? { type: 'function', function: { name: chat.toolChoice.name } }

@@ -208,7 +208,8 @@ function readSampling(body: JsonObject): Sampling {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Sampling;
 }
 
-function readStop(value: JsonValue): readonly string[] {
+/** readStop reads `stop`: one text or several. */
+export function readStop(value: JsonValue): readonly string[] {
   if (typeof value === 'string') return [value];
   if (!Array.isArray(value)) return fail('wrong_type', '/stop');
   return (value as readonly JsonValue[]).map((item, index) =>

@@ -4,12 +4,13 @@
  */
 import type { Segment } from '../../classifiers/segment.ts';
 import type { Gap } from '../../classifiers/verdict.ts';
-import type { ChatMessage, ToolDeclaration } from '../chat.ts';
+import type { ChatMessage } from '../chat.ts';
 import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
-import { editRoot, toJsonText } from '../json/splice.ts';
+import { editRoot, grow, toJsonText } from '../json/splice.ts';
 import { BlockChat } from './block-chat.ts';
 import { blocksOf } from './blocks.ts';
 import { readDataUrl } from './data-url.ts';
+import { functionTool } from './openai-chat-body.ts';
 import { createPassthroughGuard } from './openai-chat-passthrough.ts';
 import { readShape } from './openai-chat-shape.ts';
 import { createOpenAIChatWriter } from './openai-chat-writer.ts';
@@ -69,18 +70,15 @@ export const openaiChat: PassthroughProtocol = {
     return new BlockChat(shape.model, shape.chat, { blocks, messageKeys, gaps: parts.gaps });
   },
 
-  withTools(document, tools) {
-    if (tools.length === 0) return document.source;
-    const items = tools.map(declaration);
-    return document.arrays.has('tools')
-      ? editRoot(document, { append: { tools: items } })
-      : editRoot(document, { set: { tools: `[${items.join(',')}]` } });
-  },
+  withTools: (document, tools) =>
+    grow(
+      document,
+      'tools',
+      tools.map((tool) => toJsonText(functionTool(tool))),
+    ),
 
   withToolRound(document, assistantText, results) {
-    const choice = document.root['tool_choice'];
-    // A forced call has been made; left in place it would force the next turn to call again, forever.
-    const forced = choice === 'required' || (typeof choice === 'object' && choice !== null);
+    const forced = forcesCall(document);
     return editRoot(document, {
       append: { messages: toolRound(assistantText, results) },
       ...(forced ? { set: { tool_choice: '"auto"' } } : {}),
@@ -108,11 +106,10 @@ export const openaiChat: PassthroughProtocol = {
   },
 };
 
-function declaration(tool: ToolDeclaration): string {
-  return toJsonText({
-    type: 'function',
-    function: { name: tool.name, description: tool.description, parameters: tool.parameters },
-  });
+/** forcesCall: whether the body makes the model call a tool. The call has been made when a round is added; left in place it would force the next turn to call again, forever. */
+export function forcesCall({ root }: JsonDocument): boolean {
+  const choice = root['tool_choice'];
+  return choice === 'required' || (typeof choice === 'object' && choice !== null);
 }
 
 function toolRound(assistantText: string, results: readonly ToolResult[]): string[] {

@@ -5,6 +5,8 @@
 import type { ChatRequest, Sampling } from '../chat.ts';
 import type { JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
 import { editRoot, toJsonText } from '../json/splice.ts';
+import { plainChat, textMessage } from '../plain-chat.ts';
+import { readStop } from './openai-chat-shape.ts';
 import { createOpenAICompletionsWriter } from './openai-completions-writer.ts';
 import { openaiErrorReply } from './openai-error.ts';
 import type { Protocol, ReadChat } from './protocol.ts';
@@ -66,22 +68,12 @@ function readCompletion(document: JsonDocument): ReadChat {
     const options = body['stream_options'] ?? null;
     if (options !== null && !isObject(options)) fail('wrong_type', '/stream_options');
     const chat: ChatRequest = {
-      messages: promptsOf(body).map((text) => ({
-        role: 'user',
-        content: [{ kind: 'text', text }],
-        toolCalls: [],
-        toolCallId: '',
-        name: '',
-      })),
-      tools: [],
-      toolChoice: { kind: 'none' },
+      ...plainChat(promptsOf(body).map((text) => textMessage('user', text))),
       parallelToolCalls: true,
       stream: boolean(body, 'stream', false),
       includeUsage: isObject(options) ? boolean(options, 'include_usage', false, '/stream_options') : false,
       choices,
       sampling: readSampling(body),
-      responseFormat: { kind: 'text' },
-      reasoningEffort: '',
     };
     const collected = collectSegments(document, (container) =>
       container.parent === null ? ROOT : container.pointer === '/prompt' ? PROMPTS : META,
@@ -136,12 +128,4 @@ function readSampling(body: JsonObject): Sampling {
     topLogprobs: logprobs,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Sampling;
-}
-
-function readStop(value: JsonValue): readonly string[] {
-  if (typeof value === 'string') return [value];
-  if (!Array.isArray(value)) return fail('wrong_type', '/stop');
-  return (value as readonly JsonValue[]).map((item, index) =>
-    typeof item === 'string' ? item : fail('wrong_type', `/stop/${index}`),
-  );
 }

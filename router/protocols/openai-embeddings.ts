@@ -1,9 +1,9 @@
 /** OpenAI's /embeddings: texts in, vectors out, as numbers or as base64 of their 32-bit form. Fails closed: token numbers are of one model's alphabet, which nobody here can read; every text is a segment like any other. */
-import type { ChatMessage } from '../chat.ts';
 import type { JsonDocument, JsonObject } from '../json/document.ts';
 import { editRoot } from '../json/splice.ts';
 import { isClientMember } from './openai-chat.ts';
 import { openaiErrorReply } from './openai-error.ts';
+import { plainChat, textMessage } from '../plain-chat.ts';
 import type { EmbedProtocol, ReadChat } from './protocol.ts';
 import { collectSegments, type Placement } from './segments.ts';
 import { array, fail, number, refuseLookAlikes, string, withoutFault } from './shape.ts';
@@ -75,31 +75,14 @@ function read(document: JsonDocument): ReadChat {
     number(body, 'dimensions', { min: 1, max: 1_000_000, whole: true });
     if (!['', 'float', 'base64'].includes(string(body, 'encoding_format', '')))
       fail('unsupported_value', '/encoding_format');
-    const messages = readTexts(body).map((text): ChatMessage => ({
-      role: 'user',
-      content: [{ kind: 'text', text }],
-      toolCalls: [],
-      toolCallId: '',
-      name: '',
-    }));
+    const messages = readTexts(body).map((text) => textMessage('user', text));
     const collected = collectSegments(document, (container) =>
       container.parent === null ? ROOT : container.pointer === '/input' ? TEXTS : META,
     );
     return {
       kind: 'chat',
       model: string(body, 'model', '') || 'auto',
-      chat: {
-        messages,
-        tools: [],
-        toolChoice: { kind: 'none' },
-        parallelToolCalls: false,
-        stream: false,
-        includeUsage: false,
-        choices: 1,
-        sampling: {},
-        responseFormat: { kind: 'text' },
-        reasoningEffort: '',
-      },
+      chat: plainChat(messages),
       segments: collected.segments,
       gaps: collected.gaps,
       where: {

@@ -4,6 +4,7 @@
  */
 import type { ChatMessage, ChatRequest, ContentPart, ModelToolCall, Sampling } from '../chat.ts';
 import type { JsonObject, JsonValue } from '../json/document.ts';
+import { textMessage } from '../plain-chat.ts';
 import { takeAnswered } from '../tool-results.ts';
 import { qualifiedName } from './openai-responses-items.ts';
 import { readToolChoice, readTools, type ReadTools } from './openai-responses-tools.ts';
@@ -45,7 +46,7 @@ export function readResponsesShape(body: JsonObject): ReadResponsesShape {
     const read = readInput(body['input'] ?? null);
     const tools = readTools(body);
     const messages: ChatMessage[] =
-      instructions === '' ? [...read.messages] : [message('system', instructions), ...read.messages];
+      instructions === '' ? [...read.messages] : [textMessage('system', instructions), ...read.messages];
     return {
       kind: 'shape',
       model: string(body, 'model', '') || 'auto',
@@ -67,10 +68,6 @@ export function readResponsesShape(body: JsonObject): ReadResponsesShape {
   });
 }
 
-function message(role: 'system' | 'user', text: string): ChatMessage {
-  return { role, content: [{ kind: 'text', text }], toolCalls: [], toolCallId: '', name: '' };
-}
-
 interface Draft {
   role: ChatMessage['role'];
   content: readonly ContentPart[];
@@ -83,7 +80,7 @@ function readInput(input: JsonValue): {
   readonly messages: readonly ChatMessage[];
   readonly origins: readonly (readonly number[])[];
 } {
-  if (typeof input === 'string') return { messages: [message('user', input)], origins: [[]] };
+  if (typeof input === 'string') return { messages: [textMessage('user', input)], origins: [[]] };
   if (!Array.isArray(input)) return fail('wrong_type', '/input');
   const messages: Draft[] = [];
   const origins: number[][] = [];

@@ -6,11 +6,11 @@
 import type { Segment } from '../../classifiers/segment.ts';
 import type { ToolDeclaration } from '../chat.ts';
 import type { Container, JsonDocument, JsonObject, JsonValue } from '../json/document.ts';
-import { editRoot, toJsonText } from '../json/splice.ts';
+import { editRoot, grow, toJsonText } from '../json/splice.ts';
 import type { Whereabouts } from '../envelope.ts';
 import { BlockChat } from './block-chat.ts';
 import { blocksOf } from './blocks.ts';
-import { isClientMember } from './openai-chat.ts';
+import { forcesCall, isClientMember } from './openai-chat.ts';
 import { openaiErrorReply } from './openai-error.ts';
 import { readParts } from './openai-responses-parts.ts';
 import { isCallItem, readResponsesShape, type ResponsesShape } from './openai-responses-shape.ts';
@@ -68,19 +68,11 @@ export function createOpenAIResponses(options: ResponsesOptions): ResponsesProto
       return readChat(document, shape);
     },
 
-    withTools(document, tools) {
-      if (tools.length === 0) return document.source;
-      const items = tools.map(declaration);
-      return document.arrays.has('tools')
-        ? editRoot(document, { append: { tools: items } })
-        : editRoot(document, { set: { tools: `[${items.join(',')}]` } });
-    },
+    withTools: (document, tools) => grow(document, 'tools', tools.map(declaration)),
 
     withToolRound(document, assistantText, results) {
       const items = toolRound(assistantText, results, knownTools(document));
-      const choice = document.root['tool_choice'];
-      // A forced call has been made; left in place it would force the next turn to call again, forever.
-      const forced = choice === 'required' || (typeof choice === 'object' && choice !== null);
+      const forced = forcesCall(document);
       const set = forced ? { tool_choice: '"auto"' } : {};
       const { input } = document.root;
       if (document.arrays.has('input')) return editRoot(document, { append: { input: items }, set });
